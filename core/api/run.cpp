@@ -1,0 +1,78 @@
+#include "core/api/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "core/api/range.h"
+#include "core/base/ids.h"
+#include "core/base/units.h"
+
+namespace ote::api {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::int64_t kMaxRounds = 1'000'000;
+constexpr std::int64_t kMaxSites = 1'000'000;
+constexpr milliseconds kShortestDeadline{100};
+constexpr milliseconds kLongestDeadline = std::chrono::hours(24 * 365);
+
+Result<void> CheckRunName(std::string_view field, std::string_view name) {
+  if (const auto fits = CheckName(field, name); !fits) return Fail(ErrorId::kRunInvalid, fits.error().message);
+  return {};
+}
+
+Result<void> ValidateSites(const SitesSpec& sites) {
+  std::set<std::string_view> seen;
+  for (const std::string& name : sites.clusters) {
+    OTE_CHECK(CheckRunName("sites.clusters", name));
+    if (!seen.insert(name).second) {
+      return Fail(ErrorId::kRunInvalid, fmt::format("sites.clusters: {} stands there twice", name));
+    }
+  }
+  if (const auto labels = CheckLabels(sites.selector); !labels) {
+    return Fail(ErrorId::kRunInvalid, fmt::format("sites.selector: {}", labels.error().message));
+  }
+  if (!(sites.fraction > 0 && sites.fraction <= 1)) {
+    return Fail(ErrorId::kRunInvalid, fmt::format("sites.fraction: above 0 and at most 1, not {}", sites.fraction));
+  }
+  OTE_CHECK(CheckRange<std::int64_t>("sites.minimum", sites.minimum, 1, kMaxSites));
+  if (!sites.clusters.empty() && std::cmp_greater(sites.minimum, sites.clusters.size())) {
+    return Fail(ErrorId::kRunInvalid,
+                fmt::format("sites.minimum: {} is more than the {} clusters that sites.clusters names", sites.minimum,
+                            sites.clusters.size()));
+  }
+  const auto deadline = ParseDuration(sites.deadline);
+  if (!deadline) return Fail(ErrorId::kRunInvalid, fmt::format("sites.deadline: {}", deadline.error().message));
+  if (*deadline < kShortestDeadline || *deadline > kLongestDeadline) {
+    return Fail(ErrorId::kRunInvalid,
+                fmt::format("sites.deadline: from {} to {}, not {}", FormatDuration(kShortestDeadline),
+                            FormatDuration(kLongestDeadline), sites.deadline));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> Validate(const RunSpec& spec) {
+  if (!spec.name.empty()) OTE_CHECK(CheckRunName("name", spec.name));
+  OTE_CHECK(CheckRunName("dataset", spec.dataset));
+  OTE_CHECK(Validate(spec.model));
+  OTE_CHECK(Validate(spec.training));
+  const bool regression = spec.task == DataTask::kRegression;
+  if (spec.model.kind == ModelKind::kLinear && !regression) {
+    return Fail(ErrorId::kRunInvalid, "model.kind: linear is for regression, and task is classification",
+                "set task: regression, or model.kind: softmax or mlp");
+  }
+  if (spec.model.kind == ModelKind::kSoftmax && regression) {
+    return Fail(ErrorId::kRunInvalid, "model.kind: softmax is for classification, and task is regression",
+                "set task: classification, or model.kind: linear or mlp");
+  }
+  OTE_CHECK(ValidateSites(spec.sites));
+  OTE_CHECK(CheckRange<std::int64_t>("rounds", spec.rounds, 1, kMaxRounds));
+  if (spec.seed < 0) return Fail(ErrorId::kRunInvalid, fmt::format("seed: 0 or more, not {}", spec.seed));
+  return {};
+}
+
+}  // namespace ote::api
