@@ -1,0 +1,30 @@
+// Raw bytes beside a message, owned by whoever made them and never copied on their way through.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "core/base/bytes.h"
+
+namespace ote::wire {
+
+// Immutable once made. Shared ownership, because the transport's own thread lets go of the bytes after they are sent.
+class Blob {
+ public:
+  Blob() = default;
+  explicit Blob(Bytes bytes) : Blob(std::make_shared<const Bytes>(std::move(bytes))) {}
+  // `view` stays valid as long as `owner` lives.
+  Blob(ByteView view, std::shared_ptr<const void> owner) : view_(view), owner_(std::move(owner)) {}
+
+  ByteView View() const noexcept { return view_; }
+  bool empty() const noexcept { return view_.empty(); }
+  std::size_t size() const noexcept { return view_.size(); }
+  const std::shared_ptr<const void>& Owner() const noexcept { return owner_; }
+
+ private:
+  explicit Blob(std::shared_ptr<const Bytes> bytes) : view_(*bytes), owner_(std::move(bytes)) {}
+  ByteView view_;
+  std::shared_ptr<const void> owner_;
+};
+
+}  // namespace ote::wire
