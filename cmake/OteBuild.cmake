@@ -1,9 +1,13 @@
-# How every target of ote is compiled: language, warnings, sanitizers, ccache, and the two helpers that define targets.
+# How every target of ote is compiled: language, warnings, sanitizers, and the helper that defines libraries.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+# All code goes into programs, none into shared libraries: one code model, so that one precompiled header fits all.
+set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+add_compile_options(-fPIE)
+add_link_options(-pie -Wl,-z,relro,-z,now)
 
 # Dev keeps assertions and line numbers, and is fast enough to run real agents in the tests.
 set(CMAKE_CXX_FLAGS_DEV "-O1 -g1" CACHE STRING "Flags of the Dev build type")
@@ -14,13 +18,6 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
   add_compile_options(-ffunction-sections -fdata-sections)
   add_link_options(-Wl,--gc-sections -Wl,-s)
-endif()
-
-find_program(OTE_CCACHE ccache)
-if(OTE_CCACHE)
-  # The working folder stays out of the key, so that another clone of the same sources hits the same entries.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${OTE_CCACHE})
 endif()
 
 add_library(ote_flags INTERFACE)
@@ -48,30 +45,10 @@ find_package(fmt REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(PkgConfig REQUIRED)
+include(OtePrecompile)
 
-# One precompiled header serves every library that is compiled with the ordinary flags.
-function(ote_precompile target)
-  if(NOT OTE_PCH)
-    return()
-  endif()
-  if(TARGET ote_pch)
-    target_precompile_headers(${target} REUSE_FROM ote_pch)
-  endif()
-endfunction()
-if(OTE_PCH)
-  file(WRITE ${CMAKE_BINARY_DIR}/pch/pch.cpp "// Holds the precompiled header.\n")
-  add_library(ote_pch OBJECT ${CMAKE_BINARY_DIR}/pch/pch.cpp)
-  target_link_libraries(ote_pch PUBLIC ote_flags fmt::fmt tl::expected nlohmann_json::nlohmann_json)
-  target_precompile_headers(ote_pch PRIVATE <algorithm> <array> <chrono> <cstdint> <filesystem> <functional> <map>
-                            <memory> <optional> <span> <string> <string_view> <variant> <vector>
-                            <fmt/format.h> <nlohmann/json.hpp> <tl/expected.hpp>)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(ote_pch PRIVATE -fpch-preprocess)
-  endif()
-endif()
-
-# ote_library(NAME [LINK targets...] [PRIVATE_LINK targets...]): a static library of all sources in the calling folder
-# and below it.
+# ote_library(NAME [LINK targets...] [PRIVATE_LINK targets...] [EXCLUDE regexes...]): a static library of all sources in
+# the calling folder and below it.
 function(ote_library name)
   cmake_parse_arguments(ARG "" "" "LINK;PRIVATE_LINK;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
@@ -86,5 +63,5 @@ function(ote_library name)
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC ote_flags fmt::fmt tl::expected nlohmann_json::nlohmann_json ${ARG_LINK}
                         PRIVATE ${ARG_PRIVATE_LINK})
-  ote_precompile(${name})
+  ote_precompile(${name} ote_pch)
 endfunction()

@@ -1,9 +1,19 @@
-file(WRITE ${CMAKE_BINARY_DIR}/test_main.cpp "#define CATCH_CONFIG_MAIN\n#include <catch2/catch.hpp>\n")
+# One main for all suites, and one precompiled Catch2.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/test_main.cpp
+     CONTENT "#define CATCH_CONFIG_MAIN\n#include <catch2/catch.hpp>\n")
 add_library(ote_test_main STATIC ${CMAKE_BINARY_DIR}/test_main.cpp)
 target_link_libraries(ote_test_main PUBLIC Catch2::Catch2)
-target_compile_definitions(ote_test_main PUBLIC OTE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CATCH_CONFIG_ENABLE_OPTIONAL_STRINGMAKER)
+target_compile_definitions(ote_test_main PUBLIC CATCH_CONFIG_ENABLE_OPTIONAL_STRINGMAKER)
+ote_precompiled(ote_test_pch LINK Catch2::Catch2 HEADERS ${ote_common_headers} <catch2/catch.hpp>)
+if(TARGET ote_test_pch)
+  target_compile_definitions(ote_test_pch PRIVATE CATCH_CONFIG_ENABLE_OPTIONAL_STRINGMAKER)
+endif()
 
-# ote_suite(ROOM libraries...): the suite of test/unit/ROOM. Exit status 4 says that every test was skipped.
+# OTE_SOURCE_DIR, for tests that read files of the repository. In a header and not on the command line, so that in another
+# clone ccache misses only the sources that use it.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/test_source_dir.h CONTENT "#define OTE_SOURCE_DIR \"${CMAKE_SOURCE_DIR}\"\n")
+
+# ote_suite(ROOM libraries...): the suite of test/unit/ROOM, one program and one ctest entry.
 function(ote_suite room)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${room}/*.cpp)
   if(NOT sources)
@@ -11,11 +21,11 @@ function(ote_suite room)
   endif()
   add_executable(test_${room} ${sources})
   target_link_libraries(test_${room} PRIVATE ${ARGN} ote_test_main ote_flags)
-  if(OTE_PCH)
-    target_precompile_headers(test_${room} PRIVATE <catch2/catch.hpp> <nlohmann/json.hpp>)
-  endif()
-  add_test(NAME unit.${room} COMMAND test_${room})
-  set_tests_properties(unit.${room} PROPERTIES TIMEOUT 300)
+  target_compile_options(test_${room} PRIVATE "SHELL:-include ${CMAKE_BINARY_DIR}/test_source_dir.h")
+  ote_precompile(test_${room} ote_test_pch)
+  add_test(NAME ${ote_test_prefix}unit.${room} COMMAND test_${room})
+  set_tests_properties(${ote_test_prefix}unit.${room} PROPERTIES TIMEOUT 600 LABELS unit
+                       ENVIRONMENT UBSAN_OPTIONS=print_stacktrace=1)
 endfunction()
 
 ote_suite(base ote_base)
@@ -26,5 +36,6 @@ ote_suite(store ote_store)
 ote_suite(tree ote_tree)
 ote_suite(learn ote_learn)
 ote_suite(federate ote_federate)
+ote_suite(simulate ote_simulate)
 ote_suite(agent ote_agent_lib)
 ote_suite(cli ote_cli)
