@@ -1,0 +1,132 @@
+// The members of a tree and the tokens that admit them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/codec.h"
+#include "crypto/certificate.h"
+
+namespace ote::api {
+
+using Labels = std::map<std::string, std::string>;
+// Keys as names, at most 63 characters with '.', '/', '_' inside; values 0 to 63 characters of the same. At most 64
+// labels.
+Result<void> CheckLabels(const Labels& labels);
+// "region=eu" -> {"region","eu"}; kUsage otherwise.
+Result<std::pair<std::string, std::string>> ParseLabel(std::string_view text);
+
+enum class ClusterStatus { kJoined, kReady, kUnreachable, kRemoved };
+
+// A data set as the root sees it: name, schema and counts, nothing else.
+struct DatasetSummary {
+  std::string name;
+  std::int64_t train_rows = 0;
+  std::int64_t test_rows = 0;
+  std::int64_t features = 0;
+  std::int64_t classes = 0;              // 0 for a regression target
+  std::vector<std::string> class_names;  // sorted; spelled as in the file
+  std::string schema;                    // digest of the feature names, so that two sites can be seen to agree
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("trainRows", self.train_rows);
+    v("testRows", self.test_rows);
+    v("features", self.features);
+    v("classes", self.classes);
+    v("classNames", self.class_names);
+    v("schema", self.schema);
+  }
+};
+
+// One member as its root knows it.
+struct Cluster {
+  static constexpr std::string_view kKind = "cluster";
+  std::string name;
+  ClusterStatus status = ClusterStatus::kJoined;
+  crypto::Role role = crypto::Role::kMember;
+  std::string parent;
+  Labels labels;
+  BigId serial;  // of its present certificate
+  UnixMillis joined_at = 0;
+  UnixMillis last_seen = 0;   // 0 when never
+  UnixMillis expires_at = 0;  // of its certificate
+  std::string version;        // of its agent
+  std::string platform;       // "linux/x86_64"
+  std::vector<DatasetSummary> datasets;
+  std::optional<crypto::Certificate> certificate;  // kept at the root; not shown
+
+  std::string Key() const { return name; }
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("status", self.status);
+    v("role", self.role);
+    v("parent", self.parent);
+    v("labels", self.labels);
+    v("serial", self.serial);
+    v("joinedAt", self.joined_at);
+    v("lastSeen", self.last_seen);
+    v("expiresAt", self.expires_at);
+    v("version", self.version);
+    v("platform", self.platform);
+    v("datasets", self.datasets);
+    v("certificate", self.certificate);
+  }
+};
+
+enum class TokenStatus { kActive, kUsedUp, kExpired, kRevoked };
+
+// A token as the root keeps it: never the secret, only the hash that proves it (crypto/token.h).
+struct Token {
+  static constexpr std::string_view kKind = "token";
+  std::string id;
+  TokenStatus status = TokenStatus::kActive;
+  UnixMillis created_at = 0;
+  UnixMillis expires_at = 0;
+  std::int64_t uses = 1;  // how many clusters it admits
+  std::vector<std::string> used_by;
+  Labels labels;  // what it gives to those that it admits
+  crypto::Role role = crypto::Role::kMember;
+  bool revoked = false;
+  std::string request_id;
+  std::optional<Bytes> proof_key;      // kept at the root; not shown
+  std::optional<Bytes> transport_key;  // public; what the link admits for enrolment
+
+  std::string Key() const { return id; }
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("id", self.id, kRequired);
+    v("status", self.status);
+    v("createdAt", self.created_at);
+    v("expiresAt", self.expires_at);
+    v("uses", self.uses);
+    v("usedBy", self.used_by);
+    v("labels", self.labels);
+    v("role", self.role);
+    v("revoked", self.revoked);
+    v("requestId", self.request_id);
+    v("proofKey", self.proof_key);
+    v("transportKey", self.transport_key);
+  }
+  // What the token is at `now`; `status` holds it when it is sent.
+  TokenStatus StatusAt(UnixMillis now) const noexcept;
+};
+
+}  // namespace ote::api
+
+template <>
+struct ote::EnumNames<ote::api::ClusterStatus> {
+  using E = ote::api::ClusterStatus;
+  static constexpr std::pair<E, std::string_view> kNames[] = {
+      {E::kJoined, "joined"}, {E::kReady, "ready"}, {E::kUnreachable, "unreachable"}, {E::kRemoved, "removed"}};
+};
+template <>
+struct ote::EnumNames<ote::api::TokenStatus> {
+  using E = ote::api::TokenStatus;
+  static constexpr std::pair<E, std::string_view> kNames[] = {
+      {E::kActive, "active"}, {E::kUsedUp, "used-up"}, {E::kExpired, "expired"}, {E::kRevoked, "revoked"}};
+};

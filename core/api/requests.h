@@ -1,0 +1,360 @@
+// The verbs that travel, and their bodies. ote-protocol(7) is the prose of this file.
+//
+// Who may call what: `token` is a link opened with a join token; `member` a certified cluster, towards its parent;
+// `parent` the parent, towards its child; `operator` a command line with the control key of the state folder.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/api/cluster.h"
+#include "core/api/dataset.h"
+#include "core/api/run.h"
+
+namespace ote::api {
+
+inline constexpr int kProtocolVersion = 1;
+
+namespace verb {
+// token
+inline constexpr std::string_view kEnrolHello = "enrol.hello";      // Empty -> EnrolHello
+inline constexpr std::string_view kEnrolRequest = "enrol.request";  // EnrolRequest -> EnrolReply
+// member
+inline constexpr std::string_view kMemberHello = "member.hello";          // MemberHello -> MemberWelcome
+inline constexpr std::string_view kMemberHeartbeat = "member.heartbeat";  // Empty -> Empty
+inline constexpr std::string_view kMemberRenew = "member.renew";          // RenewRequest -> RenewReply
+inline constexpr std::string_view kMemberDatasets = "member.datasets";    // DatasetList -> Empty
+inline constexpr std::string_view kFlOffer = "fl.offer";  // UpdateOffer -> Empty, or the refusal as an error
+// member and parent and operator
+inline constexpr std::string_view kArtifactGet = "artifact.get";  // ArtifactRange -> ArtifactChunk + blob
+// parent
+inline constexpr std::string_view kFlTask = "fl.task";    // Task -> Empty: taken and on disk
+inline constexpr std::string_view kFlClose = "fl.close";  // RoundRef -> Empty: the round is over; forget its update
+inline constexpr std::string_view kRevocations = "trust.revocations";  // crypto::RevocationList -> Empty
+// operator
+inline constexpr std::string_view kAgentStatus = "agent.status";      // Empty -> AgentStatus
+inline constexpr std::string_view kAgentStop = "agent.stop";          // Empty -> Empty
+inline constexpr std::string_view kClusterList = "cluster.list";      // Empty -> ClusterList
+inline constexpr std::string_view kClusterLabel = "cluster.label";    // LabelRequest -> Cluster
+inline constexpr std::string_view kClusterRemove = "cluster.remove";  // NameRequest -> Cluster
+inline constexpr std::string_view kTokenCreate = "token.create";      // TokenRequest -> TokenReply
+inline constexpr std::string_view kTokenList = "token.list";          // Empty -> TokenList
+inline constexpr std::string_view kTokenRevoke = "token.revoke";      // NameRequest -> Token
+inline constexpr std::string_view kDataAdd = "data.add";              // DataAddRequest -> Dataset
+inline constexpr std::string_view kDataList = "data.list";            // Empty -> DataList
+inline constexpr std::string_view kDataRemove = "data.remove";        // NameRequest -> Dataset
+inline constexpr std::string_view kFlStart = "fl.start";              // StartRequest -> Run
+inline constexpr std::string_view kFlList = "fl.list";                // Empty -> RunList (rounds left out)
+inline constexpr std::string_view kFlShow = "fl.show";                // NameRequest -> Run
+inline constexpr std::string_view kFlCancel = "fl.cancel";            // NameRequest -> Run
+inline constexpr std::string_view kFlWatch = "fl.watch";      // WatchRequest -> a stream of RunEvent, then Run (last)
+inline constexpr std::string_view kModelList = "model.list";  // Empty -> ModelList
+inline constexpr std::string_view kModelShow = "model.show";  // NameRequest (name, run id or digest) -> ModelEntry
+}  // namespace verb
+
+struct Empty {
+  template <class Self, class V>
+  static void Fields(Self&, V&&) {}
+};
+struct NameRequest {
+  std::string name;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+  }
+};
+
+struct EnrolHello {
+  Bytes authority_key;
+  crypto::Certificate certificate;  // of the one that answers
+  UnixMillis now = 0;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("authorityKey", self.authority_key, kRequired);
+    v("certificate", self.certificate, kRequired);
+    v("now", self.now, kRequired);
+  }
+};
+
+// What a cluster asks to be. Signed by its own key (domain "ote-enrol-v1") and proved with the token's proof key, both
+// over the same bytes.
+struct EnrolBody {
+  std::string token;  // id
+  std::string name;
+  Labels labels;
+  Bytes sign_key;
+  Bytes transport_key;
+  std::string version;
+  std::string platform;
+  UnixMillis now = 0;
+  BigId nonce;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("token", self.token, kRequired);
+    v("name", self.name, kRequired);
+    v("labels", self.labels);
+    v("signKey", self.sign_key, kRequired);
+    v("transportKey", self.transport_key, kRequired);
+    v("version", self.version);
+    v("platform", self.platform);
+    v("now", self.now, kRequired);
+    v("nonce", self.nonce, kRequired);
+  }
+};
+struct EnrolRequest {
+  Bytes body;       // CBOR of EnrolBody
+  Bytes proof;      // Mac(proof key, body)
+  Bytes signature;  // by EnrolBody.sign_key
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("body", self.body, kRequired);
+    v("proof", self.proof, kRequired);
+    v("signature", self.signature, kRequired);
+  }
+};
+struct TreeSettings {
+  std::int64_t heartbeat_ms = 5000;
+  std::int64_t renew_grace_ms = 30LL * 24 * 3600 * 1000;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("heartbeatMs", self.heartbeat_ms);
+    v("renewGraceMs", self.renew_grace_ms);
+  }
+};
+struct EnrolReply {
+  crypto::Certificate certificate;
+  crypto::RevocationList revocations;
+  TreeSettings settings;
+  bool already = false;  // the same key was enrolled before
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("certificate", self.certificate, kRequired);
+    v("revocations", self.revocations, kRequired);
+    v("settings", self.settings);
+    v("already", self.already);
+  }
+};
+
+struct MemberHello {
+  int protocol = kProtocolVersion;
+  std::string version;
+  std::string platform;
+  UnixMillis now = 0;
+  std::vector<DatasetSummary> datasets;
+  std::int64_t revocations = 0;  // the number that it holds
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("protocol", self.protocol, kRequired);
+    v("version", self.version);
+    v("platform", self.platform);
+    v("now", self.now);
+    v("datasets", self.datasets);
+    v("revocations", self.revocations);
+  }
+};
+struct MemberWelcome {
+  int protocol = kProtocolVersion;
+  TreeSettings settings;
+  UnixMillis now = 0;
+  Labels labels;  // as the root holds them
+  std::optional<crypto::RevocationList> revocations;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("protocol", self.protocol, kRequired);
+    v("settings", self.settings);
+    v("now", self.now);
+    v("labels", self.labels);
+    v("revocations", self.revocations);
+  }
+};
+// Signed by the member's key (domain "ote-renew-v1"); names the certificate that it follows.
+struct RenewBody {
+  BigId serial;
+  UnixMillis now = 0;
+  BigId nonce;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("serial", self.serial, kRequired);
+    v("now", self.now, kRequired);
+    v("nonce", self.nonce, kRequired);
+  }
+};
+struct RenewRequest {
+  Bytes body;
+  Bytes signature;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("body", self.body, kRequired);
+    v("signature", self.signature, kRequired);
+  }
+};
+struct RenewReply {
+  crypto::Certificate certificate;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("certificate", self.certificate, kRequired);
+  }
+};
+struct DatasetList {
+  std::vector<DatasetSummary> datasets;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("datasets", self.datasets, kRequired);
+  }
+};
+
+// A piece of an artifact; at most kMaxChunk bytes are sent, whatever is asked for.
+struct ArtifactRange {
+  std::string digest;
+  std::int64_t offset = 0;
+  std::int64_t length = 0;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("digest", self.digest, kRequired);
+    v("offset", self.offset, kRequired);
+    v("length", self.length, kRequired);
+  }
+};
+struct ArtifactChunk {
+  std::string digest;
+  std::int64_t offset = 0;
+  std::int64_t size = 0;  // of the whole artifact
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("digest", self.digest, kRequired);
+    v("offset", self.offset, kRequired);
+    v("size", self.size, kRequired);
+  }
+};
+struct RoundRef {
+  std::string run;
+  std::int64_t round = 0;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("run", self.run, kRequired);
+    v("round", self.round, kRequired);
+  }
+};
+
+struct AgentStatus {
+  std::string name;
+  crypto::Role role = crypto::Role::kMember;
+  std::string version;
+  std::int64_t pid = 0;
+  std::vector<std::string> listen;  // the endpoints that are bound
+  std::string fingerprint;          // of the authority
+  std::string parent;               // endpoint; "" for a root
+  bool connected = false;           // to the parent
+  std::string message;              // why not, or what it waits for
+  UnixMillis started_at = 0;
+  UnixMillis certificate_expires_at = 0;
+  std::int64_t clusters = 0;
+  std::int64_t datasets = 0;
+  std::int64_t runs_active = 0;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("role", self.role);
+    v("version", self.version);
+    v("pid", self.pid);
+    v("listen", self.listen);
+    v("fingerprint", self.fingerprint);
+    v("parent", self.parent);
+    v("connected", self.connected);
+    v("message", self.message);
+    v("startedAt", self.started_at);
+    v("certificateExpiresAt", self.certificate_expires_at);
+    v("clusters", self.clusters);
+    v("datasets", self.datasets);
+    v("runsActive", self.runs_active);
+  }
+};
+
+// `{"items": […]}`, the form of every list.
+template <class T>
+struct ListOf {
+  std::vector<T> items;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("items", self.items, kRequired);
+  }
+};
+using ClusterList = ListOf<Cluster>;
+using TokenList = ListOf<Token>;
+using DataList = ListOf<Dataset>;
+using RunList = ListOf<Run>;
+using ModelList = ListOf<ModelEntry>;
+
+struct LabelRequest {
+  std::string name;
+  Labels set;
+  std::vector<std::string> unset;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("set", self.set);
+    v("unset", self.unset);
+  }
+};
+struct TokenRequest {
+  std::int64_t ttl_ms = 3600 * 1000;
+  std::int64_t uses = 1;
+  Labels labels;
+  std::string request_id;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("ttlMs", self.ttl_ms);
+    v("uses", self.uses);
+    v("labels", self.labels);
+    v("requestId", self.request_id);
+  }
+};
+struct TokenReply {
+  Token record;
+  std::string token;  // the secret, shown this once
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("record", self.record, kRequired);
+    v("token", self.token, kRequired);
+  }
+};
+struct DataAddRequest {
+  Dataset dataset;  // name, path, label and format; the agent reads the file and fills the rest
+  bool replace = false;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("dataset", self.dataset, kRequired);
+    v("replace", self.replace);
+  }
+};
+struct StartRequest {
+  RunSpec spec;
+  std::string request_id;  // the same id and content is the same request
+  bool dry_run = false;    // checks and says who would take part; starts nothing
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("spec", self.spec, kRequired);
+    v("requestId", self.request_id);
+    v("dryRun", self.dry_run);
+  }
+};
+struct WatchRequest {
+  std::string name;
+  std::int64_t after = 0;  // events with a greater seq
+  bool follow = true;      // false: those that are there
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("after", self.after);
+    v("follow", self.follow);
+  }
+};
+
+}  // namespace ote::api

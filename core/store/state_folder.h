@@ -1,0 +1,109 @@
+// A state folder: everything that one agent is, on disk.
+//
+//   member.json        Membership (below), mode 0600, rewritten atomically
+//   keys/sign.key      Ed25519, the member's own
+//   keys/transport.key X25519, of its links
+//   keys/control.key   X25519, what the command line on this machine proves itself with
+//   keys/authority.key Ed25519, at the root only: signs certificates
+//   ote.db             Store: clusters, tokens, data sets, runs, models, journals
+//   artifacts/         Artifacts: models and updates by digest
+//   agent.sock         the control socket; agent.pid, agent.lock, agent.log
+//
+// The folder has mode 0700. The command line writes it before the agent starts; after that only the agent does.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/api/requests.h"
+#include "core/base/result.h"
+#include "crypto/certificate.h"
+#include "crypto/keys.h"
+
+namespace ote::store {
+
+struct ParentRef {
+  std::vector<std::string> endpoints;  // in the order to try
+  Bytes transport_key;                 // pinned
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("endpoints", self.endpoints, kRequired);
+    v("transportKey", self.transport_key, kRequired);
+  }
+};
+
+struct Membership {
+  std::string name;
+  crypto::Role role = crypto::Role::kMember;
+  Bytes authority_key;  // Ed25519 public, pinned
+  crypto::Certificate certificate;
+  std::optional<crypto::RevocationList> revocations;
+  std::optional<ParentRef> parent;     // empty at a root
+  std::vector<std::string> listen;     // what to bind; port 0 is replaced by the port that was picked
+  std::vector<std::string> advertise;  // what tokens carry; empty: worked out from `listen`
+  api::TreeSettings settings;
+  std::int64_t certificate_life_ms = 90LL * 24 * 3600 * 1000;  // root: of those that it issues
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("role", self.role, kRequired);
+    v("authorityKey", self.authority_key, kRequired);
+    v("certificate", self.certificate, kRequired);
+    v("revocations", self.revocations);
+    v("parent", self.parent);
+    v("listen", self.listen);
+    v("advertise", self.advertise);
+    v("settings", self.settings);
+    v("certificateLifeMs", self.certificate_life_ms);
+  }
+  crypto::VerifyKey AuthorityKey() const;
+};
+
+struct StateFolder {
+  std::filesystem::path path;
+
+  std::filesystem::path MemberFile() const { return path / "member.json"; }
+  std::filesystem::path SignKeyFile() const { return path / "keys" / "sign.key"; }
+  std::filesystem::path TransportKeyFile() const { return path / "keys" / "transport.key"; }
+  std::filesystem::path ControlKeyFile() const { return path / "keys" / "control.key"; }
+  std::filesystem::path AuthorityKeyFile() const { return path / "keys" / "authority.key"; }
+  std::filesystem::path Database() const { return path / "ote.db"; }
+  std::filesystem::path ArtifactFolder() const { return path / "artifacts"; }
+  std::filesystem::path Socket() const { return path / "agent.sock"; }
+  std::filesystem::path PidFile() const { return path / "agent.pid"; }
+  std::filesystem::path LockFile() const { return path / "agent.lock"; }
+  std::filesystem::path LogFile() const { return path / "agent.log"; }
+  std::string ControlEndpoint() const { return "ipc://" + Socket().string(); }
+
+  // Makes the folder and `keys`, mode 0700.
+  Result<void> Create() const;
+  // kNotEnrolled when there is none.
+  Result<Membership> LoadMembership() const;
+  Result<void> SaveMembership(const Membership& membership) const;
+
+  // The key in the file, made and saved first when there is none.
+  Result<crypto::SigningKey> SignKey() const;
+  Result<crypto::TransportKey> TransportKey() const;
+  Result<crypto::TransportKey> ControlKey() const;
+};
+
+// One agent a folder: holds an exclusive lock on agent.lock until destroyed. kAgentRunning.
+class FolderLock {
+ public:
+  static Result<FolderLock> Take(const StateFolder& folder);
+  // Whether some process holds it, without taking it.
+  static bool Held(const StateFolder& folder);
+  FolderLock(FolderLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  FolderLock& operator=(FolderLock&&) = delete;
+  ~FolderLock();
+
+ private:
+  explicit FolderLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+}  // namespace ote::store
