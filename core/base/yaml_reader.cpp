@@ -160,15 +160,20 @@ Result<Json> ParseYaml(std::string_view text, std::string_view file, SourceMap* 
   const auto refuse = [file](const YAML::Mark& mark, std::string_view why) {
     return Fail(ErrorId::kInputSyntax, fmt::format("{}: {}", Place(file, mark.line, mark.column), why));
   };
+  // yaml-cpp takes the end of the text for the end of a quoted scalar; the end of the document it does not.
+  std::string whole(text);
+  if (!whole.empty() && whole.back() != '\n') whole.push_back('\n');
+  whole += "...\n";
   Handler handler(map);
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream(whole);
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(handler)) {
     }
   } catch (const Refusal& refusal) {
     return refuse(refusal.mark, refusal.what());
   } catch (const YAML::Exception& error) {
+    if (error.msg == YAML::ErrorMsg::DOC_IN_SCALAR) return refuse(error.mark, "a quoted scalar is not closed");
     return refuse(error.mark.is_null() ? YAML::Mark() : error.mark, codec::ForMessage(error.msg, 160));
   } catch (const std::exception& error) {
     return refuse(YAML::Mark(), codec::ForMessage(error.what(), 160));
