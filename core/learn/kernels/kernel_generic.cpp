@@ -1,0 +1,3 @@
+#define OTE_KERNEL generic
+#define OTE_KERNEL_NAME "generic"
+#include "core/learn/kernels/body.inc"

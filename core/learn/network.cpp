@@ -1,0 +1,160 @@
+#include "core/learn/network.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <string>
+
+namespace ote::learn {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+std::int64_t RoundUp(std::int64_t floats) { return (floats + 15) / 16 * 16; }
+
+}  // namespace
+
+Network MakeNetwork(std::span<const std::int64_t> units) {
+  Network network;
+  std::int64_t at = 0;
+  for (std::size_t i = 0; i + 1 < units.size(); ++i) {
+    Layer layer;
+    layer.inputs = units[i];
+    layer.outputs = units[i + 1];
+    layer.weight = at;
+    layer.bias = at + layer.inputs * layer.outputs;
+    at = layer.bias + layer.outputs;
+    network.layers.push_back(layer);
+  }
+  return network;
+}
+
+Layout LayoutOf(const Network& network) {
+  Layout layout;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const Layer& layer = network.layers[i];
+    const std::string name = "layers." + std::to_string(i);
+    layout.push_back({name + ".weight", {layer.outputs, layer.inputs}});
+    layout.push_back({name + ".bias", {layer.outputs}});
+  }
+  return layout;
+}
+
+void Workspace::Free::operator()(float* p) const noexcept { ::operator delete[](p, kAlignment); }
+
+std::span<float> Workspace::Claim(std::int64_t count) {
+  float* const start = memory_.get() + claimed_;
+  claimed_ += RoundUp(count);
+  return {start, static_cast<std::size_t>(count)};
+}
+
+Workspace::Workspace(const Network& network, const Kernels& kernels, std::int64_t rows, Purpose purpose)
+    : network_(network), kernels_(kernels) {
+  std::size_t scratch = 0;
+  std::int64_t total = RoundUp(rows * network.Inputs()) + RoundUp(rows);
+  std::int64_t widest = 0;
+  for (const Layer& layer : network.layers) {
+    scratch = std::max(scratch, kernels.scratch(rows, layer.outputs, layer.inputs));
+    total += RoundUp(rows * layer.outputs);
+    widest = std::max(widest, layer.outputs);
+  }
+  // Slopes go from the outputs to the inputs between two buffers; the last layer's slope takes the place of its output.
+  const std::int64_t slope = purpose == Purpose::kTraining && network.layers.size() > 1 ? rows * widest : 0;
+  total += 2 * RoundUp(slope) + RoundUp(static_cast<std::int64_t>(scratch));
+  memory_.reset(static_cast<float*>(::operator new[](static_cast<std::size_t>(total) * sizeof(float), kAlignment)));
+
+  outputs_.push_back(Claim(rows * network.Inputs()).data());
+  for (const Layer& layer : network.layers) outputs_.push_back(Claim(rows * layer.outputs).data());
+  slopes_[0] = Claim(slope).data();
+  slopes_[1] = Claim(slope).data();
+  targets_ = Claim(rows).data();
+  scratch_ = Claim(static_cast<std::int64_t>(scratch)).data();
+}
+
+void Workspace::Load(const Table& table, std::span<const std::uint32_t> index) {
+  rows_ = static_cast<std::int64_t>(index.size());
+  kernels_.gather(table.features.data(), index.data(), outputs_[0], rows_, table.columns, network_.input_scale);
+  if (table.targets.empty()) return;  // a prediction needs none
+  for (std::size_t i = 0; i < index.size(); ++i) targets_[i] = table.targets[index[i]];
+}
+
+std::span<float> Workspace::Forward(const float* parameters) {
+  for (std::size_t i = 0; i < network_.layers.size(); ++i) {
+    const Layer& layer = network_.layers[i];
+    float* const out = outputs_[i + 1];
+    kernels_.affine(outputs_[i], parameters + layer.weight, parameters + layer.bias, out, rows_, layer.inputs,
+                    layer.outputs, scratch_);
+    if (i + 1 == network_.layers.size()) break;
+    const auto activate = network_.activation == api::Activation::kRelu ? kernels_.relu : kernels_.tanh;
+    activate(out, rows_ * layer.outputs);
+  }
+  return {outputs_.back(), static_cast<std::size_t>(rows_ * network_.Outputs())};
+}
+
+double Workspace::Slope() {
+  if (network_.loss == Loss::kSquare) return kernels_.square_loss(outputs_.back(), targets_, rows_);
+  return kernels_.softmax_loss(outputs_.back(), targets_, rows_, network_.Outputs());
+}
+
+void Workspace::Backward(const float* parameters, float* gradient) {
+  const auto derive = network_.activation == api::Activation::kRelu ? kernels_.relu_back : kernels_.tanh_back;
+  const float* slope = outputs_.back();
+  for (std::size_t i = network_.layers.size(); i-- > 0;) {
+    const Layer& layer = network_.layers[i];
+    kernels_.add_gradient(outputs_[i], slope, gradient + layer.weight, gradient + layer.bias, rows_, layer.inputs,
+                          layer.outputs, scratch_);
+    if (i == 0) break;
+    float* const next = slopes_[i % 2];
+    kernels_.back(slope, parameters + layer.weight, next, rows_, layer.inputs, layer.outputs, scratch_);
+    derive(next, outputs_[i], rows_ * layer.inputs);
+    slope = next;
+  }
+}
+
+Optimizer::Optimizer(const Network& network, const Kernels& kernels, const api::TrainSpec& spec,
+                     const float* parameters)
+    : network_(network), kernels_(kernels), spec_(spec) {
+  const auto count = static_cast<std::size_t>(network.Parameters());
+  gradient_.resize(count);
+  if (spec.optimizer == api::OptimizerKind::kAdam) {
+    first_.resize(count);
+    second_.resize(count);
+  }
+  const auto l2 = static_cast<float>(spec.l2);
+  for (const Layer& layer : network.layers) {
+    for (std::int64_t i = layer.weight; i < layer.bias; ++i)
+      gradient_[static_cast<std::size_t>(i)] = l2 * parameters[i];
+  }
+}
+
+void Optimizer::Step(float* parameters) {
+  AdamStep adam{};
+  if (spec_.optimizer == api::OptimizerKind::kAdam) {
+    beta1_power_ *= spec_.beta1;
+    beta2_power_ *= spec_.beta2;
+    adam.rate = static_cast<float>(spec_.learning_rate / (1 - beta1_power_));
+    adam.second_bias = static_cast<float>(1 / (1 - beta2_power_));
+    adam.beta1 = static_cast<float>(spec_.beta1);
+    adam.beta2 = static_cast<float>(spec_.beta2);
+    adam.epsilon = static_cast<float>(spec_.epsilon);
+  }
+  const auto step = [&](std::int64_t begin, std::int64_t end, float l2) {
+    float* const w = parameters + begin;
+    float* const g = gradient_.data() + begin;
+    if (spec_.optimizer == api::OptimizerKind::kAdam) {
+      kernels_.adam(w, g, first_.data() + begin, second_.data() + begin, end - begin, l2, adam);
+    } else {
+      kernels_.sgd(w, g, end - begin, static_cast<float>(spec_.learning_rate), static_cast<float>(spec_.momentum), l2);
+    }
+  };
+  if (spec_.l2 == 0) {
+    step(0, network_.Parameters(), 0);
+    return;
+  }
+  for (const Layer& layer : network_.layers) {
+    step(layer.weight, layer.bias, static_cast<float>(spec_.l2));
+    step(layer.bias, layer.bias + layer.outputs, 0);
+  }
+}
+
+}  // namespace ote::learn
