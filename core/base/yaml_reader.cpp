@@ -66,6 +66,8 @@ class Handler final : public YAML::EventHandler {
 
   void Scalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) {
     Plainly(mark, tag, anchor);
+    // yaml-cpp spells \N and \_ as lone bytes.
+    if (!IsUtf8(value)) throw Refusal(mark, "an escape is not supported; write \\u and four hex digits");
     if (AtKey()) return Key(mark, tag, value);
     Enter(mark);
     if (tag == "?") {

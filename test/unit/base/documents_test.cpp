@@ -109,6 +109,7 @@ TEST_CASE("YAML that is more than a plain document is refused, with its place") 
   CHECK(YamlError("a: 1\nb:\n  c: 1\n  c: 2\n") == "run.yaml:4:3: the key \"c\" stands twice in one object");
   CHECK(YamlError("[a]: 1\n").ends_with("a key is not a scalar"));
   CHECK(YamlError(": 1\n").ends_with("a key is missing"));
+  CHECK(YamlError("a: \"\\N\"\n") == "run.yaml:1:4: an escape is not supported; write \\u and four hex digits");
   CHECK(YamlError("a: .nan\n") == "run.yaml:1:4: a number is not finite");
   CHECK(YamlError("a: 18446744073709551616\n").starts_with("run.yaml:1:4: a whole number is beyond 64 bits"));
   CHECK(YamlError("a: 1e999\n").starts_with("run.yaml:1:4: a number is beyond"));
