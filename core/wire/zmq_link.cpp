@@ -73,7 +73,7 @@ void ZmqLink::RetryLater() {
 
 std::optional<milliseconds> ZmqLink::NextTimer() const {
   if (up_) return std::nullopt;
-  return probe_ ? std::min(next_, probe_->Deadline()) : next_;
+  return probe_ ? probe_->Deadline() : next_;
 }
 
 Event ZmqLink::Make(EventKind kind) const {
