@@ -1,0 +1,111 @@
+#include "core/federate/fold_kernel.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace ote::federate {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "updates are little-endian, and so are the machines of ote");
+
+// Adding 1.5·2^52 to a double below 2^51 leaves its value, rounded half to even, in the low bits of the mantissa.
+constexpr double kMagic = 0x1.8p52;
+constexpr std::uint64_t kMagicBits = std::bit_cast<std::uint64_t>(kMagic);
+// Wide values are cut in two: a multiple of 2^24, which is even, and a rest that is rounded by itself.
+constexpr double kSplit = 0x1p24;
+constexpr double kUnsplit = 0x1p-24;
+
+inline __attribute__((always_inline)) float LoadFloat(const std::uint8_t* at) noexcept {
+  float value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+inline __attribute__((always_inline)) std::uint64_t RoundNarrow(double value) noexcept {
+  return std::bit_cast<std::uint64_t>(value + kMagic) - kMagicBits;
+}
+
+inline __attribute__((always_inline)) std::uint64_t RoundWide(double value) noexcept {
+  const double high = value * kUnsplit + kMagic;
+  const double rest = value - (high - kMagic) * kSplit;
+  return ((std::bit_cast<std::uint64_t>(high) - kMagicBits) << 24) + RoundNarrow(rest);
+}
+
+template <bool kNarrow, FoldSign kSign>
+inline __attribute__((always_inline)) void FoldLoop(std::int64_t* __restrict sums,
+                                                    const std::uint8_t* __restrict values, std::size_t count,
+                                                    double scale) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    const double value = static_cast<double>(LoadFloat(values + i * sizeof(float))) * scale;
+    const std::uint64_t units = kNarrow ? RoundNarrow(value) : RoundWide(value);
+    const auto sum = static_cast<std::uint64_t>(sums[i]);
+    sums[i] = static_cast<std::int64_t>(kSign == FoldSign::kAdd ? sum + units : sum - units);
+  }
+}
+
+// Floats order like their bits once the sign is off, NaN and infinity above everything: one integer maximum tells all.
+inline __attribute__((always_inline)) std::int32_t LargestBits(const std::uint8_t* __restrict values,
+                                                               std::size_t count) noexcept {
+  std::int32_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::int32_t bits;
+    std::memcpy(&bits, values + i * sizeof(float), sizeof bits);
+    largest = std::max(largest, bits & 0x7fffffff);
+  }
+  return largest;
+}
+
+struct Kernels {
+  void (*fold[2][2])(std::int64_t*, const std::uint8_t*, std::size_t, double) noexcept;  // [narrow][subtract]
+  std::int32_t (*largest)(const std::uint8_t*, std::size_t) noexcept;
+};
+
+#define OTE_FOLD_KERNELS(NAME, TARGET)                                                                               \
+  template <bool kNarrow, FoldSign kSign>                                                                            \
+  TARGET void Fold##NAME(std::int64_t* sums, const std::uint8_t* values, std::size_t count, double scale) noexcept { \
+    FoldLoop<kNarrow, kSign>(sums, values, count, scale);                                                            \
+  }                                                                                                                  \
+  TARGET std::int32_t Largest##NAME(const std::uint8_t* values, std::size_t count) noexcept {                        \
+    return LargestBits(values, count);                                                                               \
+  }                                                                                                                  \
+  constexpr Kernels k##NAME{{{&Fold##NAME<false, FoldSign::kAdd>, &Fold##NAME<false, FoldSign::kSubtract>},          \
+                             {&Fold##NAME<true, FoldSign::kAdd>, &Fold##NAME<true, FoldSign::kSubtract>}},           \
+                            &Largest##NAME};
+
+OTE_FOLD_KERNELS(Generic, )
+#if defined(__x86_64__)
+OTE_FOLD_KERNELS(Avx2, __attribute__((target("avx2"))))
+OTE_FOLD_KERNELS(Avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw"))))
+#endif
+#undef OTE_FOLD_KERNELS
+
+const Kernels& Choose() noexcept {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw")) {
+    return kAvx512;
+  }
+  if (__builtin_cpu_supports("avx2")) return kAvx2;
+#endif
+  return kGeneric;
+}
+
+const Kernels& Best() noexcept {
+  static const Kernels& best = Choose();
+  return best;
+}
+
+}  // namespace
+
+bool AllWithin(const std::uint8_t* values, std::size_t count, float bound) noexcept {
+  return Best().largest(values, count) <= std::bit_cast<std::int32_t>(bound);
+}
+
+void FoldBlock(std::int64_t* sums, const std::uint8_t* values, std::size_t count, double scale, bool narrow,
+               FoldSign sign) noexcept {
+  Best().fold[narrow ? 1 : 0][sign == FoldSign::kSubtract ? 1 : 0](sums, values, count, scale);
+}
+
+}  // namespace ote::federate

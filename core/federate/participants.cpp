@@ -1,0 +1,250 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/federate/run_state.h"
+#include "core/learn/classes.h"
+#include "crypto/digest.h"
+
+namespace ote::federate {
+namespace {
+
+crypto::Digest HashOf(std::string_view domain, std::int64_t run_seed, std::int64_t round, std::string_view site) {
+  std::string text(domain);
+  for (const std::int64_t number : {run_seed, round}) {
+    for (int shift = 0; shift < 64; shift += 8) {
+      text.push_back(static_cast<char>((static_cast<std::uint64_t>(number) >> shift) & 0xff));
+    }
+  }
+  text.append(site);
+  return crypto::DigestOf(AsBytes(text));
+}
+
+bool Contains(const std::vector<std::string>& names, std::string_view name) noexcept {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool IsEligible(const api::RunSpec& spec, const Site& site) {
+  if (!site.dataset || site.dataset->name != spec.dataset) return false;
+  if (site.dataset->train_rows < 1 || site.dataset->train_rows > kMaxRows || site.dataset->test_rows < 0) return false;
+  if (!spec.sites.clusters.empty() && !Contains(spec.sites.clusters, site.name)) return false;
+  return std::all_of(spec.sites.selector.begin(), spec.sites.selector.end(), [&site](const auto& label) {
+    const auto it = site.labels.find(label.first);
+    return it != site.labels.end() && it->second == label.second;
+  });
+}
+
+}  // namespace
+
+BigId SiteSeed(std::int64_t run_seed, std::int64_t round, std::string_view site) {
+  const crypto::Digest digest = HashOf("ote-site-seed-v1", run_seed, round, site);
+  std::uint64_t value = 0;
+  for (int i = 7; i >= 0; --i) value = (value << 8) | digest.bytes[static_cast<std::size_t>(i)];
+  return BigId{value};
+}
+
+std::string DrawRank(std::int64_t run_seed, std::int64_t round, std::string_view site) {
+  return HashOf("ote-draw-v1", run_seed, round, site).Hex();
+}
+
+std::vector<std::string> UniteClasses(const std::vector<const Site*>& sites) {
+  std::set<std::string> names;
+  for (const Site* site : sites) names.insert(site->dataset->class_names.begin(), site->dataset->class_names.end());
+  std::vector<std::string> out(names.begin(), names.end());
+  learn::SortClasses(out);
+  return out;
+}
+
+std::string ListNames(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 10;
+  std::string out;
+  const std::size_t shown = std::min(names.size(), kShown);
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (i > 0) out += i + 1 == names.size() ? " and " : ", ";
+    out += names[i];
+  }
+  if (names.size() > shown) out += fmt::format(" and {} more", names.size() - shown);
+  return out;
+}
+
+std::string CutText(std::string_view text, std::size_t limit) {
+  std::string out(text.substr(0, limit));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return out;
+}
+
+std::vector<const Site*> Eligible(const api::RunSpec& spec, const std::vector<Site>& sites) {
+  std::vector<const Site*> out;
+  for (const Site& site : sites) {
+    if (IsEligible(spec, site)) out.push_back(&site);
+  }
+  std::sort(out.begin(), out.end(), [](const Site* a, const Site* b) { return a->name < b->name; });
+  return out;
+}
+
+bool RunMachine::State::Fits(const Site& site) {
+  const api::DatasetSummary& data = *site.dataset;
+  std::string why;
+  if (data.features != kept.run.features || data.schema != kept.schema) {
+    why = fmt::format("its data set {} has other columns than the run", data.name);
+  } else if ((data.classes == 0) != kept.run.classes.empty()) {
+    why = fmt::format("its data set {} is for another task", data.name);
+  } else {
+    for (const std::string& name : data.class_names) {
+      if (!Contains(kept.run.classes, name)) why = fmt::format("the run does not know its class {}", CutText(name, 80));
+    }
+  }
+  if (why.empty()) {
+    unfit_told.erase(site.name);
+    return true;
+  }
+  if (unfit_told.insert(site.name).second) Tell("site-unfit", site.name, std::move(why));
+  return false;
+}
+
+std::vector<const Site*> RunMachine::State::PoolFor(std::int64_t round) {
+  std::vector<std::pair<std::string, const Site*>> ranked;
+  for (const auto& [name, site] : sites) {
+    if (!IsEligible(kept.run.spec, site) || !Fits(site)) continue;
+    ranked.emplace_back(DrawRank(kept.run.spec.seed, round, name), &site);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  std::vector<const Site*> out;
+  out.reserve(ranked.size());
+  for (const auto& [rank, site] : ranked) out.push_back(site);
+  return out;
+}
+
+std::vector<const Site*> RunMachine::State::Pool() { return PoolFor(kept.open ? kept.open->round : 0); }
+
+bool RunMachine::State::Reachable(const std::string& name) const noexcept {
+  const auto it = sites.find(name);
+  return it != sites.end() && it->second.reachable;
+}
+
+void RunMachine::State::Ask(const Site& site) {
+  OpenRound& open = *kept.open;
+  Asked asked;
+  asked.name = site.name;
+  asked.train_rows = site.dataset->train_rows;
+  asked.test_rows = site.dataset->test_rows;
+  asked.result.name = site.name;
+  const auto at = std::lower_bound(open.asked.begin(), open.asked.end(), site.name,
+                                   [](const Asked& a, const std::string& name) { return a.name < name; });
+  const auto placed = open.asked.insert(at, std::move(asked));
+  std::erase(open.excused, site.name);
+  save = true;
+  if (site.reachable) SendTo(*placed);
+}
+
+void RunMachine::State::SendTo(const Asked& asked) {
+  const OpenRound& open = *kept.open;
+  const api::Run& run = kept.run;
+  api::Task task;
+  task.run = run.id;
+  task.round = open.round;
+  task.kind = open.kind;
+  task.dataset = run.spec.dataset;
+  task.task = run.spec.task;
+  task.model = run.spec.model;
+  task.training = run.spec.training;
+  task.features = run.features;
+  task.classes = run.classes;
+  task.model_digest = run.model.digest;
+  task.model_size = run.model.size;
+  task.seed = SiteSeed(run.spec.seed, open.round, asked.name);
+  task.deadline = now.wall + std::max<std::int64_t>(0, (deadline - now.steady).count());
+  announced.emplace_back(SendTask{asked.name, std::move(task)});
+  Tell("task-sent", asked.name, std::string(NameOf(open.kind)));
+}
+
+std::int64_t RunMachine::State::TopUp() {
+  OpenRound& open = *kept.open;
+  std::int64_t able = 0;
+  for (const Asked& asked : open.asked) able += asked.Open() || asked.answer == Answer::kFolded ? 1 : 0;
+  std::int64_t spare = 0;
+  if (able >= Minimum()) return spare;
+  for (const Site* site : Pool()) {
+    if (open.Find(site->name) != nullptr) continue;
+    std::int64_t total = site->dataset->train_rows;
+    for (const Asked& asked : open.asked) total += asked.train_rows;
+    if (site->reachable && able + spare < Minimum() && total <= open.capacity) {
+      Ask(*site);
+      Tell("site-asked", site->name, "asked in place of another");
+      ++able;
+    } else {
+      ++spare;
+    }
+  }
+  return spare;
+}
+
+std::string RunMachine::State::Missing(bool past_deadline) {
+  const std::vector<const Site*> pool = Pool();
+  std::int64_t there = 0;
+  std::vector<std::string> waiting;
+  for (const Site* site : pool) {
+    const Asked* asked = kept.open ? kept.open->Find(site->name) : nullptr;
+    const bool done = asked != nullptr && asked->answer == Answer::kFolded;
+    const bool lost = asked != nullptr && !asked->Open() && !done;
+    if (lost) continue;
+    const bool counts =
+        done || (site->reachable && !past_deadline) || (asked != nullptr && asked->answer == Answer::kOffered);
+    if (counts) {
+      ++there;
+    } else {
+      waiting.push_back(site->name);
+    }
+  }
+  for (const std::string& name : kept.run.spec.sites.clusters) {
+    const bool known = std::any_of(pool.begin(), pool.end(), [&name](const Site* s) { return s->name == name; });
+    if (!known) waiting.push_back(name);
+  }
+  std::sort(waiting.begin(), waiting.end());
+  std::string out = fmt::format("needs {} cluster{}, {} {}", Minimum(), Minimum() == 1 ? "" : "s", there,
+                                past_deadline ? (there == 1 ? "has answered" : "have answered")
+                                              : (there == 1 ? "is reachable" : "are reachable"));
+  if (!waiting.empty()) return out + "; waiting for " + ListNames(waiting);
+  return out + fmt::format("; no other cluster has the data set {}", kept.run.spec.dataset);
+}
+
+void RunMachine::State::OnSite(const Site& site) {
+  Site& known = sites[site.name];
+  const bool came = site.reachable && !known.reachable;
+  const bool went = !site.reachable && known.reachable;
+  known = site;
+  if (Over() || !kept.open) return;
+  OpenRound& open = *kept.open;
+  Asked* asked = open.Find(site.name);
+  if (asked != nullptr) {
+    if (went && asked->Open()) Tell("site-lost", site.name, "no longer reachable");
+    if (came && asked->Open()) Tell("site-back", site.name, "reachable again");
+    if (site.reachable && asked->answer == Answer::kPending) SendTo(*asked);
+    return;
+  }
+  if (site.reachable && Contains(open.excused, site.name) && open.kind == api::TaskKind::kTrain && !PastDeadline()) {
+    if (IsEligible(kept.run.spec, site) && Fits(site)) {
+      std::int64_t total = site.dataset->train_rows;
+      for (const Asked& other : open.asked) total += other.train_rows;
+      if (total > open.capacity) return;
+      Tell("site-back", site.name, "reachable again, and asked");
+      Ask(known);
+    }
+  }
+}
+
+void RunMachine::State::OnRemoved(const std::string& name) {
+  sites.erase(name);
+  unfit_told.erase(name);
+  std::erase(kept.missed, name);
+  if (Over() || !kept.open) return;
+  std::erase(kept.open->excused, name);
+  if (Asked* asked = kept.open->Find(name); asked != nullptr && asked->Open()) {
+    Answered(*asked, Answer::kRemoved, "no longer a member");
+    Tell("site-removed", name, "no longer a member");
+  }
+}
+
+}  // namespace ote::federate

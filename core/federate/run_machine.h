@@ -1,0 +1,165 @@
+// A federated run at its root, as a state machine: events in, actions out. No sockets, no files, no clock of its own.
+//
+// The driver (the agent, a test, the simulator) performs the actions of one Handle() in their order, and performs all
+// of them before the next Handle(). Whatever it promised is on disk before the next action: StoreArtifact and SaveState
+// return only when the bytes are durable. A driver that dies at any point and restores the last saved state goes on to
+// the same model, byte for byte.
+//
+// Memory: O(model), whatever the number of sites: each update is fetched by digest, one after the other as far as
+// `Limits::fetches` allows, folded into one accumulator, and let go. So that a restart can build the accumulator again,
+// the driver keeps fetched updates as artifacts until the machine drops them; when they take more room than
+// `Limits::spool_bytes`, the machine stores a checkpoint of the accumulator and drops them.
+//
+// One round: (1) pick the participants, send each a task; (2) each offers an update, which is fetched, checked and
+// folded, or refused and counted; (3) when all have answered, or the deadline has passed and the minimum is reached,
+// the strategy makes the next model. Past the deadline with fewer than the minimum the run is paused: it names those
+// that are missing, and goes on when enough have answered. After the last round one evaluation task measures the
+// finished model.
+//
+// One thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/api/requests.h"
+#include "core/base/clock.h"
+#include "core/federate/accumulator.h"
+#include "core/federate/strategy.h"
+
+namespace ote::federate {
+
+// What the root knows of a member that could take part.
+struct Site {
+  std::string name;
+  api::Labels labels;
+  bool reachable = false;
+  std::optional<api::DatasetSummary> dataset;  // the run's, if it has it
+};
+
+struct Now {
+  UnixMillis wall = 0;
+  std::chrono::milliseconds steady{0};
+};
+
+// Events.
+struct SiteChanged {  // came, went, changed labels or data set
+  Site site;
+};
+struct SiteRemoved {
+  std::string name;
+};
+struct Offered {  // fl.offer arrived from `site` (the connection's certificate says who)
+  std::string site;
+  api::UpdateOffer offer;
+};
+struct Fetched {  // what FetchUpdate asked for is here, on disk, and has the digest that was announced
+  std::string site;
+  std::int64_t round = 0;
+  std::string digest;
+  ByteView update;  // valid during Handle()
+};
+struct FetchFailed {
+  std::string site;
+  std::int64_t round = 0;
+  Error error;
+};
+struct TaskRefused {  // the site answered fl.task with an error
+  std::string site;
+  std::int64_t round = 0;
+  Error error;
+};
+struct TimePassed {};  // the time asked for by WakeAt has come, or earlier
+struct Cancelled {};
+using Event = std::variant<SiteChanged, SiteRemoved, Offered, Fetched, FetchFailed, TaskRefused, TimePassed, Cancelled>;
+
+// Actions.
+struct StoreArtifact {  // durable, under its digest
+  std::string digest;
+  Bytes bytes;
+};
+struct SaveState {  // durable: this run as Snapshot() gives it now
+};
+struct DropArtifact {  // no longer needed; may be kept if something else needs it
+  std::string digest;
+};
+struct SendTask {  // and again whenever the site comes back, until it has answered: sent at least once, harmless twice
+  std::string site;
+  api::Task task;
+};
+struct FetchUpdate {
+  std::string site;
+  std::int64_t round = 0;
+  std::string digest;
+  std::int64_t size = 0;
+};
+struct CloseRound {  // tell the site that the round is over
+  std::string site;
+  api::RoundRef round;
+};
+struct WakeAt {  // the earliest of those asked for counts; replaced by each new one
+  std::chrono::milliseconds steady{0};
+};
+struct Log {
+  api::RunEvent event;  // seq is the driver's
+};
+struct RegisterModel {  // the run is finished: put its model into the registry
+  api::ModelEntry entry;
+};
+struct Over {};  // the run has ended; its machine may be destroyed after this Handle()
+using Action = std::variant<StoreArtifact, SaveState, DropArtifact, SendTask, FetchUpdate, CloseRound, WakeAt, Log,
+                            RegisterModel, Over>;
+
+struct Limits {
+  int fetches = 2;                        // updates on their way at a time
+  std::int64_t spool_bytes = 64LL << 20;  // at least one update always fits
+};
+
+// Answers to an offer go back to the site: no error means taken (or taken before).
+struct Outcome {
+  std::vector<Action> actions;
+  std::optional<Error> refused;  // only after Offered
+};
+
+// Gives the bytes of an artifact while a machine is restored.
+using ArtifactReader = std::function<Result<Bytes>(const std::string& digest)>;
+
+class RunMachine {
+ public:
+  // Checks the spec against what the sites have and starts the first round, or waits for sites (paused, naming what is
+  // missing). kRunInvalid; kNoSites when no member has the data set; kModelDataMismatch when sites' schemas differ.
+  static Result<RunMachine> Start(std::string id, const api::RunSpec& spec, std::string request_id,
+                                  const std::vector<Site>& sites, Limits limits, const Now& now, Outcome* outcome);
+  // From what Snapshot() gave. `sites` as they are now. kStoreCorrupt, kArtifactMissing.
+  static Result<RunMachine> Restore(ByteView snapshot, const std::vector<Site>& sites, Limits limits,
+                                    const ArtifactReader& read, const Now& now, Outcome* outcome);
+  RunMachine(RunMachine&&) noexcept;
+  RunMachine& operator=(RunMachine&&) noexcept;
+  ~RunMachine();
+
+  Outcome Handle(const Event& event, const Now& now);
+
+  // What users see; grows with the rounds, holds no parameters.
+  const api::Run& View() const noexcept;
+  // CBOR: the run, the open round, the folded contributions. No parameters: those are artifacts.
+  Bytes Snapshot() const;
+  // Artifacts that must be kept for this run.
+  std::vector<std::string> Needed() const;
+
+ private:
+  struct State;
+  explicit RunMachine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// The sites that a spec asks for: those named, or all with the data set that carry the selector's labels; sorted by
+// name.
+std::vector<const Site*> Eligible(const api::RunSpec& spec, const std::vector<Site>& sites);
+
+}  // namespace ote::federate

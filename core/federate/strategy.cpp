@@ -1,0 +1,15 @@
+#include "core/federate/strategy.h"
+
+#include "core/federate/fedavg.h"
+
+namespace ote::federate {
+
+std::unique_ptr<Strategy> MakeStrategy(const api::StrategySpec& spec) {
+  switch (spec.kind) {
+    case api::StrategyKind::kFedAvg:
+      return std::make_unique<FedAvg>();
+  }
+  return std::make_unique<FedAvg>();
+}
+
+}  // namespace ote::federate
