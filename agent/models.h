@@ -1,0 +1,28 @@
+// The registry of finished models. Serves model.list and model.show; the bytes go through artifact.get. One thread.
+#pragma once
+
+#include <string>
+
+#include "agent/context.h"
+#include "core/api/requests.h"
+
+namespace ote::agent {
+
+class Models {
+ public:
+  explicit Models(Context& context) : context_(context) {}
+
+  // Registers the verbs.
+  Result<void> Start();
+
+ private:
+  Result<api::ModelList> List() const;
+  // By name, by the run that made it, by its digest or the beginning of that (at least kShortest hex digits, and only
+  // one model's).
+  Result<api::ModelEntry> Show(const std::string& name) const;
+
+  static constexpr std::size_t kShortest = 4;
+  Context& context_;
+};
+
+}  // namespace ote::agent

@@ -1,0 +1,228 @@
+#include "agent/run_controller.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
+#include "agent/run_records.h"
+#include "core/base/ids.h"
+#include "core/base/log.h"
+
+namespace ote::agent {
+namespace {
+
+// The spec as it was asked for: a name that was made here is not part of it.
+api::RunSpec Asked(const api::Run& run) {
+  auto spec = run.spec;
+  if (spec.name == run.id) spec.name.clear();
+  return spec;
+}
+
+tl::unexpected<Error> Unknown(const std::string& name) {
+  return Fail(ErrorId::kRunUnknown, fmt::format("run {}: no run here has this id or name", name), "ote fl list");
+}
+
+}  // namespace
+
+RunController::RunController(Context& context, Members& members, Transfer& transfer)
+    : context_(context),
+      members_(members),
+      transfer_(transfer),
+      watchers_(context, [this](const std::string& id) -> std::optional<api::Run> {
+        auto run = Find(id);
+        if (!run) return std::nullopt;
+        return std::move(*run);
+      }) {}
+
+RunController::~RunController() { context_.timers.Cancel(burial_); }
+
+Result<void> RunController::Start() {
+  auto& rpc = context_.rpc;
+  rpc.RegisterCall<api::StartRequest>(api::verb::kFlStart, kByOperator,
+                                      [this](const Request&, const auto& body) { return StartRun(body); });
+  rpc.RegisterCall<api::Empty>(api::verb::kFlList, kByOperator, [this](const Request&, const auto&) { return List(); });
+  rpc.RegisterCall<api::NameRequest>(api::verb::kFlShow, kByOperator,
+                                     [this](const Request&, const auto& body) -> Result<api::Run> {
+                                       OTE_TRY(auto run, Find(body.name));
+                                       return FitForAnswer(std::move(run));
+                                     });
+  rpc.RegisterCall<api::NameRequest>(api::verb::kFlCancel, kByOperator,
+                                     [this](const Request&, const auto& body) { return Cancel(body); });
+  rpc.Register(api::verb::kFlWatch, kByOperator, [this](Request request) { Watch(std::move(request)); });
+  rpc.RegisterCall<api::UpdateOffer>(api::verb::kFlOffer, kByMember,
+                                     [this](const Request& request, const auto& body) { return Offer(request, body); });
+  members_.OnChange([this](const api::Cluster& cluster, bool removed) {
+    if (removed) transfer_.RevokeAll(cluster.name);
+    // By id, since a run may end on the way.
+    std::vector<std::string> ids;
+    for (const auto& [id, driver] : drivers_) ids.push_back(id);
+    for (const auto& id : ids) {
+      if (const auto it = drivers_.find(id); it != drivers_.end()) it->second->SiteChanged(cluster, removed);
+    }
+  });
+
+  OTE_TRY(const auto runs, context_.store.List<api::Run>());
+  for (const auto& run : runs) known_.push_back({run.id, run.spec.name, run.request_id, run.created_at});
+  std::ranges::stable_sort(known_, {}, &Known::created_at);
+  for (const auto& run : runs) {
+    if (run.Over()) continue;
+    auto driver = std::make_unique<RunDriver>(context_, members_, transfer_, HooksOf(), run.id);
+    auto* restored = drivers_.emplace(run.id, std::move(driver)).first->second.get();
+    restored->Restore();
+    log::Info("run taken up again", {{"run", run.id}});
+  }
+  return {};
+}
+
+RunDriver::Hooks RunController::HooksOf() {
+  return {[this](const std::string& id) { watchers_.Advanced(id); }, [this](const std::string& id) { Ended(id); },
+          [this](const std::string& digest, const std::string& run) { return NeededElsewhere(digest, run); }};
+}
+
+void RunController::Ended(const std::string& id) {
+  auto node = drivers_.extract(id);
+  if (node.empty()) return;
+  ended_.push_back(std::move(node.mapped()));
+  watchers_.Advanced(id);
+  if (burial_ != 0) return;
+  burial_ = context_.timers.At(context_.clock.SteadyNow(), [this] {
+    burial_ = 0;
+    ended_.clear();
+  });
+}
+
+bool RunController::NeededElsewhere(const std::string& digest, const std::string& run) const {
+  for (const auto& [id, driver] : drivers_) {
+    if (id != run && driver->Needed().contains(digest)) return true;
+  }
+  const auto models = context_.store.List<api::ModelEntry>();
+  // When in doubt it is kept; what nobody needs goes when the agent starts.
+  return !models || std::ranges::any_of(*models, [&](const auto& model) { return model.digest == digest; });
+}
+
+Result<std::set<std::string>> RunController::Needed() const {
+  std::set<std::string> needed;
+  for (const auto& [id, driver] : drivers_) needed.merge(driver->Needed());
+  OTE_TRY(const auto models, context_.store.List<api::ModelEntry>());
+  for (const auto& model : models) needed.insert(model.digest);
+  return needed;
+}
+
+Result<std::optional<api::Run>> RunController::SameRequest(const api::StartRequest& request) const {
+  if (request.request_id.empty()) return std::nullopt;
+  const auto it = std::ranges::find(known_, request.request_id, &Known::request_id);
+  if (it == known_.end()) return std::nullopt;
+  OTE_TRY(auto run, Find(it->id));
+  if (Asked(run) == request.spec) return run;
+  return Fail(ErrorId::kConflict,
+              fmt::format("request {}: it started run {} with other settings", request.request_id, run.id),
+              fmt::format("ote fl show {}", run.id));
+}
+
+Result<api::Run> RunController::StartRun(const api::StartRequest& request) {
+  OTE_TRY(auto before, SameRequest(request));
+  if (before) return FitForAnswer(std::move(*before));
+  OTE_CHECK(api::Validate(request.spec));
+  auto spec = request.spec;
+  if (!spec.name.empty()) {
+    OTE_CHECK(CheckName("run", spec.name));
+    const auto taken =
+        std::ranges::find_if(known_, [&](const auto& run) { return run.name == spec.name || run.id == spec.name; });
+    if (taken != known_.end()) {
+      return Fail(ErrorId::kConflict, fmt::format("run {}: there is one of this name already", spec.name),
+                  fmt::format("ote fl show {}", spec.name));
+    }
+  }
+  if (request.dry_run) return DryRun(spec);
+  const auto id = NewId("run");
+  if (spec.name.empty()) spec.name = id;
+  auto driver = std::make_unique<RunDriver>(context_, members_, transfer_, HooksOf(), id);
+  auto* started = drivers_.emplace(id, std::move(driver)).first->second.get();
+  known_.push_back({id, spec.name, request.request_id, context_.clock.WallNow()});
+  if (auto done = started->Start(spec, request.request_id); !done) {
+    drivers_.erase(id);
+    known_.pop_back();
+    return Fail(done.error());
+  }
+  log::Info("run started", {{"run", id}, {"dataset", spec.dataset}, {"rounds", spec.rounds}});
+  OTE_TRY(auto run, Find(id));
+  return FitForAnswer(std::move(run));
+}
+
+Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
+  const auto sites = SitesOf(members_, spec.dataset);
+  federate::Outcome outcome;
+  const federate::Now now{context_.clock.WallNow(), context_.clock.SteadyNow()};
+  OTE_TRY(const auto machine, federate::RunMachine::Start("dry-run", spec, {}, sites, {}, now, &outcome));
+  auto run = machine.View();
+  std::vector<std::string> there;
+  std::vector<std::string> away;
+  for (const auto* site : federate::Eligible(spec, sites)) (site->reachable ? there : away).push_back(site->name);
+  run.id.clear();
+  run.status = api::RunStatus::kPending;
+  run.message = fmt::format("would take part: {}{}{}", fmt::join(there, ", "),
+                            away.empty() ? "" : "; not reachable now: ", fmt::join(away, ", "));
+  return run;
+}
+
+Result<std::string> RunController::IdOf(const std::string& name) const {
+  auto it = std::ranges::find(known_, name, &Known::id);
+  if (it == known_.end()) it = std::ranges::find(known_, name, &Known::name);
+  if (it == known_.end()) return Unknown(name);
+  return it->id;
+}
+
+Result<api::Run> RunController::Find(const std::string& name) const {
+  OTE_TRY(const auto id, IdOf(name));
+  if (const auto it = drivers_.find(id); it != drivers_.end()) return it->second->View();
+  OTE_TRY(auto stored, context_.store.Get<api::Run>(id));
+  if (!stored) return Unknown(name);
+  return std::move(*stored);
+}
+
+Result<api::RunList> RunController::List() const {
+  api::RunList list;
+  for (const auto& run : known_ | std::views::reverse | std::views::take(kMostListed)) {
+    OTE_TRY(auto shown, Find(run.id));
+    shown.rounds.clear();
+    list.items.push_back(std::move(shown));
+  }
+  return list;
+}
+
+Result<api::Run> RunController::Cancel(const api::NameRequest& request) {
+  OTE_TRY(const auto id, IdOf(request.name));
+  if (const auto it = drivers_.find(id); it != drivers_.end()) {
+    OTE_CHECK(it->second->Cancel());
+    log::Info("run cancelled", {{"run", id}});
+  }
+  OTE_TRY(auto run, Find(id));
+  if (run.Over() && run.status != api::RunStatus::kCancelled) {
+    return Fail(ErrorId::kConflict, fmt::format("run {}: it has ended already ({})", request.name, NameOf(run.status)),
+                fmt::format("ote fl show {}", request.name));
+  }
+  return FitForAnswer(std::move(run));
+}
+
+Result<api::Empty> RunController::Offer(const Request& request, const api::UpdateOffer& offer) {
+  const auto it = drivers_.find(offer.run);
+  if (it == drivers_.end()) {
+    if (std::ranges::find(known_, offer.run, &Known::id) == known_.end()) return Unknown(offer.run);
+    return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", offer.run));
+  }
+  OTE_CHECK(it->second->Offered(request.caller().name, offer));
+  return api::Empty{};
+}
+
+void RunController::Watch(Request request) {
+  const auto body = FromWire<api::WatchRequest>(request.envelope().body);
+  if (!body) return request.Refuse(body.error());
+  const auto id = IdOf(body->name);
+  if (!id) return request.Refuse(id.error());
+  watchers_.Add(std::move(request), *id, body->after, body->follow);
+}
+
+}  // namespace ote::agent

@@ -1,0 +1,65 @@
+// The runs of a root: starts them, keeps them going, shows them. Serves fl.* but for what a site is asked.
+//
+// What it answers with success is on disk. After a crash Start() takes every unfinished run up again. One thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/context.h"
+#include "agent/members.h"
+#include "agent/run_driver.h"
+#include "agent/run_watchers.h"
+#include "agent/transfer.h"
+#include "core/api/requests.h"
+
+namespace ote::agent {
+
+class RunController {
+ public:
+  static constexpr std::size_t kMostListed = 500;  // runs in one fl.list, the newest
+
+  RunController(Context& context, Members& members, Transfer& transfer);
+  ~RunController();
+
+  // Registers the verbs and restores what was active. After Members::Start.
+  Result<void> Start();
+
+  std::int64_t ActiveCount() const noexcept { return std::ssize(drivers_); }
+  // Artifacts that runs and registered models need.
+  Result<std::set<std::string>> Needed() const;
+
+ private:
+  struct Known {  // what tells a run from others without reading it
+    std::string id;
+    std::string name;
+    std::string request_id;
+    UnixMillis created_at = 0;
+  };
+  Result<api::Run> StartRun(const api::StartRequest& request);
+  Result<api::Run> DryRun(const api::RunSpec& spec) const;
+  Result<std::optional<api::Run>> SameRequest(const api::StartRequest& request) const;
+  Result<api::RunList> List() const;
+  Result<api::Run> Cancel(const api::NameRequest& request);
+  Result<api::Empty> Offer(const Request& request, const api::UpdateOffer& offer);
+  void Watch(Request request);
+  Result<std::string> IdOf(const std::string& name) const;
+  Result<api::Run> Find(const std::string& name) const;
+  RunDriver::Hooks HooksOf();
+  void Ended(const std::string& id);
+  bool NeededElsewhere(const std::string& digest, const std::string& run) const;
+
+  Context& context_;
+  Members& members_;
+  Transfer& transfer_;
+  RunWatchers watchers_;
+  std::vector<Known> known_;                                   // oldest first
+  std::map<std::string, std::unique_ptr<RunDriver>> drivers_;  // by run id
+  std::vector<std::unique_ptr<RunDriver>> ended_;              // until nothing of theirs is on the stack
+  Timers::Id burial_ = 0;
+};
+
+}  // namespace ote::agent

@@ -1,0 +1,275 @@
+#include "agent/run_driver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/run_records.h"
+#include "core/base/log.h"
+
+namespace ote::agent {
+
+federate::Site SiteOf(const api::Cluster& cluster, const std::string& dataset) {
+  federate::Site site{cluster.name, cluster.labels, cluster.status == api::ClusterStatus::kReady, std::nullopt};
+  const auto it = std::ranges::find(cluster.datasets, dataset, &api::DatasetSummary::name);
+  if (it != cluster.datasets.end()) site.dataset = *it;
+  return site;
+}
+
+std::vector<federate::Site> SitesOf(const Members& members, const std::string& dataset) {
+  const auto clusters = members.List();
+  std::vector<federate::Site> sites;
+  for (std::size_t i = 1; i < clusters.size(); ++i) sites.push_back(SiteOf(clusters[i], dataset));
+  return sites;
+}
+
+RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Hooks hooks, std::string id)
+    : context_(context),
+      members_(members),
+      transfer_(transfer),
+      hooks_(std::move(hooks)),
+      id_(std::move(id)),
+      courier_(context, members, transfer, [this](const api::Task& task, const std::string& site, const Error& error) {
+        Feed(federate::TaskRefused{site, task.round, error});
+      }) {}
+
+RunDriver::~RunDriver() {
+  context_.timers.Cancel(wake_);
+  context_.timers.Cancel(retry_);
+  for (const auto& [site, id] : fetches_) transfer_.Cancel(id);
+}
+
+federate::Now RunDriver::Now() const { return {context_.clock.WallNow(), context_.clock.SteadyNow()}; }
+
+Result<void> RunDriver::Start(const api::RunSpec& spec, const std::string& request_id) {
+  dataset_ = spec.dataset;
+  federate::Outcome outcome;
+  OTE_TRY(auto machine,
+          federate::RunMachine::Start(id_, spec, request_id, SitesOf(members_, dataset_), {}, Now(), &outcome));
+  machine_ = std::move(machine);
+  return Perform(std::move(outcome.actions));
+}
+
+void RunDriver::Restore() {
+  context_.timers.Cancel(retry_);
+  retry_ = 0;
+  const auto run = context_.store.Get<api::Run>(id_);
+  const auto state = context_.store.Get<RunState>(id_);
+  if (!run || !state) return Halt(run ? state.error() : run.error());
+  if (!*run || !*state) {
+    return FailForGood(Error{ErrorId::kStoreCorrupt, "what the run is restored from is not in the store", {}});
+  }
+  dataset_ = (*run)->spec.dataset;
+  federate::Outcome outcome;
+  auto machine = federate::RunMachine::Restore(
+      (*state)->snapshot, SitesOf(members_, dataset_), {},
+      [this](const std::string& digest) { return context_.artifacts.Get(digest); }, Now(), &outcome);
+  if (!machine) {
+    const auto& error = machine.error();
+    return MayPass(error) ? Halt(error) : FailForGood(error);
+  }
+  machine_ = std::move(*machine);
+  halted_.reset();
+  if (auto done = Perform(std::move(outcome.actions)); !done) Halt(done.error());
+}
+
+std::optional<Error> RunDriver::Feed(const federate::Event& event) {
+  if (!machine_) {
+    return Error{ErrorId::kBusy,
+                 "run " + id_ + ": its root cannot write its state just now: " +
+                     (halted_ ? halted_->message : std::string("it has ended")),
+                 {}};
+  }
+  auto outcome = machine_->Handle(event, Now());
+  if (auto done = Perform(std::move(outcome.actions)); !done) {
+    const Error error = done.error();
+    Halt(error);
+    return Error{ErrorId::kBusy, "run " + id_ + ": its root cannot write its state just now: " + error.message, {}};
+  }
+  return std::move(outcome.refused);
+}
+
+// Everything that must be on disk comes first, in one go: the snapshot is of now, whatever stands between the actions.
+Result<void> RunDriver::Perform(std::vector<federate::Action> actions) {
+  OTE_CHECK(MakeDurable(actions));
+  const bool over =
+      std::ranges::any_of(actions, [](const auto& a) { return std::holds_alternative<federate::Over>(a); });
+  for (auto& action : actions) Announce(action);
+  hooks_.advanced(id_);
+  if (over) {
+    courier_.ForgetAll();
+    context_.timers.Cancel(wake_);
+    wake_ = 0;
+    hooks_.over(id_);
+  }
+  return {};
+}
+
+Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
+  RunRecord record;
+  bool save = false;
+  for (auto& action : actions) {
+    if (auto* artifact = std::get_if<federate::StoreArtifact>(&action)) {
+      OTE_CHECK(context_.artifacts.Put(artifact->digest, artifact->bytes));
+      artifact->bytes = {};
+    } else if (auto* line = std::get_if<federate::Log>(&action)) {
+      record.events.push_back(std::move(line->event));
+    } else if (auto* model = std::get_if<federate::RegisterModel>(&action)) {
+      record.model = std::move(model->entry);
+    } else if (std::holds_alternative<federate::SaveState>(action)) {
+      save = true;
+    } else if (std::holds_alternative<federate::Over>(action)) {
+      record.over = true;
+    }
+  }
+  if (save || record.over) record.run = machine_->View();
+  if (save && !record.over) record.snapshot = machine_->Snapshot();
+  if (!record.run && record.events.empty() && !record.model) return {};
+  return WriteRecord(context_.store, id_, record);
+}
+
+void RunDriver::Announce(federate::Action& action) {
+  if (auto* send = std::get_if<federate::SendTask>(&action)) {
+    courier_.Send(send->site, send->task);
+  } else if (const auto* fetch = std::get_if<federate::FetchUpdate>(&action)) {
+    Fetch(*fetch);
+  } else if (const auto* close = std::get_if<federate::CloseRound>(&action)) {
+    CloseRound(*close);
+  } else if (const auto* wake = std::get_if<federate::WakeAt>(&action)) {
+    Wake(wake->steady);
+  } else if (const auto* drop = std::get_if<federate::DropArtifact>(&action)) {
+    if (!hooks_.needed(drop->digest, id_)) context_.artifacts.Remove(drop->digest);
+  }
+}
+
+void RunDriver::Fetch(const federate::FetchUpdate& wanted) {
+  if (const auto it = fetches_.find(wanted.site); it != fetches_.end()) {
+    transfer_.Cancel(it->second);
+    fetches_.erase(it);
+  }
+  const auto peer = members_.PeerOf(wanted.site);
+  if (!peer) {
+    // Not from here: the machine is not fed while its actions are performed.
+    context_.timers.At(context_.clock.SteadyNow(), [this, alive = std::weak_ptr<bool>(alive_), wanted] {
+      if (alive.lock()) Arrived(wanted, Fail(ErrorId::kUnreachable, wanted.site + ": not connected"));
+    });
+    return;
+  }
+  fetches_[wanted.site] = transfer_.Fetch(transfer_.AskPeer(*peer), wanted.digest, wanted.size,
+                                          [this, alive = std::weak_ptr<bool>(alive_), wanted](Result<void> result) {
+                                            if (!alive.lock()) return;
+                                            fetches_.erase(wanted.site);
+                                            Arrived(wanted, std::move(result));
+                                          });
+}
+
+void RunDriver::Arrived(const federate::FetchUpdate& wanted, Result<void> result) {
+  if (!machine_) return;
+  if (result) {
+    auto update = context_.artifacts.Map(wanted.digest);
+    if (update) {
+      Feed(federate::Fetched{wanted.site, wanted.round, wanted.digest, update->View()});
+      return;
+    }
+    result = Fail(update.error());
+  }
+  Feed(federate::FetchFailed{wanted.site, wanted.round, result.error()});
+}
+
+void RunDriver::CloseRound(const federate::CloseRound& close) {
+  courier_.Forget(close.site, close.round.round);
+  if (const auto it = fetches_.find(close.site); it != fetches_.end()) {
+    transfer_.Cancel(it->second);
+    fetches_.erase(it);
+  }
+  // One that is away finds out when it offers its update again.
+  if (const auto peer = members_.PeerOf(close.site)) {
+    context_.rpc.Call(*peer, api::verb::kFlClose, ToJson(close.round), TaskCourier::kPatience,
+                      [](const Result<wire::Envelope>&) {});
+  }
+}
+
+void RunDriver::Wake(std::chrono::milliseconds at) {
+  context_.timers.Cancel(wake_);
+  wake_ = context_.timers.At(at, [this] {
+    wake_ = 0;
+    Feed(federate::TimePassed{});
+  });
+}
+
+void RunDriver::Halt(const Error& error) {
+  log::Error("run halted until its state can be written", {{"run", id_}, {"why", error.message}});
+  halted_ = error;
+  machine_.reset();
+  courier_.ForgetAll();
+  for (const auto& [site, id] : fetches_) transfer_.Cancel(id);
+  fetches_.clear();
+  context_.timers.Cancel(wake_);
+  wake_ = 0;
+  context_.timers.Cancel(retry_);
+  retry_ = context_.timers.At(context_.clock.SteadyNow() + kDiskPause, [this] {
+    retry_ = 0;
+    Restore();
+  });
+}
+
+void RunDriver::FailForGood(const Error& error) {
+  RunRecord record;
+  record.over = true;
+  record.run = View();
+  record.run->status = api::RunStatus::kFailed;
+  record.run->message = error.message;
+  record.run->finished_at = context_.clock.WallNow();
+  api::RunEvent event;
+  event.at = record.run->finished_at;
+  event.kind = "run-failed";
+  event.message = error.message;
+  record.events.push_back(std::move(event));
+  log::Error("run cannot be restored", {{"run", id_}, {"why", error.message}});
+  if (auto written = WriteRecord(context_.store, id_, record); !written) return Halt(written.error());
+  hooks_.advanced(id_);
+  hooks_.over(id_);
+}
+
+void RunDriver::SiteChanged(const api::Cluster& cluster, bool removed) {
+  if (!machine_) return;
+  if (removed) {
+    courier_.Forget(cluster.name, INT64_MAX);
+    Feed(federate::SiteRemoved{cluster.name});
+    return;
+  }
+  Feed(federate::SiteChanged{SiteOf(cluster, dataset_)});
+  if (cluster.status == api::ClusterStatus::kReady) courier_.Present(cluster.name);
+}
+
+Result<void> RunDriver::Offered(const std::string& site, const api::UpdateOffer& offer) {
+  if (auto refused = Feed(federate::Offered{site, offer})) return Fail(std::move(*refused));
+  return {};
+}
+
+Result<void> RunDriver::Cancel() {
+  if (auto refused = Feed(federate::Cancelled{})) return Fail(std::move(*refused));
+  return {};
+}
+
+api::Run RunDriver::View() const {
+  if (machine_) return machine_->View();
+  api::Run run;
+  if (auto stored = context_.store.Get<api::Run>(id_); stored && *stored) {
+    run = std::move(**stored);
+  } else {
+    run.id = id_;
+  }
+  if (halted_ && !run.Over()) {
+    run.status = api::RunStatus::kPaused;
+    run.message = "the state of this agent cannot be written: " + halted_->message;
+  }
+  return run;
+}
+
+std::set<std::string> RunDriver::Needed() const {
+  if (!machine_) return {};
+  const auto needed = machine_->Needed();
+  return {needed.begin(), needed.end()};
+}
+
+}  // namespace ote::agent

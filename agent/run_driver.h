@@ -1,0 +1,86 @@
+// Drives the state machine of one run at its root: feeds it what happens and performs what it asks for.
+//
+// What a machine promised is on disk before anybody is told. When the disk fails, the machine is thrown away as a crash
+// would do it, the run is shown as paused with what the disk said, and it is restored from its last saved state when
+// the disk may be better: so a full disk and a killed agent are one case. One thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/context.h"
+#include "agent/members.h"
+#include "agent/task_courier.h"
+#include "agent/transfer.h"
+#include "core/federate/run_machine.h"
+
+namespace ote::agent {
+
+// What a member is to a run on `dataset`.
+federate::Site SiteOf(const api::Cluster& cluster, const std::string& dataset);
+// All members of this agent, itself left out.
+std::vector<federate::Site> SitesOf(const Members& members, const std::string& dataset);
+
+class RunDriver {
+ public:
+  struct Hooks {
+    std::function<void(const std::string& run)> advanced;  // its history or its end is to be shown
+    std::function<void(const std::string& run)> over;      // may not destroy the driver before it returns
+    // Whether another run or the registry needs an artifact.
+    std::function<bool(const std::string& digest, const std::string& run)> needed;
+  };
+  static constexpr std::chrono::milliseconds kDiskPause{15'000};
+
+  RunDriver(Context& context, Members& members, Transfer& transfer, Hooks hooks, std::string id);
+  ~RunDriver();
+
+  // Begins a new run; with an error nothing of it remains.
+  Result<void> Start(const api::RunSpec& spec, const std::string& request_id);
+  // Takes a run up where its last saved state left it. A state that cannot be read fails the run, and says so.
+  void Restore();
+
+  void SiteChanged(const api::Cluster& cluster, bool removed);
+  // No error: the offer is taken, or was before.
+  Result<void> Offered(const std::string& site, const api::UpdateOffer& offer);
+  // kBusy while the disk fails.
+  Result<void> Cancel();
+
+  const std::string& Id() const noexcept { return id_; }
+  // What users see.
+  api::Run View() const;
+  std::set<std::string> Needed() const;
+
+ private:
+  federate::Now Now() const;
+  std::optional<Error> Feed(const federate::Event& event);
+  Result<void> Perform(std::vector<federate::Action> actions);
+  Result<void> MakeDurable(std::vector<federate::Action>& actions);
+  void Announce(federate::Action& action);
+  void Fetch(const federate::FetchUpdate& wanted);
+  void Arrived(const federate::FetchUpdate& wanted, Result<void> result);
+  void CloseRound(const federate::CloseRound& close);
+  void Wake(std::chrono::milliseconds at);
+  void Halt(const Error& error);
+  void FailForGood(const Error& error);
+
+  Context& context_;
+  Members& members_;
+  Transfer& transfer_;
+  Hooks hooks_;
+  std::string id_;
+  std::string dataset_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
+  std::optional<federate::RunMachine> machine_;
+  std::optional<Error> halted_;
+  TaskCourier courier_;
+  std::map<std::string, Transfer::Id> fetches_;  // by site
+  Timers::Id wake_ = 0;
+  Timers::Id retry_ = 0;
+};
+
+}  // namespace ote::agent

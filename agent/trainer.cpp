@@ -1,0 +1,342 @@
+#include "agent/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "agent/task_courier.h"
+#include "core/base/log.h"
+
+namespace ote::agent {
+namespace {
+
+// How often a model that the parent would not give is asked for again, before the task is let go of: a parent that
+// still wants it sends it again.
+constexpr int kMostRefusals = 8;
+
+Result<void> Check(const api::Task& task) {
+  OTE_CHECK(api::Validate(task.model));
+  OTE_CHECK(api::Validate(task.training));
+  if (task.round < 1 || task.features < 1 || task.model_size < 1) {
+    return Fail(ErrorId::kRunInvalid, fmt::format("run {}, round {}: the task is out of range", task.run, task.round));
+  }
+  return {};
+}
+
+// The deadline is only told; it is another one each time that a task is sent.
+bool SameTask(const api::Task& a, const api::Task& b) {
+  auto copy = b;
+  copy.deadline = a.deadline;
+  return ToJson(a) == ToJson(copy);
+}
+
+// In the worker's thread.
+Result<federate::SiteAnswer> Perform(const api::Task& task, const RegisteredFile& file, DataCache& cache,
+                                     ByteView model, const std::stop_token& stop) {
+  if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "superseded");
+  if (file.dataset.task != task.task) {
+    return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: registered for {}, the run is for {}",
+                                                         task.dataset, NameOf(file.dataset.task), NameOf(task.task)));
+  }
+  OTE_TRY(const auto* split, cache.Load(file, task.classes));
+  if (split->train.columns != task.features) {
+    return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: it has {} features, the model wants {}",
+                                                         task.dataset, split->train.columns, task.features));
+  }
+  return federate::PerformTask(task, model, split->train, split->test, stop);
+}
+
+federate::SiteAnswer Failed(const api::Task& task, Error error) {
+  if (!error.hint.empty()) error.message += fmt::format(" (at the cluster: {})", error.hint);
+  return {federate::FailedOffer(task, error), {}};
+}
+
+}  // namespace
+
+std::string TaskKey(const std::string& run, std::int64_t round) { return fmt::format("{}/{}", run, round); }
+
+Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets)
+    : context_(context), uplink_(uplink), transfer_(transfer), datasets_(datasets) {}
+
+Trainer::~Trainer() {
+  for (auto& [key, job] : jobs_) {
+    context_.timers.Cancel(job.timer);
+    transfer_.Cancel(job.fetch);
+    job.training.request_stop();
+  }
+  for (auto& [key, answer] : answers_) context_.timers.Cancel(answer.timer);
+}
+
+Result<void> Trainer::Start() {
+  auto& rpc = context_.rpc;
+  rpc.RegisterCall<api::Task>(api::verb::kFlTask, kByParent,
+                              [this](const Request&, const auto& task) { return Take(task); });
+  rpc.RegisterCall<api::RoundRef>(api::verb::kFlClose, kByParent,
+                                  [this](const Request&, const auto& round) { return Close(round); });
+
+  OTE_TRY(auto offers, context_.store.List<OfferRecord>());
+  for (auto& record : offers) {
+    const auto key = record.Key();
+    if (!record.offer.digest.empty()) transfer_.Offer(record.offer.digest);
+    answers_[key].record = std::move(record);
+  }
+  OTE_TRY(auto tasks, context_.store.List<TaskRecord>());
+  std::vector<std::string> keys;
+  for (auto& record : tasks) {
+    const auto key = record.Key();
+    auto& job = jobs_[key];
+    job.task = std::move(record.task);
+    job.serial = next_serial_++;
+    keys.push_back(key);
+  }
+  for (const auto& key : keys) Begin(key);
+  uplink_.OnConnected([this] {
+    for (auto& [key, answer] : answers_) {
+      answer.tries = 0;
+      OfferIt(key);
+    }
+    // Those that wait for the line; others are being fetched or trained.
+    for (auto& [key, job] : jobs_) {
+      if (job.timer == 0) continue;
+      context_.timers.Cancel(job.timer);
+      job.timer = 0;
+      job.tries = 0;
+      Begin(key);
+    }
+  });
+  return {};
+}
+
+std::set<std::string> Trainer::Needed() const {
+  std::set<std::string> needed;
+  for (const auto& [key, job] : jobs_) needed.insert(job.task.model_digest);
+  for (const auto& [key, answer] : answers_) {
+    if (!answer.record.offer.digest.empty()) needed.insert(answer.record.offer.digest);
+  }
+  return needed;
+}
+
+Trainer::Job* Trainer::Find(const std::string& key, std::uint64_t serial) {
+  const auto it = jobs_.find(key);
+  return it != jobs_.end() && it->second.serial == serial ? &it->second : nullptr;
+}
+
+Result<api::Empty> Trainer::Take(const api::Task& task) {
+  OTE_CHECK(Check(task));
+  const auto key = TaskKey(task.run, task.round);
+  for (const auto& [other, job] : jobs_) {
+    if (job.task.run == task.run && job.task.round > task.round) {
+      return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, job.task.round));
+    }
+  }
+  for (const auto& [other, answer] : answers_) {
+    const auto& offer = answer.record.offer;
+    if (offer.run == task.run && offer.round > task.round) {
+      return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, offer.round));
+    }
+  }
+  if (const auto it = answers_.find(key); it != answers_.end() && it->second.record.model_digest == task.model_digest) {
+    OfferIt(key);
+    return api::Empty{};
+  }
+  if (const auto it = jobs_.find(key); it != jobs_.end() && SameTask(it->second.task, task)) return api::Empty{};
+  if (auto dataset = datasets_.Find(task.dataset); !dataset) return Fail(std::move(dataset).error());
+
+  OTE_CHECK(Forget(task.run, task.round));
+  OTE_CHECK(context_.store.Put(TaskRecord{task}));
+  auto& job = jobs_[key];
+  job.task = task;
+  job.serial = next_serial_++;
+  log::Info("task taken", {{"run", task.run}, {"round", task.round}, {"kind", NameOf(task.kind)}});
+  Begin(key);
+  return api::Empty{};
+}
+
+Result<api::Empty> Trainer::Close(const api::RoundRef& round) {
+  OTE_CHECK(Forget(round.run, round.round));
+  return api::Empty{};
+}
+
+Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
+  std::vector<std::string> unneeded;
+  for (auto it = jobs_.begin(); it != jobs_.end();) {
+    auto& job = it->second;
+    if (job.task.run != run || job.task.round > round) {
+      ++it;
+      continue;
+    }
+    OTE_CHECK(context_.store.Remove<TaskRecord>(it->first));
+    context_.timers.Cancel(job.timer);
+    transfer_.Cancel(job.fetch);
+    job.training.request_stop();
+    unneeded.push_back(job.task.model_digest);
+    it = jobs_.erase(it);
+  }
+  for (auto it = answers_.begin(); it != answers_.end();) {
+    const auto& offer = it->second.record.offer;
+    if (offer.run != run || offer.round > round) {
+      ++it;
+      continue;
+    }
+    OTE_CHECK(context_.store.Remove<OfferRecord>(it->first));
+    // Left when the answer could not be written.
+    OTE_CHECK(context_.store.Remove<TaskRecord>(it->first));
+    context_.timers.Cancel(it->second.timer);
+    if (!offer.digest.empty()) {
+      transfer_.Withdraw(offer.digest);
+      unneeded.push_back(offer.digest);
+    }
+    unneeded.push_back(it->second.record.model_digest);
+    it = answers_.erase(it);
+  }
+  for (const auto& digest : unneeded) DropIfUnneeded(digest);
+  return {};
+}
+
+void Trainer::DropIfUnneeded(const std::string& digest) {
+  if (!Needed().contains(digest)) context_.artifacts.Remove(digest);
+}
+
+void Trainer::Begin(const std::string& key) {
+  if (context_.artifacts.Has(jobs_.at(key).task.model_digest)) {
+    Train(key);
+  } else {
+    FetchModel(key);
+  }
+}
+
+void Trainer::FetchModel(const std::string& key) {
+  auto& job = jobs_.at(key);
+  const auto ask = [this](std::string_view verb, Json body, std::chrono::milliseconds patience,
+                          Rpc::Continuation then) { uplink_.Call(verb, std::move(body), patience, std::move(then)); };
+  job.fetch = transfer_.Fetch(
+      ask, job.task.model_digest, job.task.model_size,
+      [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](const Result<void>& result) {
+        if (!alive.lock()) return;
+        auto* found = Find(key, serial);
+        if (found == nullptr) return;
+        found->fetch = 0;
+        if (result) {
+          found->tries = 0;
+          return Train(key);
+        }
+        const auto& error = result.error();
+        log::Warn("model not fetched",
+                  {{"run", found->task.run}, {"round", found->task.round}, {"why", error.message}});
+        const bool refused = error.id == ErrorId::kPermission || error.id == ErrorId::kArtifactMissing;
+        if (refused && found->tries >= kMostRefusals) {
+          // Whoever still wants it sends it again.
+          if (auto done = Forget(found->task.run, found->task.round); !done) {
+            log::Error("task not forgotten", {{"why", done.error().message}});
+          }
+          return;
+        }
+        if (error.id == ErrorId::kNoSpace || !(refused || MayPass(error))) {
+          return Keep(key, Failed(found->task, error));
+        }
+        found->timer = Later(found->tries, [this, key, serial] {
+          if (auto* waiting = Find(key, serial)) {
+            waiting->timer = 0;
+            Begin(key);
+          }
+        });
+      });
+}
+
+void Trainer::Train(const std::string& key) {
+  auto& job = jobs_.at(key);
+  auto file = datasets_.Find(job.task.dataset);
+  if (!file) return Keep(key, Failed(job.task, file.error()));
+  auto model = context_.artifacts.Map(job.task.model_digest);
+  if (!model) return Keep(key, Failed(job.task, model.error()));
+  auto bytes = std::make_shared<store::MappedArtifact>(std::move(*model));
+  job.training = datasets_.GetWorker().Run<Result<federate::SiteAnswer>>(
+      [task = job.task, file = std::move(*file), cache = datasets_.Cache(), bytes](const std::stop_token& stop) {
+        return Perform(task, file, *cache, bytes->View(), stop);
+      },
+      [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](Result<federate::SiteAnswer> answer) {
+        if (alive.lock()) Trained(key, serial, std::move(answer));
+      });
+}
+
+void Trainer::Trained(const std::string& key, std::uint64_t serial, Result<federate::SiteAnswer> answer) {
+  const auto* job = Find(key, serial);
+  if (job == nullptr) return;  // superseded meanwhile
+  if (!answer) answer = Failed(job->task, answer.error());
+  Keep(key, *answer);
+}
+
+// What cannot be written is told as a failure, from memory: the parent need not wait for its deadline to learn of it.
+void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
+  const auto task = jobs_.at(key).task;
+  OfferRecord record{made.offer, task.model_digest};
+  const auto write = [&]() -> Result<void> {
+    if (!made.update.empty()) OTE_CHECK(context_.artifacts.Put(made.offer.digest, made.update));
+    return context_.store.Transaction([&]() -> Result<void> {
+      OTE_CHECK(context_.store.Put(record));
+      OTE_CHECK(context_.store.Remove<TaskRecord>(key));
+      return {};
+    });
+  };
+  if (auto written = write(); !written) {
+    log::Error("answer not kept", {{"run", task.run}, {"round", task.round}, {"why", written.error().message}});
+    record.offer = federate::FailedOffer(task, written.error());
+  }
+  jobs_.erase(key);
+  const auto& offer = record.offer;
+  if (offer.failed) {
+    log::Warn("task failed", {{"run", task.run}, {"round", task.round}, {"why", offer.error}});
+  } else {
+    log::Info("task done", {{"run", task.run}, {"round", task.round}, {"examples", offer.examples}});
+  }
+  if (!offer.digest.empty()) transfer_.Offer(offer.digest);
+  answers_[key].record = std::move(record);
+  DropIfUnneeded(task.model_digest);
+  OfferIt(key);
+}
+
+void Trainer::OfferIt(const std::string& key) {
+  auto& answer = answers_.at(key);
+  // With no line there is nothing to do: it is offered when the line is back.
+  if (answer.asking || !uplink_.Connected()) return;
+  context_.timers.Cancel(answer.timer);
+  answer.timer = 0;
+  answer.asking = true;
+  uplink_.Call(api::verb::kFlOffer, ToJson(answer.record.offer), kPatience,
+               [this, alive = std::weak_ptr<bool>(alive_), key](const Result<wire::Envelope>& reply) {
+                 if (alive.lock()) Offered(key, reply);
+               });
+}
+
+void Trainer::Offered(const std::string& key, const Result<wire::Envelope>& reply) {
+  const auto it = answers_.find(key);
+  if (it == answers_.end()) return;
+  auto& answer = it->second;
+  answer.asking = false;
+  if (reply) return;
+  const auto& error = reply.error();
+  if (MayPass(error)) {
+    answer.timer = Later(answer.tries, [this, key] {
+      const auto found = answers_.find(key);
+      if (found == answers_.end()) return;
+      found->second.timer = 0;
+      OfferIt(key);
+    });
+    return;
+  }
+  const auto offer = answer.record.offer;
+  log::Warn("update refused", {{"run", offer.run}, {"round", offer.round}, {"why", error.message}});
+  if (auto done = Forget(offer.run, offer.round); !done) {
+    log::Error("update not forgotten", {{"why", done.error().message}});
+  }
+}
+
+Timers::Id Trainer::Later(int& tries, std::function<void()> fn) {
+  const auto pause = std::min(kLongestPause, kPause * (1 << std::min(tries, 5)));
+  ++tries;
+  return context_.timers.At(context_.clock.SteadyNow() + pause, std::move(fn));
+}
+
+}  // namespace ote::agent

@@ -1,0 +1,80 @@
+// A site's part in federated runs: takes tasks, fetches the model, trains on its own rows, and offers the update.
+// Serves fl.task and fl.close.
+//
+// A task that was taken is on disk, and so is an update before it is offered: after a crash Start() does again what had
+// not been offered and offers again what had not been closed. A newer task of a run ends the older ones. One thread,
+// and the worker's for reading and training.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "agent/context.h"
+#include "agent/datasets.h"
+#include "agent/task_records.h"
+#include "agent/transfer.h"
+#include "agent/uplink.h"
+#include "core/federate/site.h"
+
+namespace ote::agent {
+
+class Trainer {
+ public:
+  static constexpr std::chrono::milliseconds kPatience{30'000};
+  static constexpr std::chrono::milliseconds kPause{2'000};  // doubled with every try, up to kLongestPause
+  static constexpr std::chrono::milliseconds kLongestPause{60'000};
+
+  Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets);
+  ~Trainer();
+
+  // Registers the verbs and takes up what was left.
+  Result<void> Start();
+
+  // Tasks that are not answered yet.
+  std::size_t Pending() const noexcept { return jobs_.size(); }
+  // Artifacts that tasks and offers need.
+  std::set<std::string> Needed() const;
+
+ private:
+  struct Job {  // a task on its way to an answer
+    api::Task task;
+    std::uint64_t serial = 0;
+    Transfer::Id fetch = 0;
+    std::stop_source training{std::nostopstate};
+    int tries = 0;
+    Timers::Id timer = 0;
+  };
+  struct Answer {  // an offer until its round is closed
+    OfferRecord record;
+    bool asking = false;
+    int tries = 0;
+    Timers::Id timer = 0;
+  };
+  Result<api::Empty> Take(const api::Task& task);
+  Result<api::Empty> Close(const api::RoundRef& round);
+  // Forgets tasks and offers of `run` up to `round`, and what only they needed.
+  Result<void> Forget(const std::string& run, std::int64_t round);
+  void Begin(const std::string& key);
+  void FetchModel(const std::string& key);
+  void Train(const std::string& key);
+  void Trained(const std::string& key, std::uint64_t serial, Result<federate::SiteAnswer> answer);
+  void Keep(const std::string& key, const federate::SiteAnswer& answer);
+  void OfferIt(const std::string& key);
+  void Offered(const std::string& key, const Result<wire::Envelope>& answer);
+  Timers::Id Later(int& tries, std::function<void()> fn);
+  Job* Find(const std::string& key, std::uint64_t serial);
+  void DropIfUnneeded(const std::string& digest);
+
+  Context& context_;
+  Uplink& uplink_;
+  Transfer& transfer_;
+  Datasets& datasets_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
+  std::map<std::string, Job> jobs_;
+  std::map<std::string, Answer> answers_;
+  std::uint64_t next_serial_ = 1;
+};
+
+}  // namespace ote::agent

@@ -1,0 +1,297 @@
+#include "agent/transfer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "core/base/log.h"
+
+namespace ote::agent {
+namespace {
+
+std::int64_t Here(const store::Partial& partial) { return static_cast<std::int64_t>(partial.Offset()); }
+
+}  // namespace
+
+// One who waits for a digest, and where to get it for him.
+struct Transfer::Waiter {
+  Id id = 0;
+  Ask ask;
+  std::int64_t size = 0;
+  Done done;
+};
+
+// The fetch of one digest, for the first of those who wait; the others are served with it, or begin anew when it fails.
+struct Transfer::Job {
+  std::string digest;
+  std::deque<Waiter> waiters;
+  std::optional<store::Partial> partial;
+  std::int64_t asked = 0;                      // up to where chunks were asked for
+  std::map<std::int64_t, wire::Blob> arrived;  // ahead of their turn; at most kWindow
+  int in_flight = 0;
+  bool resumed = false;  // begun with what was there from an earlier time
+  int tries = 0;
+  std::uint64_t round = 0;  // counts the beginnings; answers to an earlier one are passed over
+  Timers::Id pause = 0;
+  bool over = false;
+};
+
+Transfer::Transfer(Context& context) : context_(context) {}
+
+Transfer::~Transfer() {
+  for (auto& [digest, job] : jobs_) context_.timers.Cancel(job->pause);
+  context_.timers.Cancel(sweep_);
+}
+
+Result<void> Transfer::Start() {
+  context_.rpc.Register(api::verb::kArtifactGet, kByMember | kByParent | kByOperator,
+                        [this](Request request) { Serve(std::move(request)); });
+  return {};
+}
+
+Transfer::Ask Transfer::AskPeer(wire::PeerId peer) {
+  return [this, peer](std::string_view verb, Json body, std::chrono::milliseconds patience, Rpc::Continuation then) {
+    context_.rpc.Call(peer, verb, std::move(body), patience, std::move(then));
+  };
+}
+
+void Transfer::Grant(const std::string& member, const std::string& digest) { ++grants_[member][digest]; }
+
+void Transfer::Revoke(const std::string& member, const std::string& digest) {
+  const auto of = grants_.find(member);
+  if (of == grants_.end()) return;
+  const auto it = of->second.find(digest);
+  if (it == of->second.end() || --it->second > 0) return;
+  of->second.erase(it);
+  if (of->second.empty()) grants_.erase(of);
+}
+
+void Transfer::RevokeAll(const std::string& member) { grants_.erase(member); }
+
+void Transfer::Offer(const std::string& digest) { ++offered_[digest]; }
+
+void Transfer::Withdraw(const std::string& digest) {
+  const auto it = offered_.find(digest);
+  if (it != offered_.end() && --it->second <= 0) offered_.erase(it);
+}
+
+bool Transfer::Allowed(const Request& request, const std::string& digest) const {
+  switch (request.who()) {
+    case kByOperator:
+      return true;
+    case kByParent:
+      return offered_.contains(digest);
+    case kByMember: {
+      const auto of = grants_.find(request.caller().name);
+      return of != grants_.end() && of->second.contains(digest);
+    }
+    default:
+      return false;
+  }
+}
+
+void Transfer::Serve(Request request) {
+  const auto range = FromWire<api::ArtifactRange>(request.envelope().body);
+  if (!range) return request.Refuse(range.error());
+  if (!Allowed(request, range->digest)) {
+    return request.Refuse(Error{ErrorId::kPermission,
+                                fmt::format("artifact {}: not for {}", range->digest,
+                                            request.caller().name.empty() ? "this caller" : request.caller().name),
+                                {}});
+  }
+  const auto found = Open(range->digest);
+  if (!found) return request.Refuse(found.error());
+  const auto& owner = *found;
+  const auto whole = owner->View();
+  const auto size = static_cast<std::int64_t>(whole.size());
+  if (range->offset < 0 || range->length < 1 || range->offset >= std::max<std::int64_t>(size, 1)) {
+    return request.Refuse(Error{
+        ErrorId::kMalformed, fmt::format("artifact {}: bytes from {}, of {}", range->digest, range->offset, size), {}});
+  }
+  const auto length = std::min({range->length, size - range->offset, static_cast<std::int64_t>(wire::kMaxChunk)});
+  const auto piece = whole.subspan(static_cast<std::size_t>(range->offset), static_cast<std::size_t>(length));
+  sent_ += length;
+  request.Answer(ToJson(api::ArtifactChunk{range->digest, range->offset, size}), wire::Blob(piece, owner));
+}
+
+// Its digest is checked once for all of its pieces, and for all who fetch it at about the same time.
+Result<std::shared_ptr<const store::MappedArtifact>> Transfer::Open(const std::string& digest) {
+  if (const auto it = open_.find(digest); it != open_.end()) {
+    it->second.used = context_.clock.SteadyNow();
+    return it->second.artifact;
+  }
+  OTE_TRY(auto mapped, context_.artifacts.Map(digest));
+  auto shared = std::make_shared<const store::MappedArtifact>(std::move(mapped));
+  open_[digest] = {shared, context_.clock.SteadyNow()};
+  if (sweep_ == 0) sweep_ = context_.timers.At(context_.clock.SteadyNow() + kKeepOpen, [this] { CloseIdle(); });
+  return shared;
+}
+
+void Transfer::CloseIdle() {
+  sweep_ = 0;
+  const auto now = context_.clock.SteadyNow();
+  std::erase_if(open_, [now](const auto& entry) { return now - entry.second.used >= kKeepOpen; });
+  if (!open_.empty()) sweep_ = context_.timers.At(now + kKeepOpen, [this] { CloseIdle(); });
+}
+
+Transfer::Id Transfer::Fetch(Ask from, const std::string& digest, std::int64_t size, Done done) {
+  const Id id = next_++;
+  auto& job = jobs_[digest];
+  const bool fresh = job == nullptr;
+  if (fresh) {
+    job = std::make_shared<Job>();
+    job->digest = digest;
+  }
+  job->waiters.push_back({id, std::move(from), size, std::move(done)});
+  if (fresh) {
+    // Not from within Fetch, so that `done` is not either.
+    job->pause = context_.timers.At(context_.clock.SteadyNow(), [this, job = job] { Begin(job); });
+  }
+  return id;
+}
+
+void Transfer::Cancel(Id id) {
+  for (auto& [digest, job] : jobs_) {
+    const auto it = std::ranges::find(job->waiters, id, &Waiter::id);
+    if (it == job->waiters.end()) continue;
+    const bool first = it == job->waiters.begin();
+    job->waiters.erase(it);
+    if (!first) return;
+    const auto held = job;  // the loop's reference goes with the entry
+    ++held->round;
+    held->partial.reset();
+    held->arrived.clear();
+    context_.timers.Cancel(held->pause);
+    held->pause = 0;
+    if (held->waiters.empty()) {
+      held->over = true;
+      jobs_.erase(held->digest);
+    } else {
+      held->pause = context_.timers.At(context_.clock.SteadyNow(), [this, held] { Begin(held); });
+    }
+    return;
+  }
+}
+
+void Transfer::Begin(const std::shared_ptr<Job>& job) {
+  job->pause = 0;
+  if (job->over) return;
+  ++job->round;
+  job->in_flight = 0;
+  job->tries = 0;
+  job->arrived.clear();
+  if (context_.artifacts.Has(job->digest)) return Finish(job, {});
+  const auto size = job->waiters.front().size;
+  auto partial = context_.artifacts.Begin(job->digest, static_cast<std::uint64_t>(size));
+  if (!partial) return Finish(job, Fail(partial.error()));
+  job->partial.emplace(std::move(*partial));
+  job->asked = Here(*job->partial);
+  job->resumed = job->asked > 0;
+  if (job->asked >= size) return Finish(job, job->partial->Finish());
+  Fill(job);
+}
+
+void Transfer::Fill(const std::shared_ptr<Job>& job) {
+  const auto size = job->waiters.front().size;
+  while (job->in_flight + std::ssize(job->arrived) < kWindow && job->asked < size) {
+    const auto offset = job->asked;
+    job->asked += std::min(size - offset, static_cast<std::int64_t>(wire::kMaxChunk));
+    AskChunk(job, offset);
+  }
+}
+
+void Transfer::AskChunk(const std::shared_ptr<Job>& job, std::int64_t offset) {
+  const auto& waiter = job->waiters.front();
+  const auto length = std::min(waiter.size - offset, static_cast<std::int64_t>(wire::kMaxChunk));
+  ++job->in_flight;
+  waiter.ask(
+      api::verb::kArtifactGet, ToJson(api::ArtifactRange{job->digest, offset, length}), kChunkPatience,
+      [this, alive = std::weak_ptr<bool>(alive_), job, offset, round = job->round](Result<wire::Envelope> answer) {
+        if (alive.lock() && !job->over && job->round == round) Arrived(job, offset, std::move(answer));
+      });
+}
+
+void Transfer::Arrived(const std::shared_ptr<Job>& job, std::int64_t offset, Result<wire::Envelope> answer) {
+  --job->in_flight;
+  if (!answer) {
+    const auto& error = answer.error();
+    const bool again = error.id == ErrorId::kTimedOut || error.id == ErrorId::kBusy;
+    if (!again || ++job->tries >= kTries) return Finish(job, Fail(error));
+    // The same chunk once more; what else is in flight goes on.
+    ++job->in_flight;
+    const auto pause = error.id == ErrorId::kBusy ? kBusyPause : std::chrono::milliseconds(0);
+    context_.timers.At(context_.clock.SteadyNow() + pause,
+                       [this, alive = std::weak_ptr<bool>(alive_), job, offset, round = job->round] {
+                         if (!alive.lock() || job->over || job->round != round) return;
+                         --job->in_flight;
+                         AskChunk(job, offset);
+                       });
+    return;
+  }
+  if (auto taken = Take(*job, offset, *answer); !taken) return Finish(job, std::move(taken));
+  job->tries = 0;
+  if (Here(*job->partial) >= job->waiters.front().size) return Finish(job, job->partial->Finish());
+  Fill(job);
+}
+
+// Chunks may come in another order than they were asked for; they are written in theirs.
+Result<void> Transfer::Take(Job& job, std::int64_t offset, const wire::Envelope& answer) {
+  const auto size = job.waiters.front().size;
+  const auto rubbish = [&](std::string_view why) {
+    return Fail(ErrorId::kUpdateDigest, fmt::format("artifact {}: {}", job.digest, why));
+  };
+  const auto chunk = FromWire<api::ArtifactChunk>(answer.body);
+  if (!chunk) return rubbish("the answer cannot be read");
+  if (chunk->digest != job.digest || chunk->offset != offset)
+    return rubbish("other bytes were sent than were asked for");
+  if (chunk->size != size) return rubbish(fmt::format("{} bytes were announced, it has {}", size, chunk->size));
+  const auto want = std::min(size - offset, static_cast<std::int64_t>(wire::kMaxChunk));
+  if (std::ssize(answer.blob.View()) != want) {
+    return rubbish(fmt::format("{} bytes were asked for, {} were sent", want, answer.blob.size()));
+  }
+  received_ += want;
+  job.arrived[offset] = answer.blob;
+  for (auto it = job.arrived.find(Here(*job.partial)); it != job.arrived.end();
+       it = job.arrived.find(Here(*job.partial))) {
+    OTE_CHECK(job.partial->Append(it->second.View()));
+    job.arrived.erase(it);
+  }
+  return {};
+}
+
+void Transfer::Finish(const std::shared_ptr<Job>& job, Result<void> result) {
+  ++job->round;
+  job->arrived.clear();
+  if (!result && job->partial) {
+    // What does not have its digest is of no use; what was cut off is.
+    if (result.error().id == ErrorId::kUpdateDigest) job->partial->Discard();
+    if (result.error().id == ErrorId::kArtifactCorrupt) {
+      if (job->resumed) {
+        // The bad part may be from an earlier time, and from another.
+        job->partial.reset();
+        return Begin(job);
+      }
+      result = Fail(ErrorId::kUpdateDigest, fmt::format("artifact {}: what was sent has another digest", job->digest));
+    }
+  }
+  job->partial.reset();
+  if (result) {
+    job->over = true;
+    jobs_.erase(job->digest);
+    for (auto& waiter : std::exchange(job->waiters, {})) waiter.done({});
+    return;
+  }
+  auto failed = std::move(job->waiters.front());
+  job->waiters.pop_front();
+  if (job->waiters.empty()) {
+    job->over = true;
+    jobs_.erase(job->digest);
+  } else {
+    job->pause = context_.timers.At(context_.clock.SteadyNow(), [this, job] { Begin(job); });
+  }
+  failed.done(std::move(result));
+}
+
+}  // namespace ote::agent

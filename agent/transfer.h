@@ -1,0 +1,90 @@
+// Moves artifacts between agents: answers artifact.get for those who may have them, and fetches by digest.
+//
+// What is fetched is bounded by the size that was announced and kept only if it has the digest that was asked for. A
+// fetch that was cut off, also by a crash, goes on where it was. One thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/context.h"
+#include "core/api/requests.h"
+
+namespace ote::agent {
+
+class Transfer {
+ public:
+  // How to ask the one that has it: a peer through Rpc, the parent through Uplink.
+  using Ask =
+      std::function<void(std::string_view verb, Json body, std::chrono::milliseconds patience, Rpc::Continuation then)>;
+  using Done = std::function<void(Result<void>)>;
+  using Id = std::uint64_t;
+
+  static constexpr int kWindow = 2;  // requests in flight for one fetch
+  static constexpr int kTries = 5;   // of one chunk that is not answered in time
+  static constexpr std::chrono::milliseconds kChunkPatience{30'000};
+  static constexpr std::chrono::milliseconds kBusyPause{500};
+  static constexpr std::chrono::milliseconds kKeepOpen{5'000};
+
+  explicit Transfer(Context& context);
+  ~Transfer();
+
+  // Registers artifact.get.
+  Result<void> Start();
+  Ask AskPeer(wire::PeerId peer);
+
+  // What a member may fetch from here: the models of the tasks that it was given. Each Grant wants its Revoke.
+  void Grant(const std::string& member, const std::string& digest);
+  void Revoke(const std::string& member, const std::string& digest);
+  void RevokeAll(const std::string& member);
+  // What the parent may fetch from here: the updates that it was offered.
+  void Offer(const std::string& digest);
+  void Withdraw(const std::string& digest);
+
+  // Fetches `digest`, which is said to have `size` bytes. `done` is called once, never from within Fetch: with success
+  // when the artifact is here, whole and on disk. kUpdateDigest when something else was sent, kUnreachable when the
+  // connection was lost, kTimedOut, what the other side refused it with, or what the disk says (kNoSpace,
+  // kStoreFailed). Fetches of the same digest wait for each other; one that was sent rubbish does not spoil the next.
+  Id Fetch(Ask from, const std::string& digest, std::int64_t size, Done done);
+  // `done` is not called any more. What has arrived is kept for the next time.
+  void Cancel(Id id);
+
+  std::int64_t BytesReceived() const noexcept { return received_; }
+  std::int64_t BytesSent() const noexcept { return sent_; }
+
+ private:
+  struct Job;
+  struct Waiter;
+  void Serve(Request request);
+  Result<std::shared_ptr<const store::MappedArtifact>> Open(const std::string& digest);
+  void CloseIdle();
+  bool Allowed(const Request& request, const std::string& digest) const;
+  void Begin(const std::shared_ptr<Job>& job);
+  void Fill(const std::shared_ptr<Job>& job);
+  void AskChunk(const std::shared_ptr<Job>& job, std::int64_t offset);
+  void Arrived(const std::shared_ptr<Job>& job, std::int64_t offset, Result<wire::Envelope> answer);
+  Result<void> Take(Job& job, std::int64_t offset, const wire::Envelope& answer);
+  void Finish(const std::shared_ptr<Job>& job, Result<void> result);
+
+  Context& context_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
+  std::map<std::string, std::map<std::string, int>> grants_;    // member -> digest -> how often
+  std::map<std::string, int> offered_;                          // digest -> how often
+  std::map<std::string, std::shared_ptr<Job>> jobs_;  // by digest; continuations hold on to a job that was given up
+  struct Opened {
+    std::shared_ptr<const store::MappedArtifact> artifact;  // shared with the messages that its pieces are in
+    std::chrono::milliseconds used{0};
+  };
+  std::map<std::string, Opened> open_;  // being served
+  Timers::Id sweep_ = 0;
+  Id next_ = 1;
+  std::int64_t received_ = 0;
+  std::int64_t sent_ = 0;
+};
+
+}  // namespace ote::agent
