@@ -55,8 +55,10 @@ struct Kernels {
   void (*gather)(const float* x, const std::uint32_t* index, float* out, std::int64_t n, std::int64_t columns,
                  float scale);
 
-  // Eigen's own product as its users write it, c[m×n] = a[m×k] · b[k×n]: the yardstick of the benchmark.
-  void (*product)(const float* a, const float* b, float* c, std::int64_t m, std::int64_t n, std::int64_t k);
+  // The yardstick of the benchmark: the three products of a layer as users of Eigen write them. No data gradient when
+  // dx is null.
+  void (*yardstick)(const float* x, const float* w, const float* delta, float* out, float* gw, float* dx,
+                    std::int64_t rows, std::int64_t inputs, std::int64_t outputs);
 };
 
 // The kernels in use (see KernelName). Chosen once.

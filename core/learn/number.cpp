@@ -72,7 +72,8 @@ NumberFault ScanNumber(const char* begin, const char* limit, float& value, const
   if (count == 0 || count > 19 || digits > (1ULL << 53) || exponent < -22 || has_exponent) {
     return ScanSlowly(begin, limit, value, end);
   }
-  const double magnitude = static_cast<double>(digits) / kPowers[-exponent];
+  double magnitude = static_cast<double>(digits);
+  if (exponent != 0) magnitude /= kPowers[-exponent];
   value = static_cast<float>(negative ? -magnitude : magnitude);
   end = at;
   return NumberFault::kNone;
