@@ -10,31 +10,12 @@
 #include <cerrno>
 #include <system_error>
 
+#include "core/base/descriptor.h"
 #include "core/base/ids.h"
 
 namespace ote {
 namespace fs = std::filesystem;
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-  // Closes now, so that an error that was held back until then is seen.
-  bool Close() noexcept {
-    const int fd = fd_;
-    fd_ = -1;
-    return ::close(fd) == 0;
-  }
-
- private:
-  int fd_;
-};
 
 int Open(const fs::path& path, int flags, mode_t mode = 0) noexcept {
   int fd = -1;
@@ -53,16 +34,11 @@ std::string SystemWords(int error) {
   return words;
 }
 
-tl::unexpected<Error> FileError(std::string_view doing, const fs::path& path, int error) {
-  const ErrorId id = error == ENOSPC || error == EDQUOT ? ErrorId::kNoSpace : ErrorId::kFileFailed;
-  return Fail(id, fmt::format("{} {}: {}", doing, path.string(), SystemWords(error)));
-}
-
 template <class Buffer>
 Result<Buffer> ReadAll(int fd, const fs::path& path, std::uint64_t limit) {
   struct stat info {};
-  if (::fstat(fd, &info) != 0) return FileError("reading", path, errno);
-  if (S_ISDIR(info.st_mode)) return FileError("reading", path, EISDIR);
+  if (::fstat(fd, &info) != 0) return Fail(FileError("reading", path, errno));
+  if (S_ISDIR(info.st_mode)) return Fail(FileError("reading", path, EISDIR));
   const auto too_large = [&] {
     return Fail(ErrorId::kFileFailed, fmt::format("reading {}: it is larger than {} bytes", path.string(), limit));
   };
@@ -75,7 +51,7 @@ Result<Buffer> ReadAll(int fd, const fs::path& path, std::uint64_t limit) {
   for (;;) {
     const ssize_t got = ::read(fd, content.data() + used, content.size() - used);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FileError("reading", path, errno);
+    if (got < 0) return Fail(FileError("reading", path, errno));
     if (got == 0) break;
     used += static_cast<std::size_t>(got);
     if (used > limit) return too_large();
@@ -90,7 +66,7 @@ Result<Buffer> ReadAll(int fd, const fs::path& path, std::uint64_t limit) {
 template <class Buffer>
 Result<Buffer> ReadWhole(const fs::path& path, std::uint64_t limit) {
   const Descriptor file(Open(path, O_RDONLY));
-  if (file.get() < 0) return FileError("reading", path, errno);
+  if (file.get() < 0) return Fail(FileError("reading", path, errno));
   return ReadAll<Buffer>(file.get(), path, limit);
 }
 
@@ -106,14 +82,20 @@ int WriteAll(int fd, ByteView content) noexcept {
 
 fs::path FolderOf(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-int SyncFolder(const fs::path& folder) noexcept {
-  const Descriptor handle(Open(folder, O_RDONLY | O_DIRECTORY));
-  if (handle.get() < 0) return errno;
-  // Some file systems do not know how to sync a folder and say EINVAL; their renames are as durable as they get.
-  return ::fsync(handle.get()) == 0 || errno == EINVAL ? 0 : errno;
+}  // namespace
+
+Error FileError(std::string_view doing, const fs::path& path, int error) {
+  const ErrorId id = error == ENOSPC || error == EDQUOT ? ErrorId::kNoSpace : ErrorId::kFileFailed;
+  return {id, fmt::format("{} {}: {}", doing, path.string(), SystemWords(error)), {}};
 }
 
-}  // namespace
+Result<void> SyncFolder(const fs::path& folder) {
+  const Descriptor handle(Open(folder, O_RDONLY | O_DIRECTORY));
+  if (!handle) return Fail(FileError("syncing", folder, errno));
+  // Some file systems do not know how to sync a folder and say EINVAL; their renames are as durable as they get.
+  if (::fsync(handle.get()) != 0 && errno != EINVAL) return Fail(FileError("syncing", folder, errno));
+  return {};
+}
 
 Result<Bytes> ReadFile(const fs::path& path, std::uint64_t limit) { return ReadWhole<Bytes>(path, limit); }
 
@@ -125,7 +107,7 @@ Result<void> WriteFileAtomic(const fs::path& path, ByteView content, int mode, D
   const fs::path folder = FolderOf(path);
   const fs::path temporary = folder / fmt::format(".{}.{:016x}.tmp", path.filename().string(), RandomU64());
   Descriptor file(Open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, static_cast<mode_t>(mode)));
-  if (file.get() < 0) return FileError("writing", path, errno);
+  if (file.get() < 0) return Fail(FileError("writing", path, errno));
   const bool synced = durability == Durability::kSynced;
   int error = WriteAll(file.get(), content);
   if (error == 0 && synced && ::fsync(file.get()) != 0) error = errno;
@@ -133,20 +115,18 @@ Result<void> WriteFileAtomic(const fs::path& path, ByteView content, int mode, D
   if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {
     ::unlink(temporary.c_str());
-    return FileError("writing", path, error);
+    return Fail(FileError("writing", path, error));
   }
-  if (synced) {
-    if (const int failed = SyncFolder(folder); failed != 0) return FileError("writing", path, failed);
-  }
+  if (synced) OTE_CHECK(SyncFolder(folder));
   return {};
 }
 
 Result<Bytes> ReadPrivateFile(const fs::path& path, std::uint64_t limit) {
   // O_NONBLOCK: a pipe put in the place of a key file must not hang the program.
   const Descriptor file(Open(path, O_RDONLY | O_NONBLOCK));
-  if (file.get() < 0) return FileError("reading", path, errno);
+  if (file.get() < 0) return Fail(FileError("reading", path, errno));
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) return FileError("reading", path, errno);
+  if (::fstat(file.get(), &info) != 0) return Fail(FileError("reading", path, errno));
   if (!S_ISREG(info.st_mode)) {
     return Fail(ErrorId::kFileFailed, fmt::format("reading {}: it is not a regular file", path.string()));
   }
@@ -167,7 +147,7 @@ Result<void> MakeFolder(const fs::path& path, int mode) {
   if (path.filename().empty() || ::mkdir(path.c_str(), static_cast<mode_t>(mode)) == 0) return {};
   const int failed = errno;
   if (failed == EEXIST && fs::is_directory(path, error)) return {};
-  return FileError("making folder", path, failed == EEXIST ? ENOTDIR : failed);
+  return Fail(FileError("making folder", path, failed == EEXIST ? ENOTDIR : failed));
 }
 
 Result<std::uint64_t> FreeSpace(const fs::path& path) {
@@ -176,7 +156,7 @@ Result<std::uint64_t> FreeSpace(const fs::path& path) {
   do {
     status = ::statvfs(path.c_str(), &info);
   } while (status != 0 && errno == EINTR);
-  if (status != 0) return FileError("asking for the free space of", path, errno);
+  if (status != 0) return Fail(FileError("asking for the free space of", path, errno));
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
@@ -26,7 +27,12 @@ Result<Bytes> ReadPrivateFile(const std::filesystem::path& path, std::uint64_t l
 
 // Makes the folder and its parents; an existing folder is left as it is.
 Result<void> MakeFolder(const std::filesystem::path& path, int mode = 0755);
+// Makes the names in `folder` durable: what was created, renamed or removed there.
+Result<void> SyncFolder(const std::filesystem::path& folder);
 // Bytes that this user may still write on the file system that holds `path`.
 Result<std::uint64_t> FreeSpace(const std::filesystem::path& path);
+
+// What `errno` said about a file: "<doing> <path>: <words of the system>"; kNoSpace for a full disk, else kFileFailed.
+Error FileError(std::string_view doing, const std::filesystem::path& path, int error);
 
 }  // namespace ote

@@ -6,10 +6,10 @@
 // not begun.
 //
 // Single thread: a Store and all calls on it belong to one thread at a time. Another process may read the file
-// meanwhile; it waits at most five seconds for a lock, then fails with kBusy.
+// meanwhile; a call waits at most five seconds for the other one's lock.
 //
-// Errors of every call: kStoreFailed, kNoSpace when the disk is full, kBusy, kStoreCorrupt when the file is damaged or
-// a row is not what its kind should be. A failed call has changed nothing.
+// Errors of every call: kStoreFailed, kNoSpace when the disk is full, kStoreCorrupt when the file is damaged or a row
+// is not what its kind should be. A failed call has changed nothing.
 //
 // Measured with the cache bound below: about 200 KiB of private memory for each open store.
 #pragma once
