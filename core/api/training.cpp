@@ -1,5 +1,6 @@
 #include "core/api/training.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <concepts>
+#include <ostream>
 #include <type_traits>
+#include <vector>
 
 namespace ote::crypto {
 namespace {
