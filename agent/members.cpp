@@ -1,0 +1,252 @@
+#include "agent/members.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "agent/authority.h"
+#include "core/base/log.h"
+#include "core/base/version.h"
+
+namespace ote::agent {
+namespace {
+
+// How long a member may be silent, in quarters of a heartbeat: it is shown as lost before the third one is due.
+constexpr int kSilentQuarters = 11;
+
+api::Cluster Shown(api::Cluster cluster) {
+  cluster.certificate.reset();
+  return cluster;
+}
+
+}  // namespace
+
+Members::Members(Context& context) : context_(context) {}
+
+Result<void> Members::Start() {
+  OTE_TRY(const auto clusters, context_.store.List<api::Cluster>());
+  for (auto cluster : clusters) {
+    // Who is there now shows by itself, with the first heartbeat.
+    if (cluster.status == api::ClusterStatus::kReady) cluster.status = api::ClusterStatus::kUnreachable;
+    Index(cluster);
+    clusters_.emplace(cluster.name, std::move(cluster));
+  }
+  auto& rpc = context_.rpc;
+  rpc.RegisterCall<api::MemberHello>(api::verb::kMemberHello, kByMember,
+                                     [this](const Request& request, const auto& body) { return Hello(request, body); });
+  rpc.RegisterCall<api::Empty>(api::verb::kMemberHeartbeat, kByMember,
+                               [this](const Request& request, const auto&) -> Result<api::Empty> {
+                                 const auto live = live_.find(request.caller().name);
+                                 if (live == live_.end() || Destination(live->second.peer) != request.from()) {
+                                   return Fail(ErrorId::kConflict, "member.heartbeat: say member.hello first");
+                                 }
+                                 return api::Empty{};
+                               });
+  rpc.RegisterCall<api::DatasetList>(api::verb::kMemberDatasets, kByMember,
+                                     [this](const Request& request, const auto& body) -> Result<api::Empty> {
+                                       const auto it = clusters_.find(request.caller().name);
+                                       if (it == clusters_.end())
+                                         return Fail(ErrorId::kRevoked, "member.datasets: not a member");
+                                       it->second.datasets = body.datasets;
+                                       OTE_CHECK(Save(it->second));
+                                       Changed(it->second);
+                                       return api::Empty{};
+                                     });
+  rpc.RegisterCall<api::Empty>(
+      api::verb::kClusterList, kByOperator,
+      [this](const Request&, const auto&) -> Result<api::ClusterList> { return api::ClusterList{List()}; });
+  rpc.RegisterCall<api::LabelRequest>(api::verb::kClusterLabel, kByOperator,
+                                      [this](const Request&, const auto& body) { return Label(body); });
+  rpc.RegisterCall<api::NameRequest>(api::verb::kClusterRemove, kByOperator,
+                                     [this](const Request&, const auto& body) { return Remove(body); });
+  Sweep();
+  return {};
+}
+
+std::vector<api::Cluster> Members::List() const {
+  api::Cluster self;
+  self.name = context_.membership.name;
+  self.role = context_.membership.role;
+  self.status = api::ClusterStatus::kReady;
+  self.version = Version();
+  self.platform = Platform();
+  self.last_seen = context_.clock.WallNow();
+  if (auto body =
+          crypto::CheckCertificateSignature(context_.membership.certificate, context_.membership.AuthorityKey())) {
+    self.parent = body->parent;
+    self.labels = body->labels;
+    self.serial = body->serial;
+    self.joined_at = body->not_before;
+    self.expires_at = body->not_after;
+  }
+  std::vector<api::Cluster> all{std::move(self)};
+  for (const auto& [name, cluster] : clusters_) all.push_back(Shown(cluster));
+  return all;
+}
+
+std::optional<api::Cluster> Members::Find(const std::string& name) const {
+  const auto it = clusters_.find(name);
+  if (it == clusters_.end()) return std::nullopt;
+  return it->second;
+}
+
+std::optional<std::string> Members::NameOf(const Bytes& transport_key) const {
+  const auto it = by_key_.find(transport_key);
+  if (it == by_key_.end()) return std::nullopt;
+  return it->second;
+}
+
+void Members::Index(const api::Cluster& cluster) {
+  if (!cluster.certificate) return;
+  // What is in the store was checked when it was issued.
+  if (const auto body = FromCbor<crypto::CertificateBody>(cluster.certificate->body)) {
+    by_key_.insert_or_assign(body->transport_key, cluster.name);
+  }
+}
+
+std::optional<wire::PeerId> Members::PeerOf(const std::string& name) const {
+  const auto it = live_.find(name);
+  if (it == live_.end() || !it->second.ready) return std::nullopt;
+  return it->second.peer;
+}
+
+bool Members::Ready(const std::string& name) const { return PeerOf(name).has_value(); }
+
+Result<void> Members::Save(const api::Cluster& cluster) { return context_.store.Put(cluster); }
+
+Result<void> Members::Admit(const api::Cluster& cluster) {
+  OTE_CHECK(Save(cluster));
+  Index(cluster);
+  clusters_.insert_or_assign(cluster.name, cluster);
+  Changed(cluster);
+  return {};
+}
+
+void Members::Changed(const api::Cluster& cluster, bool removed) {
+  for (const auto& listener : listeners_) listener(cluster, removed);
+}
+
+void Members::Heard(wire::PeerId peer, const wire::Caller& caller) {
+  if (caller.kind != wire::CallerKind::kMember) return;
+  const auto it = live_.find(caller.name);
+  if (it == live_.end() || it->second.peer != peer) return;
+  it->second.heard = context_.clock.SteadyNow();
+  const auto cluster = clusters_.find(caller.name);
+  if (cluster == clusters_.end()) return;
+  cluster->second.last_seen = context_.clock.WallNow();
+  if (!it->second.ready) {
+    it->second.ready = true;
+    cluster->second.status = api::ClusterStatus::kReady;
+    log::Info("cluster is back", {{"cluster", caller.name}});
+    Changed(cluster->second);
+  }
+}
+
+Result<api::MemberWelcome> Members::Hello(const Request& request, const api::MemberHello& hello) {
+  const auto it = clusters_.find(request.caller().name);
+  if (it == clusters_.end()) {
+    return Fail(ErrorId::kRevoked, fmt::format("{}: not a member here", request.caller().name));
+  }
+  if (hello.protocol != api::kProtocolVersion) {
+    return Fail(ErrorId::kVersionMismatch, fmt::format("{} speaks protocol {}, this agent {}", request.caller().name,
+                                                       hello.protocol, api::kProtocolVersion));
+  }
+  auto& cluster = it->second;
+  const auto now = context_.clock.WallNow();
+  if (std::abs(hello.now - now) > kClockTolerance) {
+    log::Warn("the clock of a cluster is off", {{"cluster", cluster.name}, {"by_ms", hello.now - now}});
+  }
+  cluster.version = hello.version;
+  cluster.platform = hello.platform;
+  cluster.datasets = hello.datasets;
+  cluster.last_seen = now;
+  cluster.status = api::ClusterStatus::kReady;
+  OTE_CHECK(Save(cluster));
+  const auto* peer = std::get_if<wire::PeerId>(&request.from());
+  // A newer session takes the place of a stale one.
+  if (const auto before = live_.find(cluster.name); before != live_.end() && before->second.peer != *peer) {
+    context_.rpc.PeerLost(before->second.peer);
+  }
+  live_.insert_or_assign(cluster.name, Live{*peer, context_.clock.SteadyNow(), true});
+  log::Info("cluster connected", {{"cluster", cluster.name}, {"version", cluster.version}});
+  api::MemberWelcome welcome;
+  welcome.settings = context_.membership.settings;
+  welcome.now = now;
+  welcome.labels = cluster.labels;
+  if (const auto& list = context_.membership.revocations) {
+    auto body = crypto::CheckRevocationList(*list, context_.membership.AuthorityKey(), 0);
+    if (body && body->number > hello.revocations) welcome.revocations = list;
+  }
+  // The welcome goes first, so that what the listeners send finds a child that knows where it is.
+  context_.timers.At(context_.clock.SteadyNow(), [this, name = cluster.name] {
+    if (const auto found = clusters_.find(name); found != clusters_.end()) Changed(found->second);
+  });
+  return welcome;
+}
+
+void Members::Sweep() {
+  const auto now = context_.clock.SteadyNow();
+  const auto limit = std::chrono::milliseconds(context_.membership.settings.heartbeat_ms) * kSilentQuarters / 4;
+  auto next = now + limit;
+  std::vector<std::string> lost;
+  for (auto& [name, live] : live_) {
+    if (!live.ready) continue;
+    if (now - live.heard >= limit) {
+      live.ready = false;
+      lost.push_back(name);
+    } else {
+      next = std::min(next, live.heard + limit);
+    }
+  }
+  context_.timers.At(next, [this] { Sweep(); });
+  for (const auto& name : lost) {
+    const auto cluster = clusters_.find(name);
+    if (cluster == clusters_.end()) continue;
+    cluster->second.status = api::ClusterStatus::kUnreachable;
+    log::Warn("cluster does not answer", {{"cluster", name}});
+    if (auto saved = Save(cluster->second); !saved) log::Error("state not saved", {{"why", saved.error().message}});
+    context_.rpc.PeerLost(live_.at(name).peer);
+    Changed(cluster->second);
+  }
+}
+
+Result<api::Cluster> Members::Label(const api::LabelRequest& request) {
+  const auto it = clusters_.find(request.name);
+  if (it == clusters_.end()) {
+    return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member", request.name), "ote cluster list");
+  }
+  auto changed = it->second;
+  for (const auto& [key, value] : request.set) changed.labels[key] = value;
+  for (const auto& key : request.unset) changed.labels.erase(key);
+  OTE_CHECK(api::CheckLabels(changed.labels));
+  if (changed.labels != it->second.labels) {
+    OTE_CHECK(Save(changed));
+    it->second = changed;
+    Changed(changed);
+  }
+  return Shown(changed);
+}
+
+Result<api::Cluster> Members::Remove(const api::NameRequest& request) {
+  const auto it = clusters_.find(request.name);
+  if (it == clusters_.end()) {
+    return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member", request.name), "ote cluster list");
+  }
+  auto removed = it->second;
+  OTE_CHECK(revoke_(removed.serial));
+  OTE_CHECK(context_.store.Remove<api::Cluster>(removed.name));
+  if (const auto live = live_.find(removed.name); live != live_.end()) {
+    context_.rpc.PeerLost(live->second.peer);
+    live_.erase(live);
+  }
+  clusters_.erase(it);
+  std::erase_if(by_key_, [&](const auto& entry) { return entry.second == removed.name; });
+  context_.transport.Evict(wire::Caller{wire::CallerKind::kMember, removed.name, removed.serial, false});
+  removed.status = api::ClusterStatus::kRemoved;
+  log::Info("cluster removed", {{"cluster", removed.name}});
+  Changed(removed, true);
+  return Shown(removed);
+}
+
+}  // namespace ote::agent

@@ -1,0 +1,80 @@
+// One agent: its state folder, its transport and its parts, driven by one loop in one thread.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "agent/authority.h"
+#include "agent/context.h"
+#include "agent/gate.h"
+#include "agent/members.h"
+#include "agent/uplink.h"
+#include "core/base/result.h"
+
+namespace ote::agent {
+
+class Parts;  // runs, trainer, data sets, models (parts.h)
+
+// Makes the transport once the keys are loaded; both arguments outlive it.
+using TransportFactory =
+    std::function<Result<std::unique_ptr<wire::Transport>>(const crypto::TransportKey*, wire::Admission*)>;
+
+class Node {
+ public:
+  // Loads the folder, which must hold a membership and not be locked by another agent (kNotEnrolled, kAgentRunning,
+  // kCertificateInvalid, kKeyFileExposed …), opens the store, binds the endpoints and the control socket, and begins to
+  // connect to the parent. Nothing is served before Step().
+  static Result<std::unique_ptr<Node>> Open(const std::filesystem::path& folder, const Clock& clock,
+                                            const TransportFactory& factory);
+  ~Node();
+
+  // Waits at most `at_most` for something to do, and does what there is.
+  void Step(std::chrono::milliseconds at_most);
+  // Steps until Stop().
+  void Run();
+  // Any thread.
+  void Stop();
+  // Runs `fn` in the thread of Step soon; any thread.
+  void Post(std::function<void()> fn);
+
+  const store::Membership& membership() const noexcept { return membership_; }
+  Members& members() noexcept { return *members_; }
+  Uplink& uplink() noexcept { return *uplink_; }
+  bool stopping() const noexcept { return stop_; }
+
+ private:
+  Node(const Clock& clock, store::StateFolder folder);
+  Result<void> Load(const TransportFactory& factory);
+  Result<void> Listen();
+  api::AgentStatus Status() const;
+  void RunPosted();
+
+  const Clock& clock_;
+  store::StateFolder folder_;
+  std::optional<store::FolderLock> lock_;
+  store::Membership membership_;
+  std::optional<crypto::SigningKey> sign_;
+  std::optional<crypto::TransportKey> transport_key_;
+  std::optional<store::Store> store_;
+  std::optional<store::Artifacts> artifacts_;
+  std::optional<Gate> gate_;
+  std::unique_ptr<wire::Transport> transport_;
+  Timers timers_;
+  std::optional<Rpc> rpc_;
+  std::optional<Context> context_;
+  std::optional<Members> members_;
+  std::optional<Authority> authority_;
+  std::optional<Uplink> uplink_;
+  std::unique_ptr<Parts> parts_;
+  std::atomic<bool> stop_ = false;
+  std::mutex posted_mutex_;
+  std::deque<std::function<void()>> posted_;
+  UnixMillis started_at_ = 0;
+};
+
+}  // namespace ote::agent

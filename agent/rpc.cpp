@@ -1,0 +1,161 @@
+#include "agent/rpc.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+namespace ote::agent {
+
+Request::Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope)
+    : transport_(transport), from_(from), who_(who), caller_(std::move(caller)), envelope_(std::move(envelope)) {}
+
+Request::Request(Request&& other) noexcept
+    : transport_(other.transport_),
+      from_(other.from_),
+      who_(other.who_),
+      caller_(std::move(other.caller_)),
+      envelope_(std::move(other.envelope_)),
+      open_(std::exchange(other.open_, false)) {}
+
+Request& Request::operator=(Request&& other) noexcept {
+  if (this != &other) {
+    if (open_) Refuse(Error{ErrorId::kInternal, envelope_.verb + ": left unanswered", {}});
+    transport_ = other.transport_;
+    from_ = other.from_;
+    who_ = other.who_;
+    caller_ = std::move(other.caller_);
+    envelope_ = std::move(other.envelope_);
+    open_ = std::exchange(other.open_, false);
+  }
+  return *this;
+}
+
+Request::~Request() {
+  if (open_) Refuse(Error{ErrorId::kInternal, envelope_.verb + ": left unanswered", {}});
+}
+
+void Request::Answer(Json body, wire::Blob blob) {
+  open_ = false;
+  auto reply = wire::MakeReply(envelope_, std::move(body), std::move(blob));
+  const auto sent = std::visit([&](auto to) { return transport_->Send(to, std::move(reply)); }, from_);
+  if (!sent) log::Debug("answer not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
+}
+
+bool Request::Item(Json body) {
+  auto item = wire::MakeReply(envelope_, std::move(body), {}, false);
+  const auto sent = std::visit([&](auto to) { return transport_->Send(to, std::move(item)); }, from_);
+  if (!sent) open_ = false;
+  return sent.has_value();
+}
+
+void Request::Refuse(const Error& error) {
+  open_ = false;
+  auto reply = wire::MakeError(envelope_, error);
+  const auto sent = std::visit([&](auto to) { return transport_->Send(to, std::move(reply)); }, from_);
+  if (!sent) log::Debug("refusal not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
+}
+
+Rpc::Rpc(wire::Transport* transport, Timers* timers, const Clock* clock)
+    : transport_(transport), timers_(timers), clock_(clock) {}
+
+void Rpc::Register(std::string_view verb, unsigned who, Handler handler) {
+  handlers_.insert_or_assign(std::string(verb), std::pair(who, std::move(handler)));
+}
+
+void Rpc::Call(const Destination& to, std::string_view verb, Json body, std::chrono::milliseconds patience,
+               Continuation then) {
+  const std::uint64_t id = next_id_++;
+  const auto sent =
+      std::visit([&](auto where) { return transport_->Send(where, wire::MakeRequest(id, verb, std::move(body))); }, to);
+  const auto now = clock_->SteadyNow();
+  if (!sent) {
+    // Not from within Call: the caller may hold state that its continuation changes.
+    auto error = sent.error();
+    const auto timer = timers_->At(now, [this, id, error = std::move(error)] { Finish(id, Fail(error)); });
+    waiting_.emplace(id, Waiting{to, std::move(then), timer});
+    return;
+  }
+  const auto timer = timers_->At(now + patience, [this, id, verb = std::string(verb)] {
+    Finish(id, Fail(ErrorId::kTimedOut, fmt::format("{}: no answer in time", verb)));
+  });
+  waiting_.emplace(id, Waiting{to, std::move(then), timer});
+}
+
+void Rpc::Finish(std::uint64_t id, Result<wire::Envelope> result) {
+  const auto node = waiting_.extract(id);
+  if (node.empty()) return;
+  timers_->Cancel(node.mapped().timer);
+  node.mapped().then(std::move(result));
+}
+
+void Rpc::Deliver(wire::Event event) {
+  const bool from_peer = event.kind == wire::EventKind::kPeerMessage;
+  const Destination from = from_peer ? Destination(event.peer) : Destination(event.link);
+  auto& envelope = event.envelope;
+  if (envelope.kind != wire::MessageKind::kRequest) {
+    const auto it = waiting_.find(envelope.id);
+    // An answer counts only from the one that was asked.
+    if (it == waiting_.end() || it->second.to != from) return;
+    const auto id = envelope.id;
+    if (envelope.kind == wire::MessageKind::kError) {
+      Finish(id, Fail(wire::ErrorOf(envelope)));
+    } else {
+      Finish(id, std::move(envelope));
+    }
+    return;
+  }
+  Who who = kByParent;
+  if (from_peer) {
+    switch (event.caller.kind) {
+      case wire::CallerKind::kToken:
+        who = kByToken;
+        break;
+      case wire::CallerKind::kOperator:
+        who = kByOperator;
+        break;
+      case wire::CallerKind::kMember:
+        who = event.caller.renewal_only ? kByRenewingMember : kByMember;
+        break;
+    }
+  }
+  Request request(transport_, from, who, std::move(event.caller), std::move(envelope));
+  const auto handler = handlers_.find(request.envelope().verb);
+  if (handler == handlers_.end()) {
+    return request.Refuse(Error{
+        ErrorId::kUnsupported, fmt::format("{}: this agent does not know the verb", request.envelope().verb), {}});
+  }
+  if ((handler->second.first & who) == 0) {
+    if (limiter_.Allow(clock_->SteadyNow())) {
+      log::Warn("request refused", {{"verb", request.envelope().verb}, {"caller", request.caller().name}});
+    }
+    if (who == kByRenewingMember) {
+      return request.Refuse(Error{ErrorId::kCertificateExpired,
+                                  fmt::format("{}: the certificate of {} has expired; it may only be renewed",
+                                              request.envelope().verb, request.caller().name),
+                                  {}});
+    }
+    return request.Refuse(Error{ErrorId::kPermission,
+                                fmt::format("{}: not for {}", request.envelope().verb,
+                                            request.caller().name.empty() ? "this caller" : request.caller().name),
+                                {}});
+  }
+  // A copy, since a handler may register or replace others.
+  const Handler run = handler->second.second;
+  run(std::move(request));
+}
+
+template <class Id>
+void Rpc::Lost(Id id) {
+  std::vector<std::uint64_t> gone;
+  for (const auto& [request, waiting] : waiting_) {
+    if (waiting.to == Destination(id)) gone.push_back(request);
+  }
+  for (const auto request : gone)
+    Finish(request, Fail(ErrorId::kUnreachable, "the connection was lost before the answer"));
+}
+
+void Rpc::LinkLost(wire::LinkId link) { Lost(link); }
+void Rpc::PeerLost(wire::PeerId peer) { Lost(peer); }
+
+}  // namespace ote::agent

@@ -1,0 +1,111 @@
+// Requests over a transport: those that we make, with a continuation and a deadline each, and those that come in, given
+// to the handler of their verb once the caller has been found to be allowed.
+//
+// One thread; nothing here blocks.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "agent/timers.h"
+#include "core/base/log.h"
+#include "core/wire/transport.h"
+
+namespace ote::agent {
+
+// Who may call a verb; may be combined with |.
+enum Who : unsigned {
+  kByToken = 1,
+  kByMember = 2,          // a certified child
+  kByRenewingMember = 4,  // a child whose certificate has expired within the grace
+  kByParent = 8,
+  kByOperator = 16,
+};
+
+using Destination = std::variant<wire::PeerId, wire::LinkId>;
+
+// A request that came in. May be kept (moved) and answered later; one that is destroyed unanswered says kInternal.
+class Request {
+ public:
+  Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope);
+  Request(Request&&) noexcept;
+  Request& operator=(Request&&) noexcept;
+  ~Request();
+
+  Who who() const noexcept { return who_; }
+  const wire::Caller& caller() const noexcept { return caller_; }
+  // The connection it came over; PeerId unless who() is kByParent.
+  const Destination& from() const noexcept { return from_; }
+  const wire::Envelope& envelope() const noexcept { return envelope_; }
+
+  void Answer(Json body, wire::Blob blob = {});
+  // One item of a stream; false when the connection is gone or its queue is full, and the stream should end.
+  bool Item(Json body);
+  void Refuse(const Error& error);
+
+ private:
+  wire::Transport* transport_;
+  Destination from_;
+  Who who_;
+  wire::Caller caller_;
+  wire::Envelope envelope_;
+  bool open_ = true;
+};
+
+class Rpc {
+ public:
+  using Handler = std::function<void(Request)>;
+  using Continuation = std::function<void(Result<wire::Envelope>)>;
+
+  Rpc(wire::Transport* transport, Timers* timers, const Clock* clock);
+
+  // Each verb once. `who` is a combination of Who.
+  void Register(std::string_view verb, unsigned who, Handler handler);
+  // A handler from a typed body to a typed answer.
+  template <class Body, class Fn>
+  void RegisterCall(std::string_view verb, unsigned who, Fn fn) {
+    Register(verb, who, [fn = std::move(fn)](Request request) {
+      auto body = FromWire<Body>(request.envelope().body);
+      if (!body) return request.Refuse(std::move(body).error());
+      auto reply = fn(request, *body);
+      if (!reply) return request.Refuse(std::move(reply).error());
+      request.Answer(ToJson(*reply));
+    });
+  }
+
+  // Asks; `then` is called exactly once: with the answer, the remote's error, kUnreachable (the connection went, or
+  // could not be written to) or kTimedOut after `patience`. Never from within Call itself.
+  void Call(const Destination& to, std::string_view verb, Json body, std::chrono::milliseconds patience,
+            Continuation then);
+
+  // What the transport handed out: answers go to their continuation, requests to their handler. `who` for a link is
+  // kByParent.
+  void Deliver(wire::Event event);
+  // Fails what was asked over a link that is lost.
+  void LinkLost(wire::LinkId link);
+  void PeerLost(wire::PeerId peer);
+
+ private:
+  struct Waiting {
+    Destination to;
+    Continuation then;
+    Timers::Id timer;
+  };
+  void Finish(std::uint64_t id, Result<wire::Envelope> result);
+  template <class Id>
+  void Lost(Id id);
+
+  wire::Transport* transport_;
+  Timers* timers_;
+  const Clock* clock_;
+  std::map<std::string, std::pair<unsigned, Handler>, std::less<>> handlers_;
+  std::map<std::uint64_t, Waiting> waiting_;
+  std::uint64_t next_id_ = 1;
+  log::Limiter limiter_;
+};
+
+}  // namespace ote::agent

@@ -1,0 +1,65 @@
+// The link to the parent: connects, says hello, beats, renews the certificate, and carries requests up.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/context.h"
+#include "core/api/requests.h"
+#include "crypto/keys.h"
+
+namespace ote::agent {
+
+class Uplink {
+ public:
+  // The keys must outlive it.
+  Uplink(Context& context, const crypto::SigningKey& sign, const crypto::TransportKey& transport);
+
+  // Does nothing at a root.
+  void Start();
+  bool Connected() const noexcept { return welcomed_; }
+  // Why not, for people.
+  const std::string& Message() const noexcept { return message_; }
+
+  // Asks the parent; kUnreachable at once when there is no link.
+  void Call(std::string_view verb, Json body, std::chrono::milliseconds patience, Rpc::Continuation then);
+
+  // Called after each hello that was answered: the time to say again what the parent may have missed.
+  void OnConnected(std::function<void()> fn) { connected_.push_back(std::move(fn)); }
+  // What hello and member.datasets tell; set by the part that keeps the data sets.
+  void SetDatasets(std::function<std::vector<api::DatasetSummary>()> fn) { datasets_ = std::move(fn); }
+  void DatasetsChanged();
+
+  // From Node: link events of the transport.
+  void HandleEvent(const wire::Event& event);
+
+ private:
+  void Connect();
+  void SayHello();
+  void Beat();
+  void Renew();
+  void ScheduleRenewal();
+  void RetryRenewal();
+  void Lost(std::string why);
+  Result<void> TakeRevocations(const crypto::RevocationList& list);
+  Result<void> TakeCertificate(const Json& body, const crypto::CertificateBody& before);
+
+  Context& context_;
+  const crypto::SigningKey& sign_;
+  const crypto::TransportKey& transport_key_;
+  std::optional<wire::LinkId> link_;
+  std::size_t endpoint_ = 0;
+  bool up_ = false;
+  bool welcomed_ = false;
+  std::string message_ = "not connected yet";
+  Timers::Id beat_ = 0;
+  Timers::Id give_up_ = 0;
+  Timers::Id renewal_ = 0;
+  int missed_ = 0;
+  std::vector<std::function<void()>> connected_;
+  std::function<std::vector<api::DatasetSummary>()> datasets_;
+};
+
+}  // namespace ote::agent

@@ -1,0 +1,176 @@
+// A whole tree in one process and one thread, for tests: real agents over a network in memory and a clock that stands
+// still until it is told to go on.
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/node.h"
+#include "core/base/ids.h"
+#include "core/store/found.h"
+#include "core/wire/client.h"
+#include "core/wire/enrol.h"
+#include "core/wire/memory_transport.h"
+
+namespace ote::test {
+
+// Steps the tree whenever the one who holds it waits, so that a blocking Client can be used in the same thread.
+class PumpedTransport final : public wire::Transport {
+ public:
+  PumpedTransport(std::unique_ptr<wire::Transport> inner, std::function<void()> pump)
+      : inner_(std::move(inner)), pump_(std::move(pump)) {}
+  Result<std::string> Bind(const std::string& endpoint) override { return inner_->Bind(endpoint); }
+  Result<wire::LinkId> Connect(const wire::Target& target, const crypto::TransportKey& key) override {
+    return inner_->Connect(target, key);
+  }
+  void Disconnect(wire::LinkId link) override { inner_->Disconnect(link); }
+  void Evict(const wire::Caller& caller) override { inner_->Evict(caller); }
+  Result<void> Send(wire::PeerId peer, wire::Envelope envelope) override {
+    return inner_->Send(peer, std::move(envelope));
+  }
+  Result<void> Send(wire::LinkId link, wire::Envelope envelope) override {
+    return inner_->Send(link, std::move(envelope));
+  }
+  std::vector<wire::Event> Wait(std::chrono::milliseconds) override {
+    pump_();
+    return inner_->Wait({});
+  }
+  void Wake() override { inner_->Wake(); }
+  std::uint64_t Dropped() const override { return inner_->Dropped(); }
+
+ private:
+  std::unique_ptr<wire::Transport> inner_;
+  std::function<void()> pump_;
+};
+
+template <class T>
+T Must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().Code() + " " + result.error().message);
+  return std::move(*result);
+}
+inline void Must(Result<void> result) {
+  if (!result) throw std::runtime_error(result.error().Code() + " " + result.error().message);
+}
+
+class Tree {
+ public:
+  static constexpr const char* kRootEndpoint = "tcp://root:7440";
+
+  explicit Tree(std::int64_t certificate_life_ms = 90LL * 24 * 3600 * 1000)
+      : scratch_(std::filesystem::temp_directory_path() / NewId("ote-tree")) {
+    std::filesystem::create_directories(scratch_);
+    store::FoundOptions options;
+    options.name = "hq";
+    options.listen = {kRootEndpoint};
+    options.certificate_life_ms = certificate_life_ms;
+    Must(store::FoundTree(Folder("hq"), options, clock.WallNow()));
+    StartNode("hq");
+  }
+  ~Tree() {
+    nodes_.clear();
+    std::error_code ignored;
+    std::filesystem::remove_all(scratch_, ignored);
+  }
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+
+  store::StateFolder Folder(const std::string& name) const { return {scratch_ / name}; }
+  const std::filesystem::path& scratch() const { return scratch_; }
+
+  void StartNode(const std::string& name) {
+    nodes_[name] =
+        Must(agent::Node::Open(Folder(name).path, clock,
+                               [this](const crypto::TransportKey* key,
+                                      wire::Admission* admission) -> Result<std::unique_ptr<wire::Transport>> {
+                                 return network.MakeTransport(key, admission);
+                               }));
+  }
+  // As SIGKILL would: nothing is said to anybody.
+  void StopNode(const std::string& name) { nodes_.erase(name); }
+  bool Runs(const std::string& name) const { return nodes_.contains(name); }
+  agent::Node& Node(const std::string& name) { return *nodes_.at(name); }
+
+  // Steps every agent until all that was in flight has arrived.
+  void Settle(int rounds = 8) {
+    for (int i = 0; i < rounds; ++i) {
+      for (auto& [name, node] : nodes_) node->Step({});
+    }
+  }
+  // Lets time pass in small steps, so that heartbeats happen on the way.
+  void Pass(std::chrono::milliseconds time, std::chrono::milliseconds step = std::chrono::seconds(1)) {
+    for (std::chrono::milliseconds passed{0}; passed < time; passed += step) {
+      clock.Advance(step);
+      Settle(4);
+    }
+  }
+
+  wire::Client OpenClient(const wire::Target& target, const crypto::TransportKey& key) {
+    return Must(TryClient(target, key));
+  }
+  Result<wire::Client> TryClient(const wire::Target& target, const crypto::TransportKey& key) {
+    return wire::Client::Open(
+        std::make_unique<PumpedTransport>(network.MakeTransport(nullptr, nullptr), [this] { Settle(1); }), target, key,
+        std::chrono::seconds(2));
+  }
+  // As the command line on the machine of `name`.
+  wire::Client Operator(const std::string& name) {
+    const auto folder = Folder(name);
+    return OpenClient({folder.ControlEndpoint(), Must(folder.TransportKey()).Public()}, Must(folder.ControlKey()));
+  }
+  template <class Reply, class Body>
+  Result<Reply> Ask(const std::string& name, std::string_view verb, const Body& body) {
+    return Operator(name).Ask<Reply>(verb, body, std::chrono::seconds(5));
+  }
+
+  std::string Token(api::TokenRequest request = {}) {
+    return Must(Ask<api::TokenReply>("hq", api::verb::kTokenCreate, request)).token;
+  }
+  // What `ote cluster join` does, without starting the agent.
+  Result<wire::Enrolled> Enrol(const std::string& token_text, const std::string& name, const api::Labels& labels = {},
+                               UnixMillis clock_off = 0) {
+    OTE_TRY(const auto token, crypto::JoinToken::Parse(token_text));
+    const auto folder = Folder(name);
+    OTE_CHECK(folder.Create());
+    OTE_TRY(const auto sign, folder.SignKey());
+    OTE_TRY(const auto transport, folder.TransportKey());
+    OTE_CHECK(folder.ControlKey());
+    OTE_TRY(auto client, TryClient({token.endpoints.front(), token.parent_key}, token.EnrolmentKey()));
+    OTE_TRY(auto enrolled, wire::Enrol(client, token, name, labels, sign, transport.Public(),
+                                       clock.WallNow() + clock_off, std::chrono::seconds(5)));
+    store::Membership membership;
+    membership.name = name;
+    membership.authority_key = enrolled.authority_key;
+    membership.certificate = enrolled.reply.certificate;
+    membership.revocations = enrolled.reply.revocations;
+    membership.settings = enrolled.reply.settings;
+    membership.parent =
+        store::ParentRef{token.endpoints, Bytes(token.parent_key.bytes.begin(), token.parent_key.bytes.end())};
+    OTE_CHECK(folder.SaveMembership(membership));
+    return enrolled;
+  }
+  void Join(const std::string& name, const api::Labels& labels = {}) {
+    Must(Enrol(Token(), name, labels));
+    StartNode(name);
+    Settle();
+  }
+  api::Cluster Shown(const std::string& name) {
+    for (auto& cluster : Must(Ask<api::ClusterList>("hq", api::verb::kClusterList, api::Empty{})).items) {
+      if (cluster.name == name) return cluster;
+    }
+    throw std::runtime_error(name + " is not listed");
+  }
+
+  FakeClock clock;
+  wire::MemoryNetwork network;
+
+ private:
+  std::filesystem::path scratch_;
+  std::map<std::string, std::unique_ptr<agent::Node>> nodes_;
+};
+
+}  // namespace ote::test
