@@ -41,11 +41,7 @@ ZmqLink::~ZmqLink() { CloseSockets(up_ ? kLingerMs : 0); }
 
 void ZmqLink::CloseSockets(int linger_ms) {
   probe_.reset();
-  if (socket_) {
-    static_cast<void>(Guard("close", [&] { socket_->set(zmq::sockopt::linger, linger_ms); }));
-    socket_.reset();
-  }
-  monitor_.reset();
+  CloseWatched(socket_, monitor_, linger_ms);
   connected_ = up_ = false;
 }
 
@@ -60,8 +56,8 @@ void ZmqLink::Start() {
   set_key(zmq::sockopt::curve_serverkey, target_.server_key.bytes);
   set_key(zmq::sockopt::curve_publickey, key_.Public().bytes);
   set_key(zmq::sockopt::curve_secretkey, key_.Secret());
-  monitor_ = WatchSocket(context_, *socket, kEvents);
   socket_ = std::move(socket);
+  monitor_ = WatchSocket(context_, *socket_, kEvents);
   next_ = SteadyNow() + options_.handshake * 2;
   socket_->connect(address_);
 }

@@ -32,9 +32,7 @@ ZmqListener::ZmqListener(zmq::context_t& context, const crypto::TransportKey& ke
                          const ZmqOptions& options)
     : context_(context), key_(key), admission_(admission), options_(options) {}
 
-ZmqListener::~ZmqListener() {
-  if (router_) static_cast<void>(Guard("close", [this] { router_->set(zmq::sockopt::linger, kLingerMs); }));
-}
+ZmqListener::~ZmqListener() { CloseWatched(router_, monitor_, kLingerMs); }
 
 void ZmqListener::Open() {
   zap_.reset(new zmq::socket_t(context_, zmq::socket_type::rep));

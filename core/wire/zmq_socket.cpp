@@ -163,6 +163,15 @@ ZmqSocket WatchSocket(zmq::context_t& context, zmq::socket_t& socket, int mask) 
   return monitor;
 }
 
+void CloseWatched(ZmqSocket& socket, ZmqSocket& monitor, int linger_ms) noexcept {
+  if (socket) {
+    zmq_socket_monitor(socket->handle(), nullptr, 0);
+    zmq_setsockopt(socket->handle(), ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+  }
+  monitor.reset();
+  socket.reset();
+}
+
 std::optional<MonitorEvent> NextMonitorEvent(zmq::socket_t& monitor) {
   zmq::message_t frame;
   if (!ReceiveFrame(monitor, frame)) return std::nullopt;

@@ -58,6 +58,9 @@ struct MonitorEvent {
 };
 // Begins to watch `socket` for the events in `mask`; the socket returned gives them.
 ZmqSocket WatchSocket(zmq::context_t& context, zmq::socket_t& socket, int mask);
+// Closes both, the watching first: ZeroMQ's own thread would wait for ever to tell of an event that nobody takes. What
+// is queued in `socket` has `linger_ms` to leave.
+void CloseWatched(ZmqSocket& socket, ZmqSocket& monitor, int linger_ms) noexcept;
 std::optional<MonitorEvent> NextMonitorEvent(zmq::socket_t& monitor);
 
 // How long what is queued may take to leave when a transport is destroyed or a link is given up.
