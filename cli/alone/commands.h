@@ -1,0 +1,13 @@
+// The commands that stand alone.
+#pragma once
+
+#include "cli/frame/command.h"
+
+namespace ote::cli {
+
+Command ExplainCommand();
+Command VersionCommand();
+Command CompletionCommand();
+Command HelpCommand();
+
+}  // namespace ote::cli

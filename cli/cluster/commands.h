@@ -1,0 +1,51 @@
+// ote cluster: its verbs as commands, and as functions for those that run several (ote quickstart).
+#pragma once
+
+#include "cli/frame/command.h"
+#include "core/api/requests.h"
+
+namespace ote::cli {
+
+Command ClusterCommand();
+
+Command InitCommand();
+Command JoinCommand();
+Command ListClustersCommand();
+Command ShowClusterCommand();
+Command TreeCommand();
+Command LabelCommand();
+Command RemoveClusterCommand();
+Command TokenCommand();
+Command StartCommand();
+Command StopCommand();
+Command StatusCommand();
+
+struct InitOptions {
+  std::string name;
+  std::vector<std::string> listen{"tcp://0.0.0.0:7440"};
+  std::vector<std::string> advertise;
+  std::chrono::milliseconds heartbeat{5'000};
+  std::chrono::milliseconds certificate_life{90LL * 24 * 3600 * 1000};
+  bool no_start = false;
+};
+Result<Exit> Init(Context& context, const InitOptions& options);
+
+struct JoinOptions {
+  std::string token;  // "-" for standard input; "" for token_file or OTE_TOKEN
+  std::filesystem::path token_file;
+  std::string name;
+  Labels labels;
+  bool replace = false;
+  bool no_start = false;
+};
+Result<Exit> Join(Context& context, const JoinOptions& options);
+
+struct CreateTokenOptions {
+  std::chrono::milliseconds ttl{3'600'000};
+  std::int64_t uses = 1;
+  Labels labels;
+};
+// The reply holds the secret.
+Result<api::TokenReply> CreateToken(Context& context, const CreateTokenOptions& options);
+
+}  // namespace ote::cli

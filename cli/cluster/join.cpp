@@ -1,0 +1,229 @@
+// ote cluster join: enrol this machine with a token.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <istream>
+
+#include "cli/cluster/commands.h"
+#include "cli/cluster/enlist.h"
+#include "cli/cluster/leave.h"
+#include "cli/frame/link.h"
+#include "cli/frame/report.h"
+#include "cli/frame/settings.h"
+#include "core/base/files.h"
+#include "core/base/ids.h"
+#include "core/wire/enrol.h"
+#include "core/wire/zmq_transport.h"
+#include "crypto/token.h"
+
+namespace ote::cli {
+namespace {
+
+using std::chrono::milliseconds;
+constexpr milliseconds kConnectWait{10'000};
+constexpr milliseconds kRetryWait{3'000};  // for a root that is asked once more, though a membership is there
+
+std::string Trim(std::string text) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
+  while (!text.empty() && blank(text.back())) text.pop_back();
+  std::size_t from = 0;
+  while (from < text.size() && blank(text[from])) ++from;
+  return text.substr(from);
+}
+
+Result<crypto::JoinToken> ReadToken(Context& context, const JoinOptions& options) {
+  std::string text;
+  if (options.token == "-") {
+    std::getline(context.in, text);
+  } else if (!options.token.empty()) {
+    text = options.token;
+    Warn(context,
+         "a token on the command line can be seen by other users of this machine; give - and standard input, "
+         "--token-file, or OTE_TOKEN");
+  } else if (!options.token_file.empty()) {
+    OTE_TRY(text, ReadTextFile(context.Absolute(options.token_file), 1 << 16));
+  } else {
+    text = context.Env("OTE_TOKEN");
+  }
+  text = Trim(std::move(text));
+  if (text.empty()) {
+    return Fail(ErrorId::kUsage, "ote cluster join: a token is missing",
+                "make one at the root: ote cluster token create");
+  }
+  auto token = crypto::JoinToken::Parse(text);
+  crypto::Wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+  return token;
+}
+
+// The name asked for, or the machine's own as far as it is one that a cluster may have.
+Result<std::string> ChooseName(const JoinOptions& options) {
+  std::string name = options.name;
+  if (name.empty()) {
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) == 0) name = host.data();
+    name = name.substr(0, name.find('.'));
+    for (char& c : name) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    if (!CheckName("cluster", name)) {
+      return Fail(ErrorId::kUsage, "ote cluster join: --name is missing", "give the cluster a name: --name clinic-a");
+    }
+  }
+  OTE_CHECK(CheckName("cluster", name));
+  return name;
+}
+
+// Opens the link to the first endpoint that answers with the pinned key.
+Result<wire::Client> Connect(const crypto::JoinToken& token, const crypto::TransportKey& key, milliseconds patience) {
+  Error last{ErrorId::kUnreachable, "the token holds no endpoint", {}};
+  for (const std::string& endpoint : token.endpoints) {
+    OTE_TRY(auto transport, wire::MakeZmqTransport(nullptr, nullptr));
+    auto client = wire::Client::Open(std::move(transport), {endpoint, token.parent_key}, key, patience);
+    if (client) return client;
+    last = std::move(client).error();
+    if (last.id == ErrorId::kPermission) {
+      // It holds the pinned key, so it is the root; it does not know the key that comes from this token's secret.
+      return Fail(ErrorId::kTokenUnknown, fmt::format("token {}: the root at {} does not know it", token.id, endpoint),
+                  "make another one at the root: ote cluster token create");
+    }
+    if (last.id == ErrorId::kPinMismatch && last.hint.empty()) {
+      last.hint = "the token is for another root, or somebody stands in between; nothing was sent";
+    }
+    if (last.id == ErrorId::kUnreachable && last.hint.empty()) {
+      last.hint = "check that the root runs and that this machine reaches " + endpoint;
+    }
+  }
+  return Fail(std::move(last).Context(fmt::format("token {}", token.id)));
+}
+
+Result<void> Enrol(Context& context, const crypto::JoinToken& token, const std::string& name, const Labels& labels,
+                   const store::StateFolder& folder, milliseconds patience) {
+  OTE_CHECK(folder.Create());
+  OTE_TRY(const crypto::SigningKey sign, folder.SignKey());
+  OTE_TRY(const crypto::TransportKey transport, folder.TransportKey());
+  OTE_CHECK(folder.ControlKey());
+  const crypto::TransportKey enrolment = token.EnrolmentKey();
+  OTE_TRY(wire::Client client, Connect(token, enrolment, patience));
+  const UnixMillis now = context.clock.WallNow();
+  auto enrolled = wire::Enrol(client, token, name, labels, sign, transport.Public(), now, patience);
+  if (!enrolled) return Fail(std::move(enrolled).error());
+
+  store::Membership member;
+  member.name = name;
+  member.authority_key = enrolled->authority_key;
+  OTE_TRY(const auto certificate,
+          crypto::CheckCertificate(enrolled->reply.certificate, member.AuthorityKey(), crypto::Validity{.now = now}));
+  member.role = certificate.role;
+  member.certificate = enrolled->reply.certificate;
+  member.revocations = enrolled->reply.revocations;
+  member.parent =
+      store::ParentRef{token.endpoints, Bytes(token.parent_key.bytes.begin(), token.parent_key.bytes.end())};
+  member.settings = enrolled->reply.settings;
+  return folder.SaveMembership(member);
+}
+
+// A repeated join. The membership may be one that the root has withdrawn since: unless the agent is connected, the root
+// is asked with the new token, and what it grants is taken.
+Result<void> Refresh(Context& context, const crypto::JoinToken& token, const store::Membership& member,
+                     const JoinOptions& options, const store::StateFolder& folder) {
+  if (auto link = AgentLink::OpenAt(folder.path)) {
+    auto status = link->Ask<api::AgentStatus>(api::verb::kAgentStatus, api::Empty{});
+    if (status && status->connected) return {};
+  }
+  auto granted = Enrol(context, token, member.name, options.labels, folder, context.Patience(kRetryWait));
+  if (granted) {
+    OTE_TRY(const bool was_running, StopAgent(context, folder, kStopWait, false));
+    (void)was_running;  // it is started again with the new certificate
+    return {};
+  }
+  // The token may long be used up, or the root out of reach: the membership that is there is good until it is refused.
+  const ErrorId id = granted.error().id;
+  if (id == ErrorId::kNameTaken || id == ErrorId::kRevoked || id == ErrorId::kClockOff)
+    return Fail(std::move(granted).error());
+  return {};
+}
+
+Result<void> DryRun(Context& context, const crypto::JoinToken& token, const std::string& name) {
+  const crypto::TransportKey enrolment = token.EnrolmentKey();
+  OTE_TRY(wire::Client client, Connect(token, enrolment, context.Patience(kConnectWait)));
+  OTE_CHECK(client.Ask<api::EnrolHello>(api::verb::kEnrolHello, api::Empty{}, context.Patience(kConnectWait)));
+  Say(context, fmt::format("cluster {}: would join through {}", name, token.endpoints.front()));
+  return {};
+}
+
+}  // namespace
+
+Result<Exit> Join(Context& context, const JoinOptions& options) {
+  crypto::Init();
+  OTE_TRY(const crypto::JoinToken token, ReadToken(context, options));
+  OTE_TRY(const ChosenState chosen, ChooseState(context));
+  const store::StateFolder folder{chosen.path};
+  auto member = folder.LoadMembership();
+  if (!member && member.error().id != ErrorId::kNotEnrolled) return Fail(std::move(member).error());
+
+  if (member && crypto::FingerprintOf(member->AuthorityKey()) == token.authority) {
+    if (!options.name.empty() && options.name != member->name) {
+      return Fail(ErrorId::kConflict,
+                  fmt::format("{}: is member {} of this root already, not {}", folder.path.string(), member->name,
+                              options.name),
+                  "use another --state for another cluster");
+    }
+    if (!context.flags.dry_run && member->role != crypto::Role::kRoot) {
+      OTE_CHECK(Refresh(context, token, *member, options, folder));
+    }
+    Say(context, fmt::format("cluster {}: is a member of this root already", member->name));
+    if (context.flags.dry_run) return Exit::kDone;
+    return FinishEnlisting(context, folder, true, options.no_start);
+  }
+  OTE_TRY(const std::string name, ChooseName(options));
+  if (member) {
+    if (!options.replace) {
+      return Fail(ErrorId::kAlreadyMember, fmt::format("{}: is {} of another root", folder.path.string(), member->name),
+                  "use another --state, or give that membership up with --replace");
+    }
+    if (!context.flags.dry_run) {
+      OTE_CHECK(
+          Confirm(context, fmt::format("give up the membership of {} in {}", member->name, folder.path.string())));
+      OTE_TRY(const std::filesystem::path kept, PutAside(context, folder));
+      Say(context, fmt::format("the state of {} was moved to {}", member->name, kept.string()));
+    }
+  }
+  if (context.flags.dry_run) {
+    OTE_CHECK(DryRun(context, token, name));
+    return Exit::kDone;
+  }
+  auto enrolled = Enrol(context, token, name, options.labels, folder, context.Patience(kConnectWait));
+  if (!enrolled) return Fail(std::move(enrolled).error());
+  Say(context, fmt::format("cluster {}: joined", name));
+  OTE_TRY(const Exit exit, FinishEnlisting(context, folder, false, options.no_start));
+  Next(context, "ote data add NAME --path FILE --label COLUMN --state " + folder.path.string());
+  return exit;
+}
+
+Command JoinCommand() {
+  auto options = std::make_shared<JoinOptions>();
+  Command c("join", "enrol this machine with a token, and start its agent");
+  c.About(
+      "Makes the keys of the cluster here, checks that the root is the one that made the token before anything is "
+      "sent, "
+      "proves the token's secret without sending it, and keeps the certificate that the root issues. Twice is safe: on "
+      "a "
+      "member it says so and makes sure that the agent runs.");
+  c.Argument("TOKEN", options->token, "the token, or - for standard input; otherwise --token-file or OTE_TOKEN");
+  c.Optional();
+  c.Option("--token-file", "FILE", options->token_file, "read the token from a file").Completes(Names::kFile);
+  c.Option("--name", "NAME", options->name, "the name of this cluster, unique in the tree")
+      .Fallback("this machine's name");
+  c.Option("--label", "KEY=VALUE", options->labels, "a label of this cluster, beside those that the token gives");
+  c.Switch("--replace", options->replace, "give up the membership of another root that the state folder holds");
+  c.Switch("--no-start", options->no_start, "do not start the agent");
+  c.Example("ote cluster join - --name clinic-a < token", "with the token in a file");
+  c.Example("ssh hq ote cluster token create -q | ote cluster join - --name clinic-a", "with a token made this moment");
+  c.Exits({Exit::kFailed, Exit::kRefused, Exit::kUnreachable, Exit::kConflict, Exit::kVerification});
+  c.Changes();
+  c.Does([options](Context& context) { return Join(context, *options); });
+  return c;
+}
+
+}  // namespace ote::cli

@@ -1,0 +1,48 @@
+// ote data: the data sets of a site.
+#pragma once
+
+#include "cli/frame/command.h"
+#include "core/api/dataset.h"
+#include "core/learn/data.h"
+
+namespace ote::cli {
+
+Command DataCommand();
+
+Command AddDataCommand();
+Command ListDataCommand();
+Command ShowDataCommand();
+Command RemoveDataCommand();
+Command SplitCommand();
+
+// How a file is read; the flags that all verbs share that read one.
+struct FileOptions {
+  std::filesystem::path path;
+  std::filesystem::path label_path;
+  std::string label;
+  std::vector<std::string> ignore;
+  api::DataFormat format = api::DataFormat::kCsv;
+  api::DataTask task = api::DataTask::kClassification;
+};
+// Adds --label, --label-path, --ignore, --format and --task.
+void AddFileFlags(Command& command, FileOptions& options);
+// With absolute paths.
+learn::DataSource SourceOf(const Context& context, const FileOptions& options);
+
+struct SplitOptions {
+  FileOptions file;
+  std::int64_t parts = 3;
+  std::optional<double> dirichlet;
+  std::uint64_t seed = 1;
+  double test_fraction = 0;
+  std::vector<std::string> names;
+  std::filesystem::path out = ".";
+};
+struct PartFile {
+  std::filesystem::path path;
+  std::int64_t rows = 0;
+};
+// Writes the parts, in their order, and test.csv last when a fraction is asked for.
+Result<std::vector<PartFile>> SplitFile(const Context& context, const SplitOptions& options);
+
+}  // namespace ote::cli

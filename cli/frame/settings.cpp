@@ -1,0 +1,122 @@
+#include "cli/frame/settings.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "core/base/files.h"
+#include "core/base/ids.h"
+
+namespace ote::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// `variable`/ote, or `otherwise` under the home folder.
+fs::path Xdg(const Context& context, const std::string& variable, const std::string& otherwise) {
+  const std::string set = context.Env(variable);
+  if (!set.empty() && set[0] == '/') return fs::path(set) / "ote";
+  return fs::path(context.Env("HOME").empty() ? "/tmp" : context.Env("HOME")) / otherwise / "ote";
+}
+
+// Keeps two commands from changing config.yaml at a time. Best effort: a folder that cannot be locked is used as it is.
+class FileLock {
+ public:
+  explicit FileLock(const fs::path& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    if (fd_ >= 0) (void)::flock(fd_, LOCK_EX);
+  }
+  ~FileLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+fs::path ConfigFile(const Context& context) {
+  if (const std::string home = context.Env("OTE_HOME"); !home.empty()) return context.Absolute(home) / "config.yaml";
+  if (context.uid == 0) return "/etc/ote/config.yaml";
+  return Xdg(context, "XDG_CONFIG_HOME", ".config") / "config.yaml";
+}
+
+fs::path CacheFolder(const Context& context) {
+  if (const std::string home = context.Env("OTE_HOME"); !home.empty()) return context.Absolute(home) / "cache";
+  return Xdg(context, "XDG_CACHE_HOME", ".cache");
+}
+
+fs::path DefaultState(const Context& context) {
+  if (const std::string home = context.Env("OTE_HOME"); !home.empty()) return context.Absolute(home) / "state";
+  if (context.uid == 0) return "/var/lib/ote";
+  return Xdg(context, "XDG_STATE_HOME", ".local/state");
+}
+
+Result<Config> LoadConfig(const Context& context) {
+  const fs::path file = ConfigFile(context);
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return Config{};
+  OTE_TRY(const std::string text, ReadTextFile(file, 1 << 20));
+  if (text.empty()) return Config{};
+  return FromYaml<Config>(text, file.string());
+}
+
+Result<void> SaveConfig(const Context& context, const Config& config) {
+  const fs::path file = ConfigFile(context);
+  OTE_CHECK(MakeFolder(file.parent_path()));
+  return WriteFileAtomic(file, AsBytes(DumpYaml(ToJson(config))));
+}
+
+Result<ChosenState> ChooseState(const Context& context) {
+  if (!context.flags.state.empty()) return ChosenState{context.Absolute(context.flags.state), "flag --state", ""};
+  std::string name = context.flags.context;
+  std::string origin = "flag --context";
+  if (name.empty()) {
+    if (const std::string state = context.Env("OTE_STATE"); !state.empty()) {
+      return ChosenState{context.Absolute(state), "OTE_STATE", ""};
+    }
+    name = context.Env("OTE_CONTEXT");
+    origin = "OTE_CONTEXT";
+  }
+  OTE_TRY(const Config config, LoadConfig(context));
+  if (name.empty()) {
+    name = config.current;
+    origin = "config.yaml";
+  }
+  if (name.empty()) return ChosenState{DefaultState(context), "default", ""};
+  const auto found = config.contexts.find(name);
+  if (found == config.contexts.end()) {
+    std::vector<std::string_view> known;
+    for (const auto& [key, entry] : config.contexts) known.push_back(key);
+    const std::string_view near = Nearest(name, known);
+    return Fail(ErrorId::kNotFound,
+                fmt::format("context {}: not in {}{}", name, ConfigFile(context).string(),
+                            near.empty() ? "" : fmt::format("; did you mean {}?", near)),
+                "ote context list");
+  }
+  return ChosenState{found->second.state, fmt::format("context {} ({})", name, origin), name};
+}
+
+Result<bool> RememberContext(Context& context, const std::string& name, const fs::path& state) {
+  const fs::path file = ConfigFile(context);
+  OTE_CHECK(MakeFolder(file.parent_path()));
+  const FileLock lock(file.parent_path() / "config.lock");
+  OTE_TRY(Config config, LoadConfig(context));
+  std::error_code ignored;
+  const auto found = config.contexts.find(name);
+  if (found != config.contexts.end() && found->second.state != state.string() &&
+      fs::exists(fs::path(found->second.state) / "member.json", ignored)) {
+    return false;
+  }
+  const bool same = found != config.contexts.end() && found->second.state == state.string() && !config.current.empty();
+  if (same) return true;
+  config.contexts[name].state = state.string();
+  if (config.current.empty()) config.current = name;
+  OTE_CHECK(SaveConfig(context, config));
+  return true;
+}
+
+}  // namespace ote::cli

@@ -1,0 +1,26 @@
+#include "cli/tree.h"
+
+#include "cli/alone/commands.h"
+#include "cli/cluster/commands.h"
+#include "cli/context/commands.h"
+
+namespace ote::cli {
+
+Command MakeTree() {
+  Command root("ote", "join edge clusters into one tree and train models across them");
+  root.About(
+      "ote enrols clusters over encrypted links with tokens, and trains one model on the data of many of them. The "
+      "data "
+      "stays where it is: what leaves a site are model updates, metrics and counts.");
+  root.Example("ote cluster init hq --listen tcp://0.0.0.0:7440", "become a root");
+  root.Example("ote fl run -f run.yaml", "train a model on the data of all clusters that have it");
+  root.Add(ClusterCommand());
+  root.Add(ContextCommand());
+  root.Add(ExplainCommand());
+  root.Add(VersionCommand());
+  root.Add(CompletionCommand());
+  root.Add(HelpCommand());
+  return root;
+}
+
+}  // namespace ote::cli
