@@ -135,6 +135,7 @@ Result<api::TokenReply> Authority::CreateToken(const api::TokenRequest& request)
     return Fail(ErrorId::kUsage, "token: this agent listens nowhere",
                 "ote cluster init NAME --listen tcp://0.0.0.0:7440");
   }
+  OTE_CHECK(crypto::CheckEndpoints(endpoints));
   const auto made = crypto::JoinToken::Make(endpoints, transport_, crypto::FingerprintOf(authority_.Public()));
   const auto now = context_.clock.WallNow();
   api::Token token;

@@ -129,7 +129,7 @@ api::AgentStatus Node::Status() const {
   if (const auto own = crypto::CheckCertificateSignature(membership_.certificate, membership_.AuthorityKey())) {
     status.certificate_expires_at = own->not_after;
   }
-  status.clusters = static_cast<std::int64_t>(members_->List().size());
+  status.clusters = static_cast<std::int64_t>(members_->List().size()) - 1;
   status.datasets = parts_->datasets.Count();
   status.runs_active = parts_->runs.ActiveCount();
   return status;

@@ -7,6 +7,7 @@
 #include "cli/frame/settings.h"
 #include "core/base/ids.h"
 #include "core/base/units.h"
+#include "core/store/found.h"
 #include "core/wire/zmq_endpoint.h"
 
 namespace ote::cli {
@@ -14,8 +15,6 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
-
-Bytes ToBytes(const std::array<std::uint8_t, 32>& bytes) { return {bytes.begin(), bytes.end()}; }
 
 Result<void> CheckOptions(const InitOptions& options) {
   OTE_CHECK(CheckName("cluster", options.name));
@@ -65,50 +64,6 @@ Result<void> CheckSame(const InitOptions& options, const store::Membership& memb
   return {};
 }
 
-Result<crypto::SigningKey> Authority(const store::StateFolder& folder) {
-  std::error_code ignored;
-  // One that is there was made by an init that was cut off.
-  if (std::filesystem::exists(folder.AuthorityKeyFile(), ignored))
-    return crypto::LoadSigningKey(folder.AuthorityKeyFile());
-  crypto::SigningKey key = crypto::SigningKey::Generate();
-  OTE_CHECK(crypto::SaveSigningKey(folder.AuthorityKeyFile(), key));
-  return key;
-}
-
-Result<void> MakeRoot(Context& context, const InitOptions& options, const store::StateFolder& folder) {
-  OTE_CHECK(folder.Create());
-  OTE_TRY(const crypto::SigningKey sign, folder.SignKey());
-  OTE_TRY(const crypto::TransportKey transport, folder.TransportKey());
-  OTE_CHECK(folder.ControlKey());
-  OTE_TRY(const crypto::SigningKey authority, Authority(folder));
-  const UnixMillis now = context.clock.WallNow();
-
-  crypto::CertificateBody certificate;
-  certificate.serial = BigId{1};
-  certificate.name = options.name;
-  certificate.role = crypto::Role::kRoot;
-  certificate.sign_key = ToBytes(sign.Public().bytes);
-  certificate.transport_key = ToBytes(transport.Public().bytes);
-  certificate.not_before = now;
-  certificate.not_after = now + options.certificate_life.count();
-  certificate.authority = ToBytes(crypto::FingerprintOf(authority.Public()));
-
-  store::Membership member;
-  member.name = options.name;
-  member.role = crypto::Role::kRoot;
-  member.authority_key = ToBytes(authority.Public().bytes);
-  member.certificate = crypto::IssueCertificate(authority, certificate);
-  crypto::RevocationBody nobody;
-  nobody.issued_at = now;
-  nobody.authority = certificate.authority;
-  member.revocations = crypto::IssueRevocationList(authority, nobody);
-  member.listen = options.listen;
-  member.advertise = options.advertise;
-  member.settings.heartbeat_ms = options.heartbeat.count();
-  member.certificate_life_ms = options.certificate_life.count();
-  return folder.SaveMembership(member);
-}
-
 }  // namespace
 
 Result<Exit> Init(Context& context, const InitOptions& options) {
@@ -131,7 +86,13 @@ Result<Exit> Init(Context& context, const InitOptions& options) {
   if (already) {
     Say(context, fmt::format("root {}: is there already", options.name));
   } else {
-    OTE_CHECK(MakeRoot(context, options, folder));
+    store::FoundOptions found;
+    found.name = options.name;
+    found.listen = options.listen;
+    found.advertise = options.advertise;
+    found.settings.heartbeat_ms = options.heartbeat.count();
+    found.certificate_life_ms = options.certificate_life.count();
+    OTE_CHECK(store::FoundTree(folder, found, context.clock.WallNow()));
     Say(context, fmt::format("root {}: made in {}", options.name, folder.path.string()));
   }
   OTE_TRY(const Exit exit, FinishEnlisting(context, folder, already, options.no_start));

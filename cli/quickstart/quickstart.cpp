@@ -6,6 +6,7 @@
 #include <ostream>
 #include <set>
 
+#include "cli/frame/output.h"
 #include "cli/frame/share.h"
 #include "cli/quickstart/steps.h"
 #include "cli/report/page.h"

@@ -254,7 +254,7 @@ struct AgentStatus {
   std::string message;              // why not, or what it waits for
   UnixMillis started_at = 0;
   UnixMillis certificate_expires_at = 0;
-  std::int64_t clusters = 0;
+  std::int64_t clusters = 0;  // that joined this agent
   std::int64_t datasets = 0;
   std::int64_t runs_active = 0;
 
