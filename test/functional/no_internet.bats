@@ -60,10 +60,10 @@ join() {
   join clinic-b
   wait_until 10 is ready status_of clinic-a
   wait_until 10 is ready status_of clinic-b
-  ote data split "$source_root/templates/samples/digits.csv" --label digit --parts 2 --seed 7 --out parts
-  in_host clinic-a ote data add digits --path "$(find parts -name '*1.csv')" --label digit --state clinic-a
-  in_host clinic-b ote data add digits --path "$(find parts -name '*2.csv')" --label digit --state clinic-b
-  expect 0 in_host hq ote fl run --dataset digits --model softmax --rounds 3 --min 2 --state hq -o json
+  ote data split "$source_root/templates/samples/digits.csv" --label digit --parts 2 --seed 7 --names a,b --out parts
+  in_host clinic-a ote data add digits --path parts/a.csv --label digit --state clinic-a
+  in_host clinic-b ote data add digits --path parts/b.csv --label digit --state clinic-b
+  expect 0 in_host hq ote fl run --dataset digits --model softmax --rounds 3 --minimum 2 --state hq -o json
   is finished json .status
   is 3 json '.rounds | length'
   # What the kernel counted: no datagram (no look-up of a name) left, no connection was tried without a route.
