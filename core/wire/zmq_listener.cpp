@@ -132,8 +132,9 @@ void ZmqListener::AnswerZap() {
                 {{"address", request[3]}, {"unlogged", limiter_.TakeDropped()}});
     }
     const std::string user = caller ? FormatUserId({PeerId{next_peer_++}, *caller}) : std::string();
-    const std::array<std::string_view, 6> reply{
-        "1.0", request.size() > 1 ? request[1] : "", caller ? "200" : "400", caller ? "OK" : "not admitted", user, ""};
+    const std::string_view id = request.size() > 1 ? std::string_view(request[1]) : std::string_view();
+    const std::array<std::string_view, 6> reply{"1.0", id, caller ? "200" : "400", caller ? "OK" : "not admitted",
+                                                user,  ""};
     for (std::size_t i = 0; i < reply.size(); ++i) {
       zap_->send(zmq::const_buffer(reply[i].data(), reply[i].size()),
                  i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
