@@ -234,17 +234,22 @@ void RunMachine::State::AskAgain() {
   for (Asked& asked : kept.open->asked) {
     if (!asked.ask_again || *asked.ask_again > now.steady) continue;
     asked.ask_again.reset();
-    if (asked.answer == Answer::kPending && Reachable(asked.name)) SendTo(asked);
+    if (asked.answer == Answer::kPending && asked.reachable) SendTo(asked);
   }
 }
 
 void RunMachine::State::DropUnlessNeeded(const std::string& digest) {
-  const std::vector<std::string> needed = NeededNow();
-  if (std::find(needed.begin(), needed.end(), digest) != needed.end()) return;
-  if (!Over() && kept.open) {
-    // Two sites may have the same update, and the other one's is about to be folded.
-    for (const Asked& asked : kept.open->asked) {
-      if (asked.answer == Answer::kOffered && asked.result.digest == digest) return;
+  if (!Over()) {
+    if (digest == kept.run.model.digest) return;
+    if (kept.open) {
+      if (digest == kept.open->checkpoint) return;
+      for (const Spooled& spooled : kept.open->spooled) {
+        if (spooled.digest == digest) return;
+      }
+      // Two sites may have the same update, and the other one's is about to be folded.
+      for (const Asked& asked : kept.open->asked) {
+        if (asked.answer == Answer::kOffered && asked.result.digest == digest) return;
+      }
     }
   }
   announced.emplace_back(DropArtifact{digest});

@@ -119,11 +119,6 @@ std::vector<const Site*> RunMachine::State::PoolFor(std::int64_t round) {
 
 std::vector<const Site*> RunMachine::State::Pool() { return PoolFor(kept.open ? kept.open->round : 0); }
 
-bool RunMachine::State::Reachable(const std::string& name) const noexcept {
-  const auto it = sites.find(name);
-  return it != sites.end() && it->second.reachable;
-}
-
 void RunMachine::State::Ask(const Site& site) {
   OpenRound& open = *kept.open;
   Asked asked;
@@ -131,6 +126,7 @@ void RunMachine::State::Ask(const Site& site) {
   asked.train_rows = site.dataset->train_rows;
   asked.test_rows = site.dataset->test_rows;
   asked.result.name = site.name;
+  asked.reachable = site.reachable;
   const auto at = std::lower_bound(open.asked.begin(), open.asked.end(), site.name,
                                    [](const Asked& a, const std::string& name) { return a.name < name; });
   const auto placed = open.asked.insert(at, std::move(asked));
@@ -160,12 +156,9 @@ void RunMachine::State::SendTo(const Asked& asked) {
   Tell("task-sent", asked.name, std::string(NameOf(open.kind)));
 }
 
-std::int64_t RunMachine::State::TopUp() {
+std::int64_t RunMachine::State::TopUp(std::int64_t able) {
   OpenRound& open = *kept.open;
-  std::int64_t able = 0;
-  for (const Asked& asked : open.asked) able += asked.Open() || asked.answer == Answer::kFolded ? 1 : 0;
   std::int64_t spare = 0;
-  if (able >= Minimum()) return spare;
   for (const Site* site : Pool()) {
     if (open.Find(site->name) != nullptr) continue;
     std::int64_t total = site->dataset->train_rows;
@@ -219,6 +212,8 @@ void RunMachine::State::OnSite(const Site& site) {
   OpenRound& open = *kept.open;
   Asked* asked = open.Find(site.name);
   if (asked != nullptr) {
+    asked->reachable = site.reachable;
+    if (came) asked->fetches_failed = 0;
     if (went && asked->Open()) Tell("site-lost", site.name, "no longer reachable");
     if (came && asked->Open()) Tell("site-back", site.name, "reachable again");
     if (site.reachable && asked->answer == Answer::kPending) SendTo(*asked);
@@ -241,7 +236,10 @@ void RunMachine::State::OnRemoved(const std::string& name) {
   std::erase(kept.missed, name);
   if (Over() || !kept.open) return;
   std::erase(kept.open->excused, name);
-  if (Asked* asked = kept.open->Find(name); asked != nullptr && asked->Open()) {
+  Asked* asked = kept.open->Find(name);
+  if (asked == nullptr) return;
+  asked->reachable = false;
+  if (asked->Open()) {
     Answered(*asked, Answer::kRemoved, "no longer a member");
     Tell("site-removed", name, "no longer a member");
   }

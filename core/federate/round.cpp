@@ -41,10 +41,6 @@ Asked* OpenRound::Find(std::string_view name) noexcept {
   return it != asked.end() && it->name == name ? &*it : nullptr;
 }
 
-std::int64_t OpenRound::Count(Answer answer) const noexcept {
-  return std::count_if(asked.begin(), asked.end(), [answer](const Asked& a) { return a.answer == answer; });
-}
-
 void RunMachine::State::SetModelFile() {
   ModelFile about;
   about.spec = kept.run.spec.model;
@@ -231,34 +227,46 @@ void RunMachine::State::UpdateStatus(bool paused, std::string message) {
   if (!paused && was) Tell("run-resumed", "", "");
 }
 
+RunMachine::State::Tally RunMachine::State::Count() const {
+  Tally tally;
+  for (const Asked& asked : kept.open->asked) {
+    tally.folded += asked.answer == Answer::kFolded ? 1 : 0;
+    tally.waiting += asked.Open() ? 1 : 0;
+    tally.able += asked.answer == Answer::kFolded || asked.answer == Answer::kOffered ||
+                          (asked.answer == Answer::kPending && asked.reachable)
+                      ? 1
+                      : 0;
+    const bool failed = asked.answer == Answer::kFailed || asked.answer == Answer::kRefused;
+    if (failed && tally.first_failed == nullptr) tally.first_failed = &asked;
+  }
+  return tally;
+}
+
 bool RunMachine::State::StepTraining() {
   const OpenRound& open = *kept.open;
-  const std::int64_t spare = PastDeadline() && open.Count(Answer::kFolded) >= Minimum() ? 0 : TopUp();
-  const std::int64_t folded = open.Count(Answer::kFolded);
-  const std::int64_t offered = open.Count(Answer::kOffered);
-  const std::int64_t waiting = open.Count(Answer::kPending) + offered;
-  if (folded >= Minimum() && (waiting == 0 || PastDeadline())) {
+  Tally tally = Count();
+  std::int64_t spare = 0;
+  if (tally.folded + tally.waiting < Minimum()) {
+    spare = TopUp(tally.folded + tally.waiting);
+    tally = Count();
+  }
+  if (tally.folded >= Minimum() && (tally.waiting == 0 || PastDeadline())) {
     CloseTraining();
     return true;
   }
-  std::vector<std::string> failures;
-  for (const Asked& asked : open.asked) {
-    if (asked.answer == Answer::kFailed || asked.answer == Answer::kRefused) failures.push_back(asked.name);
-  }
-  if (folded + waiting + spare < Minimum() && !failures.empty()) {
-    const Asked& first = *kept.open->Find(failures.front());
+  const std::int64_t left = tally.folded + tally.waiting + spare;
+  if (left < Minimum() && tally.first_failed != nullptr) {
     End(api::RunStatus::kFailed,
         fmt::format("round {}: {} failed in training: {}; {} of the {} clusters needed are left", open.round,
-                    first.name, first.error, folded + waiting + spare, Minimum()));
+                    tally.first_failed->name, tally.first_failed->error, left, Minimum()));
     return true;
   }
-  std::int64_t able = folded + offered;
-  for (const Asked& asked : open.asked) able += asked.answer == Answer::kPending && Reachable(asked.name) ? 1 : 0;
-  if (able < Minimum() || (PastDeadline() && folded < Minimum())) {
-    UpdateStatus(true, fmt::format("round {}: {}", open.round, Missing(PastDeadline() && able >= Minimum())));
+  if (tally.able < Minimum() || (PastDeadline() && tally.folded < Minimum())) {
+    const bool late = PastDeadline() && tally.able >= Minimum();
+    UpdateStatus(true, fmt::format("round {}: {}", open.round, Missing(late)));
   } else {
     UpdateStatus(false, fmt::format("round {} of {}: {} of {} clusters have answered", open.round, kept.run.spec.rounds,
-                                    folded, open.asked.size()));
+                                    tally.folded, open.asked.size()));
   }
   return false;
 }
@@ -284,8 +292,8 @@ void RunMachine::State::Settle() {
       Finish();
       break;
     }
-    UpdateStatus(false, fmt::format("measuring the finished model: {} of {} clusters have answered",
-                                    kept.open->Count(Answer::kFolded), kept.open->asked.size()));
+    UpdateStatus(false, fmt::format("measuring the finished model: {} of {} clusters have answered", Count().folded,
+                                    kept.open->asked.size()));
     break;
   }
   StartFetches();

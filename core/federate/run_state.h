@@ -33,6 +33,7 @@ struct Asked {
   std::int64_t size = 0;  // of its update
   api::RoundSite result;  // kOffered, kFolded
   // Not kept across a restart:
+  bool reachable = false;
   int fetches_failed = 0;
   std::optional<std::chrono::milliseconds> ask_again;
 
@@ -74,7 +75,6 @@ struct OpenRound {
   UnixMillis started_at = 0;
 
   Asked* Find(std::string_view name) noexcept;
-  std::int64_t Count(Answer answer) const noexcept;
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("round", self.round, kRequired);
@@ -151,10 +151,10 @@ struct RunMachine::State {
   bool Fits(const Site& site);      // its data set against the run's; says so once when not
   std::vector<const Site*> Pool();  // eligible and fitting, in the order of the round's draw
   std::vector<const Site*> PoolFor(std::int64_t round);
-  bool Reachable(const std::string& name) const noexcept;
   void Ask(const Site& site);  // adds it to the open round and sends the task if it is there
   void SendTo(const Asked& asked);
-  std::int64_t TopUp();                     // asks others in place of those that failed; how many could still be asked
+  // Asks others in place of those that failed, when only `able` are left; gives how many more could still be asked.
+  std::int64_t TopUp(std::int64_t able);
   std::string Missing(bool past_deadline);  // "needs 3 clusters, 2 are reachable; waiting for clinic-c"
   void OnSite(const Site& site);
   void OnRemoved(const std::string& name);
@@ -163,6 +163,13 @@ struct RunMachine::State {
   void Settle();  // moves on as far as the answers and the time allow
   bool TryOpen();
   void BeginRound(OpenRound round, std::chrono::milliseconds length);
+  struct Tally {
+    std::int64_t folded = 0;
+    std::int64_t waiting = 0;  // asked, and not answered or not yet folded
+    std::int64_t able = 0;     // folded, or on the way, or reachable
+    const Asked* first_failed = nullptr;
+  };
+  Tally Count() const;
   bool StepTraining();  // whether something changed
   void CloseTraining();
   void OpenMeasuring();

@@ -114,8 +114,14 @@ void RunMachine::State::Resume() {
   opened = now.steady - std::chrono::milliseconds(kept.open->elapsed_ms);
   deadline = now.steady + (train ? deadline_length : std::min(deadline_length, kMeasuring));
   Tell("run-restored", "", fmt::format("carries on in round {}", kept.open->round));
-  for (const Asked& asked : kept.open->asked) {
-    if (asked.answer == Answer::kPending && Reachable(asked.name)) SendTo(asked);
+  for (Asked& asked : kept.open->asked) {
+    const auto it = sites.find(asked.name);
+    asked.reachable = it != sites.end() && it->second.reachable;
+    if (asked.answer == Answer::kPending && it == sites.end()) {
+      Answered(asked, Answer::kRemoved, "no longer a member");
+    } else if (asked.answer == Answer::kPending && asked.reachable) {
+      SendTo(asked);
+    }
   }
 }
 

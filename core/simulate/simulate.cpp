@@ -1,0 +1,193 @@
+#include "core/simulate/simulate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "core/base/clock.h"
+#include "core/federate/run_machine.h"
+#include "core/federate/site.h"
+#include "core/learn/random.h"
+#include "core/simulate/courier.h"
+#include "crypto/digest.h"
+
+namespace ote::simulate {
+namespace {
+
+// The whole of a run in the making. Nothing is ever restored here, so updates are let go as soon as they are folded.
+constexpr federate::Limits kLimits{.fetches = 1, .spool_bytes = std::numeric_limits<std::int64_t>::max()};
+
+std::string SchemaOf(const learn::Table& table) {
+  crypto::Hasher hasher;
+  for (const std::string& name : table.feature_names) {
+    hasher.Update(AsBytes(name));
+    hasher.Update(AsBytes(std::string_view("\n", 1)));
+  }
+  return hasher.Finish().ToString();
+}
+
+federate::Site Announce(const SimulatedSite& site, const api::RunSpec& spec) {
+  federate::Site out;
+  out.name = site.name;
+  out.labels = spec.sites.selector;  // all sites that are given take part
+  out.reachable = true;
+  out.dataset = api::DatasetSummary{.name = spec.dataset,
+                                    .train_rows = site.train.rows,
+                                    .test_rows = site.test.rows,
+                                    .features = site.train.columns,
+                                    .classes = static_cast<std::int64_t>(site.train.class_names.size()),
+                                    .class_names = site.train.class_names,
+                                    .schema = SchemaOf(site.train)};
+  return out;
+}
+
+class Simulation {
+ public:
+  Simulation(const api::RunSpec& spec, const std::vector<SimulatedSite>& sites, const SimulateOptions& options,
+             std::stop_token stop)
+      : spec_(spec), sites_(sites), options_(options), stop_(std::move(stop)), order_(options.arrival_seed) {
+    for (std::size_t i = 0; i < sites.size(); ++i) places_[sites[i].name] = i;
+  }
+
+  Result<Simulated> Go() {
+    if (!(options_.absent >= 0 && options_.absent < 1)) {
+      return Fail(ErrorId::kUsage, fmt::format("absent: 0 or more and below 1, not {}", options_.absent));
+    }
+    if (places_.size() != sites_.size()) return Fail(ErrorId::kUsage, "two simulated sites have the same name");
+    std::vector<federate::Site> announced;
+    for (const SimulatedSite& site : sites_) announced.push_back(Announce(site, spec_));
+    federate::Outcome outcome;
+    OTE_TRY(federate::RunMachine started,
+            federate::RunMachine::Start("simulation", spec_, "", announced, kLimits, Now(), &outcome));
+    machine_.emplace(std::move(started));
+    OTE_CHECK(Perform(std::move(outcome)));
+    while (!over_) {
+      if (stop_.stop_requested()) return Fail(ErrorId::kInterrupted, "the simulation was stopped");
+      OTE_CHECK(Step());
+    }
+    Simulated out;
+    out.run = machine_->View();
+    out.model = std::move(model_);
+    out.messages = courier_.messages();
+    out.bytes = courier_.bytes();
+    return out;
+  }
+
+ private:
+  federate::Now Now() const { return {clock_.WallNow(), clock_.SteadyNow()}; }
+
+  // One site does its task from beginning to end; when none has one, time passes.
+  Result<void> Step() {
+    if (tasks_.empty()) {
+      if (!wake_ || *wake_ <= clock_.SteadyNow()) {
+        return Fail(ErrorId::kTooFewSites, "the simulation cannot go on: " + machine_->View().message);
+      }
+      clock_.Advance(*wake_ - clock_.SteadyNow());
+      return Handle(federate::TimePassed{});
+    }
+    const auto at = static_cast<std::size_t>(order_.Below(tasks_.size()));
+    std::swap(tasks_[at], tasks_.back());
+    const auto [name, task] = std::move(tasks_.back());
+    tasks_.pop_back();
+    return Answer(name, task);
+  }
+
+  Result<void> Answer(const std::string& name, const api::Task& sent) {
+    if (Absent(name, sent)) return {};
+    OTE_TRY(const api::Task task, courier_.Ask(api::verb::kFlTask, sent));
+    OTE_TRY(const Bytes model, courier_.Carry(task.model_digest, model_));
+    OTE_TRY(const Rows rows, RowsOf(name));
+    OTE_TRY(federate::SiteAnswer answer, federate::PerformTask(task, model, *rows.train, *rows.test, stop_));
+    OTE_TRY(const api::UpdateOffer offer, courier_.Ask(api::verb::kFlOffer, answer.offer));
+    update_ = std::move(answer.update);
+    return Handle(federate::Offered{name, offer});
+  }
+
+  // Whether the site misses this round: a hash of seed, round and name, so the same in every order.
+  bool Absent(const std::string& name, const api::Task& task) const {
+    if (options_.absent <= 0 || task.kind != api::TaskKind::kTrain) return false;
+    const std::uint64_t drawn = learn::DeriveSeed(task.seed.value, 0x0ab5e47);
+    return static_cast<double>(drawn >> 11) * 0x1p-53 < options_.absent && places_.count(name) != 0;
+  }
+
+  struct Rows {
+    const learn::Table* train = nullptr;
+    const learn::Table* test = nullptr;
+  };
+  // The site's rows with the run's classes; copied only where the site lacks some.
+  Result<Rows> RowsOf(const std::string& name) {
+    const std::size_t place = places_.at(name);
+    const SimulatedSite& site = sites_[place];
+    const std::vector<std::string>& classes = machine_->View().classes;
+    if (site.train.class_names == classes && (site.test.rows == 0 || site.test.class_names == classes)) {
+      return Rows{&site.train, &site.test};
+    }
+    const auto [it, fresh] = renumbered_.try_emplace(place);
+    if (fresh) {
+      it->second = {site.train, site.test};
+      OTE_CHECK(learn::UseClasses(it->second.first, classes));
+      OTE_CHECK(learn::UseClasses(it->second.second, classes));
+    }
+    return Rows{&it->second.first, &it->second.second};
+  }
+
+  Result<void> Handle(const federate::Event& event) {
+    const std::size_t rounds = machine_->View().rounds.size();
+    federate::Outcome outcome = machine_->Handle(event, Now());
+    OTE_CHECK(Perform(std::move(outcome)));
+    if (options_.on_round && machine_->View().rounds.size() > rounds) options_.on_round(machine_->View());
+    return {};
+  }
+
+  Result<void> Perform(federate::Outcome outcome) {
+    std::optional<federate::FetchUpdate> fetch;
+    for (federate::Action& action : outcome.actions) {
+      if (auto* store = std::get_if<federate::StoreArtifact>(&action)) {
+        model_ = std::move(store->bytes);  // with this spool there are no checkpoints: it is a model
+      } else if (auto* send = std::get_if<federate::SendTask>(&action)) {
+        tasks_.emplace_back(std::move(send->site), std::move(send->task));
+      } else if (auto* wanted = std::get_if<federate::FetchUpdate>(&action)) {
+        fetch = std::move(*wanted);
+      } else if (const auto* wake = std::get_if<federate::WakeAt>(&action)) {
+        wake_ = wake->steady;
+      } else if (auto* line = std::get_if<federate::Log>(&action)) {
+        line->event.seq = ++seq_;
+        if (options_.on_event) options_.on_event(line->event);
+      } else if (std::holds_alternative<federate::Over>(action)) {
+        over_ = true;
+      }
+    }
+    if (!fetch) return {};
+    OTE_TRY(const Bytes update, courier_.Carry(fetch->digest, update_));
+    update_ = {};
+    return Handle(federate::Fetched{fetch->site, fetch->round, fetch->digest, update});
+  }
+
+  const api::RunSpec& spec_;
+  const std::vector<SimulatedSite>& sites_;
+  const SimulateOptions& options_;
+  std::stop_token stop_;
+  learn::Random order_;
+  FakeClock clock_;
+  Courier courier_;
+  std::map<std::string, std::size_t> places_;
+  std::map<std::size_t, std::pair<learn::Table, learn::Table>> renumbered_;
+  std::optional<federate::RunMachine> machine_;
+  std::vector<std::pair<std::string, api::Task>> tasks_;
+  Bytes model_;
+  Bytes update_;  // of the site that has just answered
+  std::optional<std::chrono::milliseconds> wake_;
+  std::int64_t seq_ = 0;
+  bool over_ = false;
+};
+
+}  // namespace
+
+Result<Simulated> Simulate(const api::RunSpec& spec, const std::vector<SimulatedSite>& sites,
+                           const SimulateOptions& options, std::stop_token stop) {
+  return Simulation(spec, sites, options, std::move(stop)).Go();
+}
+
+}  // namespace ote::simulate
