@@ -3,6 +3,9 @@
 #include "cli/alone/commands.h"
 #include "cli/cluster/commands.h"
 #include "cli/context/commands.h"
+#include "cli/data/commands.h"
+#include "cli/fl/commands.h"
+#include "cli/model/commands.h"
 
 namespace ote::cli {
 
@@ -15,6 +18,9 @@ Command MakeTree() {
   root.Example("ote cluster init hq --listen tcp://0.0.0.0:7440", "become a root");
   root.Example("ote fl run -f run.yaml", "train a model on the data of all clusters that have it");
   root.Add(ClusterCommand());
+  root.Add(DataCommand());
+  root.Add(FlCommand());
+  root.Add(ModelCommand());
   root.Add(ContextCommand());
   root.Add(ExplainCommand());
   root.Add(VersionCommand());

@@ -1,0 +1,147 @@
+// ote fl run, watch and logs.
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "cli/fl/commands.h"
+#include "cli/fl/follow.h"
+#include "cli/fl/show_run.h"
+#include "cli/frame/interrupt.h"
+#include "cli/frame/link.h"
+#include "cli/frame/output.h"
+#include "cli/frame/report.h"
+
+namespace ote::cli {
+namespace {
+
+struct WatchOptions {
+  std::string run;
+};
+struct LogsOptions {
+  std::string run;
+  bool follow = false;
+};
+
+Result<Exit> Watch(Context& context, const WatchOptions& options) {
+  std::int64_t rounds = 0;
+  {
+    OTE_TRY(AgentLink link, AgentLink::Open(context));
+    OTE_TRY(const api::Run run,
+            link.Ask<api::Run>(api::verb::kFlShow, api::NameRequest{options.run}, context.Patience(kQuick)));
+    rounds = run.spec.rounds;
+  }
+  OTE_TRY(const api::Run run, FollowRun(context, options.run, rounds));
+  return FinishRun(context, run);
+}
+
+std::string LogLine(const api::RunEvent& event) {
+  return fmt::format("{}  {:>3}  {:<22}  {}{}\n", FormatTime(event.at), event.round, event.kind,
+                     event.cluster.empty() ? "" : event.cluster + ": ", event.message);
+}
+
+Result<Exit> Logs(Context& context, const LogsOptions& options) {
+  const Interruption interruption;
+  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  std::vector<Json> events;
+  const bool lines = context.flags.output == Format::kTable || context.flags.output == Format::kWide;
+  auto last = link.Wire().Stream(
+      api::verb::kFlWatch, ToJson(api::WatchRequest{options.run, 0, options.follow}),
+      context.Patience(options.follow ? std::chrono::milliseconds(std::chrono::hours(24 * 365)) : kLong),
+      [&](wire::Envelope&& item) -> Result<void> {
+        OTE_TRY(const api::RunEvent event, FromWire<api::RunEvent>(item.body));
+        if (context.flags.output == Format::kJsonl) {
+          PrintLine(context, ToJson(event), false);
+        } else if (lines) {
+          context.out << LogLine(event) << std::flush;
+        } else {
+          events.push_back(ToJson(event));
+        }
+        return {};
+      },
+      interruption.Token());
+  if (!last) return Fail(std::move(last).error());
+  OTE_TRY(const api::Run run, FromWire<api::Run>(last->body));
+  if (context.flags.output == Format::kJsonl) {
+    PrintLine(context, {{"id", run.id}, {"status", NameOf(run.status)}, {"message", run.message}}, true);
+  } else if (!lines) {
+    PrintList(context, events, Table(), {});
+  }
+  return Exit::kDone;
+}
+
+}  // namespace
+
+Result<Exit> RunFl(Context& context, const RunOptions& options) {
+  OTE_TRY(const api::RunSpec spec, ReadRun(context, options.flags));
+  api::Run run;
+  {
+    OTE_TRY(AgentLink link, AgentLink::Open(context));
+    api::StartRequest request;
+    request.spec = spec;
+    request.request_id = context.flags.request_id;
+    request.dry_run = context.flags.dry_run;
+    OTE_TRY(run, link.Ask<api::Run>(api::verb::kFlStart, request, context.Patience(kQuick)));
+  }
+  if (context.flags.dry_run) {
+    Say(context, run.message.empty() ? "the run could start" : run.message);
+    PrintOne(context, ToJson(run), "", run.id);
+    return Exit::kDone;
+  }
+  if (options.detach) {
+    Say(context, fmt::format("run {}: started", run.id));
+    PrintOne(context, ToJson(run), run.id + "\n", run.id);
+    Next(context, "ote fl watch " + run.id);
+    return Exit::kDone;
+  }
+  OTE_TRY(const api::Run ended, FollowRun(context, run.id, spec.rounds));
+  auto exit = FinishRun(context, ended);
+  if (exit) Next(context, "ote model export " + ended.id);
+  return exit;
+}
+
+Command RunCommandOfFl() {
+  auto options = std::make_shared<RunOptions>();
+  Command c("run", "start a run, show its progress, and wait for its model");
+  c.About(
+      "What is trained stands in a run file or in flags; flags win. The command ends with the run: with status 0 when "
+      "it "
+      "finished, 1 when it failed. Ctrl-C and --timeout end the wait, not the run, and print the command to come "
+      "back.");
+  AddRunFlags(c, options->flags);
+  c.Switch("--detach", options->detach, "return at once with the run's id");
+  c.Example("ote fl run -f run.yaml", "as the file says");
+  c.Example("ote fl run --dataset digits --model mlp --rounds 20", "by flags alone");
+  c.Exits({Exit::kFailed, Exit::kTimedOut, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound, Exit::kInterrupted});
+  c.Changes();
+  c.Does([options](Context& context) { return RunFl(context, *options); });
+  return c;
+}
+
+Command WatchCommand() {
+  auto options = std::make_shared<WatchOptions>();
+  Command c("watch", "come back to a run: show its progress and wait for its end");
+  c.About("Ends with the status of the run, as ote fl run does. For a run that is over it prints the result at once.");
+  c.Argument("RUN", options->run, "the run's id or name").Completes(Names::kRun);
+  c.Example("ote fl watch run-7k2m9q4x0d", "until it is over");
+  c.Example("ote fl watch run-7k2m9q4x0d --timeout 5m -o jsonl", "five minutes of events, for a program");
+  c.Exits({Exit::kFailed, Exit::kTimedOut, Exit::kUnreachable, Exit::kNotFound, Exit::kInterrupted});
+  c.Does([options](Context& context) { return Watch(context, *options); });
+  return c;
+}
+
+Command LogsCommand() {
+  auto options = std::make_shared<LogsOptions>();
+  Command c("logs", "print what happened in a run, step by step");
+  c.About(
+      "Every task, update, refusal and departure, in order. With --follow new ones as they come, until the run is "
+      "over.");
+  c.Argument("RUN", options->run, "the run's id or name").Completes(Names::kRun);
+  c.Switch("-f,--follow", options->follow, "wait for more");
+  c.Example("ote fl logs run-7k2m9q4x0d", "so far");
+  c.Example("ote fl logs run-7k2m9q4x0d -f", "to the end");
+  c.Exits({Exit::kUnreachable, Exit::kNotFound, Exit::kInterrupted});
+  c.Does([options](Context& context) { return Logs(context, *options); });
+  return c;
+}
+
+}  // namespace ote::cli

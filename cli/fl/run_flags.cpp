@@ -1,0 +1,88 @@
+#include <fmt/format.h>
+
+#include <istream>
+#include <iterator>
+
+#include "cli/fl/commands.h"
+#include "core/base/files.h"
+#include "core/base/units.h"
+
+namespace ote::cli {
+namespace {
+
+template <class T, class U>
+void Override(const std::optional<T>& flag, U& field) {
+  if (flag) field = *flag;
+}
+
+}  // namespace
+
+void AddRunFlags(Command& c, RunFlags& f) {
+  c.Option("-f,--file", "FILE", f.file, "the run file, see ote-run(5); - for standard input").Completes(Names::kFile);
+  c.Option("--name", "NAME", f.name, "a name for the run and its model").Fallback("the run's id");
+  c.Option("--dataset", "NAME", f.dataset, "the data set that the clusters train on").Completes(Names::kDataset);
+  c.Option("--task", "TASK", f.task, "what the labels are").Fallback("classification");
+  c.Option("--model", "KIND", f.model, "the model").Fallback("softmax");
+  c.Option("--hidden", "UNITS", f.hidden, "mlp: the units of each hidden layer, parted by commas").Fallback("64");
+  c.Option("--activation", "NAME", f.activation, "mlp: the activation").Fallback("relu");
+  c.Option("--input-scale", "FACTOR", f.input_scale, "every feature is multiplied by it").Fallback("1");
+  c.Option("--rounds", "COUNT", f.rounds, "how many rounds").Fallback("10");
+  c.Option("--epochs", "COUNT", f.epochs, "passes over a cluster's rows in one round").Fallback("1");
+  c.Option("--batch-size", "ROWS", f.batch_size, "rows in a mini-batch").Fallback("32");
+  c.Option("--optimizer", "NAME", f.optimizer, "how a cluster trains").Fallback("sgd");
+  c.Option("--learning-rate", "RATE", f.learning_rate, "the step size").Fallback("0.05");
+  c.Option("--momentum", "FACTOR", f.momentum, "sgd: the momentum").Fallback("0.9");
+  c.Option("--l2", "FACTOR", f.l2, "weight decay").Fallback("0");
+  c.Option("--strategy", "NAME", f.strategy, "how updates become the next model").Fallback("fedavg");
+  c.Option("--clusters", "NAMES", f.clusters, "only these clusters").Completes(Names::kCluster);
+  c.Option("-l,--selector", "KEY=VALUE", f.selector, "only clusters that carry the label");
+  c.Option("--fraction", "FRACTION", f.fraction, "the part of the clusters that each round asks, drawn anew")
+      .Fallback("1");
+  c.Option("--minimum", "COUNT", f.minimum, "updates without which a round does not close").Fallback("1");
+  c.Option("--deadline", "DURATION", f.deadline, "of a round; past it, it closes without those that are missing");
+  c.Fallback("10m");
+  c.Option("--seed", "NUMBER", f.seed, "decides all that is drawn at random").Fallback("1");
+}
+
+Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std::string& dataset) {
+  api::RunSpec spec;
+  if (flags.file == "-") {
+    const std::string text(std::istreambuf_iterator<char>(context.in), {});
+    OTE_TRY(spec, FromYaml<api::RunSpec>(text, "standard input"));
+  } else if (!flags.file.empty()) {
+    OTE_TRY(const std::string text, ReadTextFile(context.Absolute(flags.file), 1 << 20));
+    OTE_TRY(spec, FromYaml<api::RunSpec>(text, flags.file.string()));
+  }
+  Override(flags.name, spec.name);
+  Override(flags.dataset, spec.dataset);
+  Override(flags.task, spec.task);
+  // Values are the common thing for regression, so the model follows the task when only that is given.
+  if (flags.file.empty() && !flags.model && spec.task == api::DataTask::kRegression)
+    spec.model.kind = api::ModelKind::kLinear;
+  Override(flags.model, spec.model.kind);
+  Override(flags.hidden, spec.model.hidden);
+  Override(flags.activation, spec.model.activation);
+  Override(flags.input_scale, spec.model.input_scale);
+  Override(flags.optimizer, spec.training.optimizer);
+  Override(flags.learning_rate, spec.training.learning_rate);
+  Override(flags.momentum, spec.training.momentum);
+  Override(flags.l2, spec.training.l2);
+  Override(flags.batch_size, spec.training.batch_size);
+  Override(flags.epochs, spec.training.epochs);
+  Override(flags.strategy, spec.strategy.kind);
+  if (!flags.clusters.empty()) spec.sites.clusters = flags.clusters;
+  if (!flags.selector.empty()) spec.sites.selector = flags.selector;
+  Override(flags.fraction, spec.sites.fraction);
+  Override(flags.minimum, spec.sites.minimum);
+  if (flags.deadline) spec.sites.deadline = FormatDuration(*flags.deadline);
+  Override(flags.rounds, spec.rounds);
+  Override(flags.seed, spec.seed);
+  if (spec.dataset.empty()) spec.dataset = dataset;
+  if (spec.dataset.empty()) {
+    return Fail(ErrorId::kUsage, "no data set is named", "give a run file with -f, or --dataset NAME");
+  }
+  OTE_CHECK(api::Validate(spec));
+  return spec;
+}
+
+}  // namespace ote::cli

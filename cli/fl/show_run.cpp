@@ -1,0 +1,170 @@
+// ote fl list, show and cancel.
+#include "cli/fl/show_run.h"
+
+#include <fmt/format.h>
+
+#include "cli/fl/commands.h"
+#include "cli/frame/link.h"
+#include "cli/frame/names.h"
+#include "cli/frame/output.h"
+#include "cli/frame/report.h"
+#include "core/base/units.h"
+
+namespace ote::cli {
+namespace {
+
+struct NameOptions {
+  std::string name;
+};
+
+std::string RoundsText(const api::Run& run) { return fmt::format("{} of {}", run.rounds.size(), run.spec.rounds); }
+
+Result<Exit> List(Context& context) {
+  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  OTE_TRY(const api::RunList list, link.Ask<api::RunList>(api::verb::kFlList, api::Empty{}, context.Patience(kQuick)));
+  const UnixMillis now = context.clock.WallNow();
+  Table table({{"ID"},
+               {"NAME"},
+               {"STATUS"},
+               {"DATA"},
+               {"MODEL"},
+               {"ROUNDS", false, true},
+               {"METRICS"},
+               {"STARTED"},
+               {"DIGEST", true},
+               {"MESSAGE", true}});
+  std::vector<Json> items;
+  std::vector<std::string> ids;
+  for (const api::Run& run : list.items) {
+    table.Add({run.id, run.spec.name == run.id ? "" : run.spec.name, std::string(NameOf(run.status)), run.spec.dataset,
+               std::string(NameOf(run.spec.model.kind)), std::to_string(run.spec.rounds), MetricsText(run.metrics),
+               Ago(run.created_at, now), Short(run.model.digest), run.message});
+    items.push_back(ToJson(run));
+    ids.push_back(run.id);
+  }
+  CacheNames(context, "run", ids);
+  PrintList(context, items, table, ids);
+  return Exit::kDone;
+}
+
+Result<Exit> Show(Context& context, const NameOptions& options) {
+  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  OTE_TRY(const api::Run run,
+          link.Ask<api::Run>(api::verb::kFlShow, api::NameRequest{options.name}, context.Patience(kQuick)));
+  PrintOne(context, ToJson(run), RunText(run, context.clock.WallNow()), run.id);
+  return Exit::kDone;
+}
+
+Result<Exit> Cancel(Context& context, const NameOptions& options) {
+  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  if (context.flags.dry_run) {
+    Say(context, fmt::format("run {}: would be cancelled", options.name));
+    return Exit::kDone;
+  }
+  OTE_CHECK(Confirm(context, fmt::format("cancel run {}", options.name)));
+  OTE_TRY(const api::Run run,
+          link.Ask<api::Run>(api::verb::kFlCancel, api::NameRequest{options.name}, context.Patience(kQuick)));
+  Say(context, fmt::format("run {}: cancelled", run.id));
+  PrintOne(context, ToJson(run), "", run.id);
+  return Exit::kDone;
+}
+
+}  // namespace
+
+std::string MetricsText(const api::Metrics& m) {
+  std::vector<std::string> parts;
+  const auto add = [&](const char* name, const std::optional<double>& value) {
+    if (value) parts.push_back(fmt::format("{} {}", name, Number(*value)));
+  };
+  add("accuracy", m.accuracy);
+  add("auc", m.auc);
+  add("rmse", m.rmse);
+  add("loss", m.loss);
+  return Join(parts, ", ");
+}
+
+std::string RunText(const api::Run& run, UnixMillis now) {
+  std::string text = FactsText({{"run", run.id},
+                                {"name", run.spec.name == run.id ? "" : run.spec.name},
+                                {"status", std::string(NameOf(run.status))},
+                                {"message", run.message},
+                                {"data", run.spec.dataset},
+                                {"model", std::string(NameOf(run.spec.model.kind))},
+                                {"rounds", RoundsText(run)},
+                                {"metrics", MetricsText(run.metrics)},
+                                {"digest", run.model.digest},
+                                {"started", Ago(run.created_at, now)},
+                                {"ended", run.finished_at == 0 ? "" : Ago(run.finished_at, now)}});
+  if (!run.rounds.empty()) {
+    Table table({{"ROUND", false, true},
+                 {"CLUSTERS"},
+                 {"LEFT OUT"},
+                 {"METRICS"},
+                 {"SECONDS", false, true},
+                 {"UP", false, true},
+                 {"DOWN", false, true}});
+    for (const api::Round& r : run.rounds) {
+      table.Add({std::to_string(r.round), Join(r.participants), Join(r.left_out), MetricsText(r.metrics),
+                 Number(r.seconds, 2), FormatSize(static_cast<std::uint64_t>(r.bytes_up)),
+                 FormatSize(static_cast<std::uint64_t>(r.bytes_down))});
+    }
+    text += "\n" + table.Text(true);
+  }
+  if (!run.refused.empty()) {
+    Table table({{"REFUSED"}, {"COUNT", false, true}, {"LAST FROM"}, {"WHY"}});
+    for (const api::Refusal& r : run.refused) {
+      table.Add({r.reason, std::to_string(r.count), r.last_cluster, r.last_message});
+    }
+    text += "\n" + table.Text(true);
+  }
+  return text;
+}
+
+std::optional<Error> OutcomeOf(const api::Run& run) {
+  if (run.status == api::RunStatus::kCancelled) {
+    return Error{ErrorId::kRunCancelled, fmt::format("run {}: cancelled", run.id), "ote fl show " + run.id};
+  }
+  if (run.status == api::RunStatus::kFailed) {
+    return Error{ErrorId::kRunFailed, fmt::format("run {}: {}", run.id, run.message.empty() ? "failed" : run.message),
+                 "ote fl logs " + run.id};
+  }
+  return std::nullopt;
+}
+
+Command ListRunsCommand() {
+  Command c("list", "list the runs");
+  c.About("The newest first. With -o json the rounds are left out; ote fl show has them.");
+  c.Example("ote fl list", "for people");
+  c.Example("ote fl list -o json", "for a program");
+  c.Exits({Exit::kUnreachable, Exit::kNotFound});
+  c.Does([](Context& context) { return List(context); });
+  return c;
+}
+
+Command ShowRunCommand() {
+  auto options = std::make_shared<NameOptions>();
+  Command c("show", "print one run, round by round");
+  c.About(
+      "Who took part in each round and who was left out, how good the model was then, and which updates were refused.");
+  c.Argument("RUN", options->name, "the run's id or name").Completes(Names::kRun);
+  c.Example("ote fl show run-7k2m9q4x0d", "for people");
+  c.Example("ote fl show run-7k2m9q4x0d -o json", "for a program");
+  c.Exits({Exit::kUnreachable, Exit::kNotFound});
+  c.Does([options](Context& context) { return Show(context, *options); });
+  return c;
+}
+
+Command CancelCommand() {
+  auto options = std::make_shared<NameOptions>();
+  Command c("cancel", "end a run before it is finished");
+  c.About("The clusters that train for it stop. The models of its finished rounds are not registered.");
+  c.Argument("RUN", options->name, "the run's id or name").Completes(Names::kRun);
+  c.Example("ote fl cancel run-7k2m9q4x0d", "after a question");
+  c.Example("ote fl cancel run-7k2m9q4x0d --yes", "in a script");
+  c.Exits({Exit::kUnreachable, Exit::kConflict, Exit::kNotFound});
+  c.Changes();
+  c.Does([options](Context& context) { return Cancel(context, *options); });
+  return c;
+}
+
+}  // namespace ote::cli

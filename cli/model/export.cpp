@@ -1,0 +1,109 @@
+// ote model export: a model's file, as it is or as arrays for numpy.
+#include <fmt/format.h>
+
+#include "cli/frame/output.h"
+#include "cli/frame/report.h"
+#include "cli/model/commands.h"
+#include "cli/model/npy.h"
+#include "core/base/files.h"
+#include "core/federate/model_file.h"
+#include "crypto/digest.h"
+
+namespace ote::cli {
+namespace {
+
+enum class ExportFormat { kSafetensors, kNpy };
+
+struct ExportOptions {
+  std::string model;
+  ExportFormat format = ExportFormat::kSafetensors;
+  std::filesystem::path to;
+  bool force = false;
+};
+
+}  // namespace
+}  // namespace ote::cli
+
+template <>
+struct ote::EnumNames<ote::cli::ExportFormat> {
+  using E = ote::cli::ExportFormat;
+  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kSafetensors, "safetensors"}, {E::kNpy, "npy"}};
+};
+
+namespace ote::cli {
+namespace {
+
+// Another file of the same name is not overwritten; the same content is fine.
+Result<void> Put(const std::filesystem::path& path, ByteView content, bool force) {
+  std::error_code ignored;
+  if (!force && std::filesystem::exists(path, ignored)) {
+    OTE_TRY(const Bytes there, ReadFile(path));
+    if (std::equal(there.begin(), there.end(), content.begin(), content.end())) return {};
+    return Fail(ErrorId::kConflict, path.string() + ": is there already, and different",
+                "choose another --to, or give --force");
+  }
+  return WriteFileAtomic(path, content);
+}
+
+Result<std::vector<std::string>> PutArrays(const std::filesystem::path& folder, const federate::ModelFile& model,
+                                           bool force) {
+  OTE_CHECK(MakeFolder(folder));
+  std::vector<std::string> files;
+  std::span<const float> rest(model.values);
+  for (const learn::TensorInfo& tensor : model.layout) {
+    const auto count = static_cast<std::size_t>(tensor.Count());
+    const std::filesystem::path path = folder / (tensor.name + ".npy");
+    OTE_CHECK(Put(path, WriteNpy(tensor.shape, rest.first(count)), force));
+    rest = rest.subspan(count);
+    files.push_back(path.string());
+  }
+  return files;
+}
+
+Result<Exit> Export(Context& context, const ExportOptions& options) {
+  api::ModelEntry entry;
+  OTE_TRY(const Bytes file, FetchModelFile(context, options.model, &entry));
+  OTE_TRY(const federate::ModelFile model, federate::ReadModelFile(file));
+  std::string stem = entry.name.empty() ? std::filesystem::path(options.model).stem().string() : entry.name;
+  std::vector<std::string> files;
+  if (options.format == ExportFormat::kSafetensors) {
+    const std::filesystem::path path =
+        context.Absolute(options.to.empty() ? stem + ".safetensors" : options.to.string());
+    if (!context.flags.dry_run) OTE_CHECK(Put(path, file, options.force));
+    files.push_back(path.string());
+  } else {
+    const std::filesystem::path folder = context.Absolute(options.to.empty() ? stem + "-npy" : options.to.string());
+    if (!context.flags.dry_run) {
+      OTE_TRY(files, PutArrays(folder, model, options.force));
+    }
+  }
+  const std::string digest = crypto::DigestOf(file).ToString();
+  if (context.flags.dry_run) Say(context, "nothing was written");
+  PrintOne(context, {{"model", stem}, {"digest", digest}, {"format", NameOf(options.format)}, {"files", files}},
+           Join(files, "\n") + "\n", Join(files, "\n"));
+  return Exit::kDone;
+}
+
+}  // namespace
+
+Command ExportCommand() {
+  auto options = std::make_shared<ExportOptions>();
+  Command c("export", "write a model to a file");
+  c.About(
+      "safetensors is the file that the digest is of: `b2sum -l 256` of it gives the model's digest. npy writes one "
+      "file a "
+      "tensor, for numpy.load. A file that is there with other content is not overwritten.");
+  c.Argument("MODEL", options->model, "its name, run or digest, or a .safetensors file").Completes(Names::kModel);
+  c.Option("--format", "FORMAT", options->format, "one safetensors file, or a folder of npy files");
+  c.Option("--to", "PATH", options->to, "where it is written").Completes(Names::kFile);
+  c.Fallback("MODEL.safetensors, or MODEL-npy");
+  c.Switch("--force", options->force, "overwrite what is there");
+  c.Example("ote model export digits --format safetensors", "digits.safetensors");
+  c.Example("ote model export digits --format npy --to arrays", "arrays/layers.0.weight.npy and so on");
+  c.Exits({Exit::kFailed, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound, Exit::kVerification});
+  c.Changes();
+  c.Does([options](Context& context) { return Export(context, *options); });
+  return c;
+}
+
+}  // namespace ote::cli

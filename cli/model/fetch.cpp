@@ -1,0 +1,54 @@
+// Where a model's file comes from: this machine, or the agent, piece by piece.
+#include <fmt/format.h>
+
+#include "cli/frame/link.h"
+#include "cli/model/commands.h"
+#include "core/base/files.h"
+#include "core/wire/envelope.h"
+#include "crypto/digest.h"
+
+namespace ote::cli {
+namespace {
+
+constexpr std::int64_t kLargest = 1LL << 36;
+
+Result<Bytes> FetchArtifact(Context& context, AgentLink& link, const std::string& digest, std::int64_t size) {
+  if (size < 0 || size > kLargest)
+    return Fail(ErrorId::kProtocol, fmt::format("{}: says that it has {} bytes", digest, size));
+  Bytes bytes;
+  while (std::cmp_less(bytes.size(), size)) {
+    api::ArtifactRange range;
+    range.digest = digest;
+    range.offset = static_cast<std::int64_t>(bytes.size());
+    range.length = std::min<std::int64_t>(size - range.offset, static_cast<std::int64_t>(wire::kMaxChunk));
+    OTE_TRY(const wire::Envelope answer,
+            link.Wire().Call(api::verb::kArtifactGet, ToJson(range), context.Patience(kQuick)));
+    const ByteView piece = answer.blob.View();
+    if (piece.empty() || std::cmp_greater(piece.size(), range.length)) {
+      return Fail(ErrorId::kProtocol, fmt::format("{}: a piece of {} bytes came", digest, piece.size()));
+    }
+    bytes.insert(bytes.end(), piece.begin(), piece.end());
+  }
+  if (crypto::DigestOf(bytes).ToString() != digest) {
+    return Fail(ErrorId::kArtifactCorrupt, fmt::format("{}: what came has another digest", digest));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<Bytes> FetchModelFile(Context& context, const std::string& model, api::ModelEntry* entry) {
+  std::error_code ignored;
+  const std::filesystem::path file = context.Absolute(model);
+  if (model.ends_with(".safetensors") ||
+      (model.find('/') != std::string::npos && std::filesystem::exists(file, ignored))) {
+    return ReadFile(file);
+  }
+  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  auto shown = link.Ask<api::ModelEntry>(api::verb::kModelShow, api::NameRequest{model}, context.Patience(kQuick));
+  if (!shown) return Fail(std::move(shown).error());
+  if (entry != nullptr) *entry = *shown;
+  return FetchArtifact(context, link, shown->digest, shown->size);
+}
+
+}  // namespace ote::cli
