@@ -17,6 +17,7 @@ inline constexpr std::size_t kMaxDocument = 1U << 20;
 // A SAX handler for nlohmann's readers. Every event returns whether to go on; after a false, Why() says what was wrong.
 class JsonBuilder {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): the names are those of nlohmann's interface.
   using number_integer_t = Json::number_integer_t;
   using number_unsigned_t = Json::number_unsigned_t;
   using number_float_t = Json::number_float_t;
@@ -36,6 +37,7 @@ class JsonBuilder {
   bool end_array() { return Close(); }
   bool key(string_t& name);
   bool parse_error(std::size_t position, const std::string& token, const nlohmann::detail::exception& error);
+  // NOLINTEND(readability-identifier-naming)
 
   // Any scalar, for readers that know its type already.
   bool Value(Json value) { return Put(std::move(value)); }
