@@ -29,7 +29,9 @@ inline __attribute__((always_inline)) std::uint64_t RoundNarrow(double value) no
 inline __attribute__((always_inline)) std::uint64_t RoundWide(double value) noexcept {
   const double high = value * kUnsplit + kMagic;
   const double rest = value - (high - kMagic) * kSplit;
-  return ((std::bit_cast<std::uint64_t>(high) - kMagicBits) << 24) + RoundNarrow(rest);
+  // (high - magic)·2^24 + (low - magic), with the two constants in one; all modulo 2^64.
+  constexpr std::uint64_t kBoth = (kMagicBits << 24) + kMagicBits;
+  return (std::bit_cast<std::uint64_t>(high) << 24) + std::bit_cast<std::uint64_t>(rest + kMagic) - kBoth;
 }
 
 template <bool kNarrow, FoldSign kSign>
