@@ -7,10 +7,10 @@
 //
 // Range: |x| <= kBound and a sum of weights up to the capacity W give |sum| <= kBound·W·2^exponent <= 2^62, so nothing
 // can overflow. Precision: exponent = 52 - ceil(log2 W), so after the division by the total weight w each contribution
-// is off by at most 2^-(exponent+1)/w, which is 2^-53·(2^ceil(log2 W)/w): 1.1e-16 of the unit when w is a power of two
-// and the whole capacity, twice that when the capacity is rounded up, and W/w times more when only a part of the
-// capacity is used. A float64 sum errs by about the same for values near 1, but by another amount in every order;
-// float32 models see neither (their own unit of rounding at 1 is 6e-8).
+// is off by at most 2^-(exponent+1)/w: between 2^-53 and 2^-52 (1.1e-16 and 2.2e-16) when w = W, and W/w times that
+// when only a part of the capacity is used. These errors are independent: a mean of 1000 updates of all magnitudes
+// below 1 was off by at most 9.6e-15, where a float64 sum was off by 8.3e-18 (accumulator_test), but by another amount
+// in every order. Float32 models see neither: half their unit in the last place at 1e-6 is 5.7e-14.
 //
 // Memory: 8 bytes a parameter, however many updates are folded. One thread.
 #pragma once
