@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 
 #include "agent/context.h"
 #include "agent/datasets.h"
@@ -11,13 +12,18 @@
 #include "agent/trainer.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
+#include "core/base/log.h"
+#include "crypto/digest.h"
 
 namespace ote::agent {
 
 class Parts {
+  Context& context_;
+
  public:
   Parts(Context& context, Members& members, Uplink& uplink)
-      : transfer(context),
+      : context_(context),
+        transfer(context),
         datasets(context, uplink),
         trainer(context, uplink, transfer, datasets),
         runs(context, members, transfer),
@@ -29,7 +35,9 @@ class Parts {
     OTE_CHECK(datasets.Start());
     OTE_CHECK(trainer.Start());
     OTE_CHECK(runs.Start());
-    return models.Start();
+    OTE_CHECK(models.Start());
+    DropLeftovers();
+    return {};
   }
 
   Transfer transfer;
@@ -37,6 +45,25 @@ class Parts {
   Trainer trainer;
   RunController runs;
   Models models;
+
+ private:
+  // What a crash left between two steps: artifacts that no run, model, task or offer names.
+  void DropLeftovers() {
+    const auto needed = runs.Needed();
+    if (!needed) return;  // a run that cannot be read now may need any of them
+    std::set<crypto::Digest> keep;
+    for (const auto& names : {*needed, trainer.Needed()}) {
+      for (const auto& name : names) {
+        if (const auto digest = crypto::Digest::Parse(name)) keep.insert(*digest);
+      }
+    }
+    const auto freed = context_.artifacts.CollectExcept(keep);
+    if (!freed) {
+      log::Warn("leftovers not removed", {{"why", freed.error().message}});
+    } else if (*freed > 0) {
+      log::Info("leftovers removed", {{"bytes", *freed}});
+    }
+  }
 };
 
 }  // namespace ote::agent

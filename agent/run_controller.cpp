@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 #include "agent/run_records.h"
@@ -96,7 +95,7 @@ void RunController::Ended(const std::string& id) {
 
 bool RunController::NeededElsewhere(const std::string& digest, const std::string& run) const {
   for (const auto& [id, driver] : drivers_) {
-    if (id != run && driver->Needed().contains(digest)) return true;
+    if (id != run && (driver->Halted() || driver->Needed().contains(digest))) return true;
   }
   const auto models = context_.store.List<api::ModelEntry>();
   // When in doubt it is kept; what nobody needs goes when the agent starts.
@@ -105,7 +104,10 @@ bool RunController::NeededElsewhere(const std::string& digest, const std::string
 
 Result<std::set<std::string>> RunController::Needed() const {
   std::set<std::string> needed;
-  for (const auto& [id, driver] : drivers_) needed.merge(driver->Needed());
+  for (const auto& [id, driver] : drivers_) {
+    if (driver->Halted()) return Fail(ErrorId::kBusy, fmt::format("run {}: its state cannot be read now", id));
+    needed.merge(driver->Needed());
+  }
   OTE_TRY(const auto models, context_.store.List<api::ModelEntry>());
   for (const auto& model : models) needed.insert(model.digest);
   return needed;
@@ -185,8 +187,9 @@ Result<api::Run> RunController::Find(const std::string& name) const {
 
 Result<api::RunList> RunController::List() const {
   api::RunList list;
-  for (const auto& run : known_ | std::views::reverse | std::views::take(kMostListed)) {
-    OTE_TRY(auto shown, Find(run.id));
+  // A plain loop: clang 14 cannot read GCC 12's views.
+  for (auto run = known_.rbegin(); run != known_.rend() && list.items.size() < kMostListed; ++run) {
+    OTE_TRY(auto shown, Find(run->id));
     shown.rounds.clear();
     list.items.push_back(std::move(shown));
   }

@@ -29,7 +29,7 @@ class RunController {
   Result<void> Start();
 
   std::int64_t ActiveCount() const noexcept { return std::ssize(drivers_); }
-  // Artifacts that runs and registered models need.
+  // Artifacts that runs and registered models need; kBusy while a run cannot tell.
   Result<std::set<std::string>> Needed() const;
 
  private:

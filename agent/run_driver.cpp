@@ -172,7 +172,10 @@ void RunDriver::Arrived(const federate::FetchUpdate& wanted, Result<void> result
     }
     result = Fail(update.error());
   }
-  Feed(federate::FetchFailed{wanted.site, wanted.round, result.error()});
+  const Error error = result.error();
+  // Our own disk, and not the site, stood in the way.
+  if (error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed) return Halt(error);
+  Feed(federate::FetchFailed{wanted.site, wanted.round, error});
 }
 
 void RunDriver::CloseRound(const federate::CloseRound& close) {

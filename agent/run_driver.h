@@ -53,7 +53,9 @@ class RunDriver {
   const std::string& Id() const noexcept { return id_; }
   // What users see.
   api::Run View() const;
+  // Empty while it is halted, though it needs what it was restored from.
   std::set<std::string> Needed() const;
+  bool Halted() const noexcept { return !machine_; }
 
  private:
   federate::Now Now() const;

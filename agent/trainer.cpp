@@ -233,7 +233,8 @@ void Trainer::FetchModel(const std::string& key) {
           }
           return;
         }
-        if (error.id == ErrorId::kNoSpace || !(refused || MayPass(error))) {
+        const bool disk = error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed;
+        if (disk || !(refused || MayPass(error) || error.id == ErrorId::kFailed)) {
           return Keep(key, Failed(found->task, error));
         }
         found->timer = Later(found->tries, [this, key, serial] {

@@ -33,6 +33,7 @@ struct Transfer::Job {
   int in_flight = 0;
   bool resumed = false;  // begun with what was there from an earlier time
   int tries = 0;
+  std::int64_t piece = kPiece;
   std::uint64_t round = 0;  // counts the beginnings; answers to an earlier one are passed over
   Timers::Id pause = 0;
   bool over = false;
@@ -197,62 +198,73 @@ void Transfer::Fill(const std::shared_ptr<Job>& job) {
   const auto size = job->waiters.front().size;
   while (job->in_flight + std::ssize(job->arrived) < kWindow && job->asked < size) {
     const auto offset = job->asked;
-    job->asked += std::min(size - offset, static_cast<std::int64_t>(wire::kMaxChunk));
-    AskChunk(job, offset);
+    const auto length = std::min(size - offset, job->piece);
+    job->asked += length;
+    AskPiece(job, offset, length);
   }
 }
 
-void Transfer::AskChunk(const std::shared_ptr<Job>& job, std::int64_t offset) {
-  const auto& waiter = job->waiters.front();
-  const auto length = std::min(waiter.size - offset, static_cast<std::int64_t>(wire::kMaxChunk));
+void Transfer::AskPiece(const std::shared_ptr<Job>& job, std::int64_t offset, std::int64_t length) {
   ++job->in_flight;
-  waiter.ask(
-      api::verb::kArtifactGet, ToJson(api::ArtifactRange{job->digest, offset, length}), kChunkPatience,
-      [this, alive = std::weak_ptr<bool>(alive_), job, offset, round = job->round](Result<wire::Envelope> answer) {
-        if (alive.lock() && !job->over && job->round == round) Arrived(job, offset, std::move(answer));
+  const api::ArtifactRange range{job->digest, offset, length};
+  job->waiters.front().ask(
+      api::verb::kArtifactGet, ToJson(range), kPatience,
+      [this, alive = std::weak_ptr<bool>(alive_), job, range, round = job->round](Result<wire::Envelope> answer) {
+        if (alive.lock() && !job->over && job->round == round) Arrived(job, range, std::move(answer));
       });
 }
 
-void Transfer::Arrived(const std::shared_ptr<Job>& job, std::int64_t offset, Result<wire::Envelope> answer) {
+void Transfer::Arrived(const std::shared_ptr<Job>& job, const api::ArtifactRange& range,
+                       Result<wire::Envelope> answer) {
   --job->in_flight;
   if (!answer) {
-    const auto& error = answer.error();
-    const bool again = error.id == ErrorId::kTimedOut || error.id == ErrorId::kBusy;
-    if (!again || ++job->tries >= kTries) return Finish(job, Fail(error));
-    // The same chunk once more; what else is in flight goes on.
-    ++job->in_flight;
-    const auto pause = error.id == ErrorId::kBusy ? kBusyPause : std::chrono::milliseconds(0);
-    context_.timers.At(context_.clock.SteadyNow() + pause,
-                       [this, alive = std::weak_ptr<bool>(alive_), job, offset, round = job->round] {
-                         if (!alive.lock() || job->over || job->round != round) return;
-                         --job->in_flight;
-                         AskChunk(job, offset);
-                       });
-    return;
+    Error error = std::move(answer).error();
+    if (error.id == ErrorId::kTimedOut || error.id == ErrorId::kBusy) return Again(job, error);
+    const bool its_disk = error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed ||
+                          error.id == ErrorId::kStoreFailed || error.id == ErrorId::kArtifactCorrupt;
+    if (its_disk) error.id = ErrorId::kFailed;  // not to be taken for ours
+    return Finish(job, Fail(std::move(error)));
   }
-  if (auto taken = Take(*job, offset, *answer); !taken) return Finish(job, std::move(taken));
+  if (auto taken = Take(*job, range, *answer); !taken) return Finish(job, std::move(taken));
   job->tries = 0;
   if (Here(*job->partial) >= job->waiters.front().size) return Finish(job, job->partial->Finish());
   Fill(job);
 }
 
-// Chunks may come in another order than they were asked for; they are written in theirs.
-Result<void> Transfer::Take(Job& job, std::int64_t offset, const wire::Envelope& answer) {
+// From what is written, and in smaller pieces when the line was too slow for the last ones.
+void Transfer::Again(const std::shared_ptr<Job>& job, const Error& error) {
+  if (++job->tries >= kTries) return Finish(job, Fail(error));
+  ++job->round;
+  job->in_flight = 0;
+  job->arrived.clear();
+  job->asked = Here(*job->partial);
+  if (error.id == ErrorId::kTimedOut) {
+    job->piece = std::max(kLeastPiece, job->piece / 2);
+    return Fill(job);
+  }
+  job->pause = context_.timers.At(context_.clock.SteadyNow() + kBusyPause, [this, job] {
+    job->pause = 0;
+    Fill(job);
+  });
+}
+
+// Pieces may come in another order than they were asked for; they are written in theirs.
+Result<void> Transfer::Take(Job& job, const api::ArtifactRange& range, const wire::Envelope& answer) {
   const auto size = job.waiters.front().size;
   const auto rubbish = [&](std::string_view why) {
     return Fail(ErrorId::kUpdateDigest, fmt::format("artifact {}: {}", job.digest, why));
   };
   const auto chunk = FromWire<api::ArtifactChunk>(answer.body);
   if (!chunk) return rubbish("the answer cannot be read");
-  if (chunk->digest != job.digest || chunk->offset != offset)
+  if (chunk->digest != job.digest || chunk->offset != range.offset) {
     return rubbish("other bytes were sent than were asked for");
-  if (chunk->size != size) return rubbish(fmt::format("{} bytes were announced, it has {}", size, chunk->size));
-  const auto want = std::min(size - offset, static_cast<std::int64_t>(wire::kMaxChunk));
-  if (std::ssize(answer.blob.View()) != want) {
-    return rubbish(fmt::format("{} bytes were asked for, {} were sent", want, answer.blob.size()));
   }
-  received_ += want;
-  job.arrived[offset] = answer.blob;
+  if (chunk->size != size) return rubbish(fmt::format("{} bytes were announced, it has {}", size, chunk->size));
+  if (std::ssize(answer.blob.View()) != range.length) {
+    return rubbish(fmt::format("{} bytes were asked for, {} were sent", range.length, answer.blob.size()));
+  }
+  received_ += range.length;
+  job.arrived[range.offset] = answer.blob;
   for (auto it = job.arrived.find(Here(*job.partial)); it != job.arrived.end();
        it = job.arrived.find(Here(*job.partial))) {
     OTE_CHECK(job.partial->Append(it->second.View()));

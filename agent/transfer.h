@@ -26,8 +26,12 @@ class Transfer {
   using Id = std::uint64_t;
 
   static constexpr int kWindow = 2;  // requests in flight for one fetch
-  static constexpr int kTries = 5;   // of one chunk that is not answered in time
-  static constexpr std::chrono::milliseconds kChunkPatience{30'000};
+  // Pieces are asked for in kPiece bytes; a line that does not bring one in time gets half of that, down to
+  // kLeastPiece.
+  static constexpr std::int64_t kPiece = 1 << 20;
+  static constexpr std::int64_t kLeastPiece = 64 << 10;
+  static constexpr int kTries = 4;  // in a row without a piece
+  static constexpr std::chrono::milliseconds kPatience{30'000};
   static constexpr std::chrono::milliseconds kBusyPause{500};
   static constexpr std::chrono::milliseconds kKeepOpen{5'000};
 
@@ -48,8 +52,9 @@ class Transfer {
 
   // Fetches `digest`, which is said to have `size` bytes. `done` is called once, never from within Fetch: with success
   // when the artifact is here, whole and on disk. kUpdateDigest when something else was sent, kUnreachable when the
-  // connection was lost, kTimedOut, what the other side refused it with, or what the disk says (kNoSpace,
-  // kStoreFailed). Fetches of the same digest wait for each other; one that was sent rubbish does not spoil the next.
+  // connection was lost, kTimedOut, what the other side refused it with (kFailed for troubles of its disk), or what our
+  // own disk says (kNoSpace, kFileFailed). Fetches of the same digest wait for each other; one that was sent rubbish
+  // does not spoil the next.
   Id Fetch(Ask from, const std::string& digest, std::int64_t size, Done done);
   // `done` is not called any more. What has arrived is kept for the next time.
   void Cancel(Id id);
@@ -66,9 +71,10 @@ class Transfer {
   bool Allowed(const Request& request, const std::string& digest) const;
   void Begin(const std::shared_ptr<Job>& job);
   void Fill(const std::shared_ptr<Job>& job);
-  void AskChunk(const std::shared_ptr<Job>& job, std::int64_t offset);
-  void Arrived(const std::shared_ptr<Job>& job, std::int64_t offset, Result<wire::Envelope> answer);
-  Result<void> Take(Job& job, std::int64_t offset, const wire::Envelope& answer);
+  void AskPiece(const std::shared_ptr<Job>& job, std::int64_t offset, std::int64_t length);
+  void Arrived(const std::shared_ptr<Job>& job, const api::ArtifactRange& range, Result<wire::Envelope> answer);
+  void Again(const std::shared_ptr<Job>& job, const Error& error);
+  Result<void> Take(Job& job, const api::ArtifactRange& range, const wire::Envelope& answer);
   void Finish(const std::shared_ptr<Job>& job, Result<void> result);
 
   Context& context_;

@@ -100,7 +100,7 @@ Bytes Content(std::size_t size, std::uint8_t seed = 1) {
   return bytes;
 }
 
-constexpr std::size_t kBig = 3 * wire::kMaxChunk + 100;  // four pieces
+constexpr std::size_t kBig = 3 * Transfer::kPiece + 100;  // four pieces
 
 }  // namespace
 
@@ -189,7 +189,7 @@ TEST_CASE("a fetch that was cut off goes on where it was") {
   bench.asked.clear();
   bench.Fetch(content);
   REQUIRE_FALSE(bench.asked.empty());
-  CHECK(bench.asked.front().range.offset == static_cast<std::int64_t>(wire::kMaxChunk));
+  CHECK(bench.asked.front().range.offset == Transfer::kPiece);
   bench.Serve(content);
   CHECK(bench.results.back().has_value());
 }
@@ -223,6 +223,21 @@ TEST_CASE("a piece that is not answered is asked for again, but not for ever") {
   REQUIRE(bench.results.size() == 1);
   CHECK(bench.results[0].error().id == ErrorId::kTimedOut);
   CHECK(bench.asked.empty());
+}
+
+TEST_CASE("a slow line gets smaller pieces") {
+  Bench bench;
+  const auto content = Content(kBig);
+  bench.Fetch(content);
+  bench.Next().then(Fail(ErrorId::kTimedOut, "no answer"));
+  bench.asked.pop_front();  // the other one of the first two, late
+  REQUIRE(bench.asked.size() == 2);
+  CHECK(bench.asked.front().range.offset == 0);
+  CHECK(bench.asked.front().range.length == Transfer::kPiece / 2);
+  bench.Serve(content);
+  REQUIRE(bench.results.size() == 1);
+  CHECK(bench.results[0].has_value());
+  CHECK(bench.artifacts.Has(crypto::DigestOf(content)));
 }
 
 TEST_CASE("a busy peer is asked again after a pause") {
