@@ -6,6 +6,7 @@
 #include "cli/data/commands.h"
 #include "cli/fl/commands.h"
 #include "cli/model/commands.h"
+#include "cli/quickstart/commands.h"
 
 namespace ote::cli {
 
@@ -17,10 +18,12 @@ Command MakeTree() {
       "stays where it is: what leaves a site are model updates, metrics and counts.");
   root.Example("ote cluster init hq --listen tcp://0.0.0.0:7440", "become a root");
   root.Example("ote fl run -f run.yaml", "train a model on the data of all clusters that have it");
+  root.Add(QuickstartCommand());
   root.Add(ClusterCommand());
   root.Add(DataCommand());
   root.Add(FlCommand());
   root.Add(ModelCommand());
+  root.Add(QuickstartCommand());
   root.Add(ContextCommand());
   root.Add(ExplainCommand());
   root.Add(VersionCommand());

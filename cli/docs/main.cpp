@@ -1,5 +1,6 @@
 // ote-docgen SOURCE OUT: makes the manual pages and completion scripts from the command tree and the prose in
-// SOURCE/man/src, into OUT/man and OUT/completions. Run it with the source folder for both after a change of a command.
+// SOURCE/man/src, into OUT/man and OUT/completions. A page of sections 5, 7 or 8 in SOURCE/man that was written by hand
+// is left alone. Run it with the source folder for both after a change of a command.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -55,6 +56,26 @@ Result<std::string> FillIn(const std::string& prose, const cli::Command& root, c
   return out;
 }
 
+// Whether a person wrote the page in the tree: it is left alone then, and not made.
+bool WrittenByHand(const fs::path& page) {
+  const auto text = ReadTextFile(page, 1 << 20);
+  return text && text->find("Made by ote-docgen") == std::string::npos;
+}
+
+// A page of sections 5, 7 and 8. The one about the run file must name each field, whoever wrote it.
+Result<void> WriteProsePage(const Page& page, const cli::Command& root, const fs::path& source, const fs::path& out) {
+  const std::string name = fmt::format("{}.{}", page.name, page.section);
+  const fs::path there = source / "man" / name;
+  if (WrittenByHand(there)) {
+    if (std::string_view(page.name) != "ote-run") return {};
+    OTE_TRY(const std::string text, ReadTextFile(there));
+    return cli::CheckRunFields(text);
+  }
+  OTE_TRY(const std::string text, ReadTextFile(source / "man" / "src" / (name + ".txt")));
+  OTE_TRY(const std::string filled, FillIn(text, root, source / "man" / "src"));
+  return Write(out / "man" / name, cli::PageHead(page.name, page.section, page.what) + cli::FromMarkup(filled));
+}
+
 Result<void> Generate(const fs::path& source, const fs::path& out) {
   const cli::Command root = cli::MakeTree();
   const fs::path prose = source / "man" / "src";
@@ -78,12 +99,7 @@ Result<void> Generate(const fs::path& source, const fs::path& out) {
     written = Write(out / "man" / (name + ".1"), cli::CommandPage(command, words, more));
   });
   OTE_CHECK(written);
-  for (const Page& page : kProsePages) {
-    const std::string name = fmt::format("{}.{}", page.name, page.section);
-    OTE_TRY(const std::string text, ReadTextFile(prose / (name + ".txt")));
-    OTE_TRY(const std::string filled, FillIn(text, root, prose));
-    OTE_CHECK(Write(out / "man" / name, cli::PageHead(page.name, page.section, page.what) + cli::FromMarkup(filled)));
-  }
+  for (const Page& page : kProsePages) OTE_CHECK(WriteProsePage(page, root, source, out));
   OTE_CHECK(Write(out / "completions" / "ote.bash", cli::BashCompletion(root)));
   OTE_CHECK(Write(out / "completions" / "_ote", cli::ZshCompletion(root)));
   return Write(out / "completions" / "ote.fish", cli::FishCompletion(root));

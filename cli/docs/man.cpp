@@ -153,4 +153,15 @@ Result<std::string> RunFieldsMarkup(const std::string& texts) {
   return out;
 }
 
+Result<void> CheckRunFields(const std::string& page) {
+  std::map<std::string, std::string> defaults;
+  Leaves(ToJson(api::RunSpec{}), "", &defaults);
+  for (const auto& [path, value] : defaults) {
+    if (page.find(path.substr(path.rfind('.') + 1)) == std::string::npos) {
+      return Fail(ErrorId::kInternal, path + ": a field of the run file that ote-run(5) does not name");
+    }
+  }
+  return {};
+}
+
 }  // namespace ote::cli

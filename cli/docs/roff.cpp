@@ -19,8 +19,18 @@ void Leave(std::string& out, Block& block) {
 
 std::string Escape(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    if (c == '\\') {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const auto lead = static_cast<unsigned char>(c);
+    if (lead >= 0xC0) {
+      // A character beyond ASCII, by its number: the page reads the same in every locale.
+      const std::size_t more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
+      std::uint32_t code = lead & (0x3FU >> more);
+      for (std::size_t k = 0; k < more && i + 1 < text.size(); ++k) {
+        code = (code << 6U) | (static_cast<unsigned char>(text[++i]) & 0x3FU);
+      }
+      out += fmt::format("\\[u{:04X}]", code);
+    } else if (c == '\\') {
       out += "\\e";
     } else if (c == '-') {
       out += "\\-";

@@ -36,9 +36,10 @@ class Picture {
     // Each message of each cluster would be noise; they are in the logs.
     const bool small = event.kind == "task-sent" || event.kind == "update-folded" ||
                        (event.kind == "model-measured" && !event.cluster.empty());
-    const bool steady =
-        event.kind == "round-started" || event.kind == "round-finished" || event.kind == "model-measured";
-    if (!small && !(steady && progress_.Animated())) progress_.Change(Line(event), ToJson(event));
+    // The animated line tells what goes on in a round; without it the end of one is the change of state.
+    const bool steady = event.kind == "round-started" ||
+                        (progress_.Animated() && (event.kind == "round-finished" || event.kind == "model-measured"));
+    if (!small && !steady) progress_.Change(Line(event), ToJson(event));
     progress_.Now(fmt::format("{}  round {}/{}  {} of {} updates  {}", run_, std::min(round_, rounds_), rounds_,
                               folded_, asked_, waits_.empty() ? measured_ : waits_));
   }

@@ -47,7 +47,13 @@ Result<std::vector<simulate::SimulatedSite>> MakeSites(const learn::Table& table
   const int digits = static_cast<int>(std::to_string(options.sites).size());
   std::vector<simulate::SimulatedSite> sites;
   for (std::size_t i = 0; i < shares->size(); ++i) {
-    OTE_TRY(learn::Split split, learn::SplitTable(learn::Take(table, (*shares)[i]), options.test_fraction, seed + i));
+    const learn::Table own = learn::Take(table, (*shares)[i]);
+    // A site with a single row trains on it and has none to measure on.
+    const double held_out = own.rows < 2 ? 0.0 : options.test_fraction;
+    learn::Split split{own, learn::Take(table, {})};
+    if (held_out > 0) {
+      OTE_TRY(split, learn::SplitTable(own, held_out, seed + i));
+    }
     sites.push_back({fmt::format("site-{:0{}}", i + 1, digits), std::move(split.train), std::move(split.test)});
   }
   return sites;

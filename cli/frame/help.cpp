@@ -48,7 +48,7 @@ std::string Wrap(const std::string& text, std::size_t indent, std::size_t width)
 }
 
 std::string ParameterLabel(const Parameter& parameter) {
-  if (parameter.IsArgument()) return parameter.value + (parameter.repeats ? "…" : "");
+  if (parameter.IsArgument()) return parameter.value + (parameter.repeats ? "..." : "");
   std::string label;
   for (const std::string& name : parameter.names) label += (label.empty() ? "" : ", ") + name;
   return parameter.value.empty() ? label : label + " " + parameter.value;
@@ -72,7 +72,7 @@ std::string UsageLine(const Command& command, const std::string& words) {
   if (!command.children().empty() && !command.act()) return line + " COMMAND [flags]";
   for (const Parameter& p : command.parameters()) {
     if (p.IsArgument()) {
-      const std::string name = p.value + (p.repeats ? "…" : "");
+      const std::string name = p.value + (p.repeats ? "..." : "");
       line += p.required ? " " + name : " [" + name + "]";
     } else if (p.required) {
       line += fmt::format(" {} {}", p.Name(), p.value);

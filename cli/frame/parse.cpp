@@ -85,6 +85,7 @@ class Parser {
       option = app_.add_option(p.value, read);
       if (p.repeats) {
         option->expected(1, CLI::detail::expected_max_vector_size);
+        option->allow_extra_args(true);
         option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
       }
     } else if (p.value.empty()) {
