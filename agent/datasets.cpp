@@ -105,12 +105,11 @@ void Datasets::Add(Request request) {
   worker_.Run<Result<RegisteredFile>>(
       [dataset = asked->dataset](const std::stop_token&) { return ReadForRegistration(dataset); },
       [this, id, asked = *asked](Result<RegisteredFile> read) {
-        auto node = adding_.extract(id);
-        auto& waiting = node.mapped();
-        if (!read) return waiting.Refuse(read.error());
-        auto registered = Register(asked, std::move(*read));
-        if (!registered) return waiting.Refuse(registered.error());
-        waiting.Answer(ToJson(Shown(*registered)));
+        auto registered = read ? Register(asked, std::move(*read)) : Result<api::Dataset>(Fail(read.error()));
+        if (!registered) return adding_.extract(id).mapped().Refuse(registered.error());
+        // Answered once the parent knows: a run that is started after `ote data add` counts on this site.
+        uplink_.DatasetsChanged(
+            [this, id, answer = ToJson(Shown(*registered))] { adding_.extract(id).mapped().Answer(answer); });
       });
 }
 
@@ -156,9 +155,7 @@ Result<api::Dataset> Datasets::Register(const api::DataAddRequest& asked, Regist
   }
   OTE_CHECK(context_.store.Put(read));
   log::Info("data set registered", {{"dataset", name}, {"rows", dataset.train_rows + dataset.test_rows}});
-  const auto& kept = datasets_.insert_or_assign(name, std::move(read)).first->second;
-  uplink_.DatasetsChanged();
-  return kept.dataset;
+  return datasets_.insert_or_assign(name, std::move(read)).first->second.dataset;
 }
 
 Result<api::Dataset> Datasets::Remove(const api::NameRequest& request) {

@@ -198,12 +198,15 @@ void Uplink::Call(std::string_view verb, Json body, milliseconds patience, Rpc::
   context_.rpc.Call(*link_, verb, std::move(body), patience, std::move(then));
 }
 
-void Uplink::DatasetsChanged() {
-  if (!welcomed_ || !datasets_) return;
+void Uplink::DatasetsChanged(std::function<void()> told) {
+  if (!welcomed_ || !datasets_) {
+    if (told) context_.timers.At(context_.clock.SteadyNow(), std::move(told));
+    return;
+  }
   Call(api::verb::kMemberDatasets, ToJson(api::DatasetList{datasets_()}), kHelloPatience,
-       [](const Result<wire::Envelope>& answer) {
-         // The next hello says it again.
+       [told = std::move(told)](const Result<wire::Envelope>& answer) {
          if (!answer) log::Warn("data sets not told to the parent", {{"why", answer.error().message}});
+         if (told) told();
        });
 }
 

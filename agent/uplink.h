@@ -30,7 +30,8 @@ class Uplink {
   void OnConnected(std::function<void()> fn) { connected_.push_back(std::move(fn)); }
   // What hello and member.datasets tell; set by the part that keeps the data sets.
   void SetDatasets(std::function<std::vector<api::DatasetSummary>()> fn) { datasets_ = std::move(fn); }
-  void DatasetsChanged();
+  // Tells the parent; `told` is called when it knows, or when it cannot be told now and will hear with the next hello.
+  void DatasetsChanged(std::function<void()> told = {});
 
   // From Node: link events of the transport.
   void HandleEvent(const wire::Event& event);

@@ -17,6 +17,7 @@ namespace {
 struct UseOptions {
   std::string model;
   FileOptions data;
+  bool unlabeled = false;  // the rows have features only
 };
 
 struct Loaded {
@@ -27,7 +28,7 @@ struct Loaded {
 };
 
 Result<Loaded> Load(Context& context, UseOptions options) {
-  if (options.data.format == api::DataFormat::kCsv && options.data.label.empty()) {
+  if (options.data.format == api::DataFormat::kCsv && options.data.label.empty() && !options.unlabeled) {
     return Fail(ErrorId::kUsage, "--label is missing", "name the csv column that holds the label");
   }
   OTE_TRY(const Bytes bytes, FetchModelFile(context, options.model));
@@ -36,20 +37,37 @@ Result<Loaded> Load(Context& context, UseOptions options) {
   OTE_TRY(loaded.file, federate::ReadModelFile(bytes));
   OTE_TRY(loaded.model, loaded.file.Make());
   options.data.task = loaded.file.task;
-  OTE_TRY(loaded.table, learn::LoadTable(SourceOf(context, options.data)));
+  auto source = SourceOf(context, options.data);
+  source.unlabeled = options.unlabeled;
+  OTE_TRY(loaded.table, learn::LoadTable(source));
   if (loaded.table.columns != loaded.file.features) {
     return Fail(ErrorId::kModelDataMismatch,
                 fmt::format("model {} takes {} features; {} has {}", options.model, loaded.file.features,
                             options.data.path.string(), loaded.table.columns));
   }
-  if (loaded.file.task == api::DataTask::kClassification)
-    OTE_CHECK(learn::UseClasses(loaded.table, loaded.file.classes));
   return loaded;
 }
 
 Result<Exit> Evaluate(Context& context, const UseOptions& options) {
-  OTE_TRY(const Loaded loaded, Load(context, options));
-  OTE_TRY(const api::Metrics metrics, loaded.model->Evaluate(loaded.file.values, loaded.table));
+  OTE_TRY(Loaded loaded, Load(context, options));
+  std::int64_t unknown = 0;
+  if (loaded.file.task == api::DataTask::kClassification)
+    unknown = learn::KeepClasses(loaded.table, loaded.file.classes);
+  if (loaded.table.rows == 0) {
+    return Fail(ErrorId::kModelDataMismatch,
+                fmt::format("{}: no row has a class that the model knows", options.data.path.string()));
+  }
+  OTE_TRY(api::Metrics metrics, loaded.model->Evaluate(loaded.file.values, loaded.table));
+  if (unknown > 0) {
+    // A class that it was never shown is one that it cannot name: wrong every time, and no loss can be told.
+    const auto all = static_cast<double>(metrics.rows + unknown);
+    if (metrics.accuracy) *metrics.accuracy *= static_cast<double>(metrics.rows) / all;
+    metrics.loss.reset();
+    metrics.auc.reset();
+    metrics.rows += unknown;
+    Warn(context, fmt::format("{} of {} rows have classes that the model was never shown, and count as wrong", unknown,
+                              metrics.rows));
+  }
   const auto show = [](const std::optional<double>& value) { return value ? Number(*value, 6) : std::string(); };
   PrintOne(context,
            {{"model", options.model},
@@ -86,7 +104,8 @@ Json PredictionOf(const federate::ModelFile& model, std::span<const float> outpu
   return item;
 }
 
-Result<Exit> Predict(Context& context, const UseOptions& options) {
+Result<Exit> Predict(Context& context, UseOptions options) {
+  options.unlabeled = options.data.label.empty() && options.data.label_path.empty();
   OTE_TRY(const Loaded loaded, Load(context, options));
   OTE_TRY(const std::vector<float> outputs, loaded.model->Predict(loaded.file.values, loaded.table));
   const auto width = static_cast<std::size_t>(loaded.file.Shape().outputs);

@@ -4,6 +4,7 @@
 
 #include "core/federate/run_state.h"
 #include "core/learn/classes.h"
+#include "core/learn/model.h"
 #include "crypto/digest.h"
 
 namespace ote::federate {
@@ -102,6 +103,32 @@ bool RunMachine::State::Fits(const Site& site) {
   }
   if (unfit_told.insert(site.name).second) Tell("site-unfit", site.name, std::move(why));
   return false;
+}
+
+void RunMachine::State::WidenClasses() {
+  api::Run& run = kept.run;
+  if (run.classes.empty()) return;
+  std::set<std::string> names(run.classes.begin(), run.classes.end());
+  for (const auto& [name, site] : sites) {
+    if (!IsEligible(run.spec, site)) continue;
+    const api::DatasetSummary& data = *site.dataset;
+    if (data.features != run.features || data.schema != kept.schema) continue;
+    names.insert(data.class_names.begin(), data.class_names.end());
+  }
+  if (names.size() == run.classes.size() || names.size() > learn::kMaxClasses) return;
+  std::vector<std::string> classes(names.begin(), names.end());
+  learn::SortClasses(classes);
+  const auto wider =
+      learn::MakeModel(run.spec.model, {run.features, static_cast<std::int64_t>(classes.size())}, run.spec.task);
+  if (!wider) return;
+  run.classes = std::move(classes);
+  layout = (*wider)->GetLayout();
+  model = (*wider)->Init(static_cast<std::uint64_t>(run.spec.seed));
+  const std::string old = run.model.digest;
+  SetModelFile();
+  DropUnlessNeeded(old);
+  save = true;
+  Tell("classes-added", "", fmt::format("the clusters have {} classes together", run.classes.size()));
 }
 
 std::vector<const Site*> RunMachine::State::PoolFor(std::int64_t round) {

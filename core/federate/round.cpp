@@ -274,6 +274,7 @@ bool RunMachine::State::StepTraining() {
 void RunMachine::State::Settle() {
   while (!Over()) {
     if (!kept.open) {
+      if (kept.run.rounds.empty()) WidenClasses();
       if (static_cast<std::int64_t>(kept.run.rounds.size()) >= kept.run.spec.rounds) {
         OpenMeasuring();
       } else if (!TryOpen()) {

@@ -149,6 +149,7 @@ struct RunMachine::State {
 
   // participants.cpp
   bool Fits(const Site& site);      // its data set against the run's; says so once when not
+  void WidenClasses();              // before the first round: takes in the classes of sites that came after the start
   std::vector<const Site*> Pool();  // eligible and fitting, in the order of the round's draw
   std::vector<const Site*> PoolFor(std::int64_t round);
   void Ask(const Site& site);  // adds it to the open round and sends the task if it is there

@@ -69,4 +69,20 @@ Result<void> UseClasses(Table& table, const std::vector<std::string>& classes) {
   return {};
 }
 
+std::int64_t KeepClasses(Table& table, const std::vector<std::string>& classes) {
+  std::vector<std::int64_t> kept;
+  for (std::int64_t row = 0; row < table.rows; ++row) {
+    const auto target = static_cast<std::size_t>(table.targets[static_cast<std::size_t>(row)]);
+    if (std::find(classes.begin(), classes.end(), table.class_names[target]) != classes.end()) kept.push_back(row);
+  }
+  const std::int64_t gone = table.rows - static_cast<std::int64_t>(kept.size());
+  if (gone > 0) table = Take(table, kept);
+  for (float& target : table.targets) {
+    const auto found = std::find(classes.begin(), classes.end(), table.class_names[static_cast<std::size_t>(target)]);
+    target = static_cast<float>(found - classes.begin());
+  }
+  table.class_names = classes;
+  return gone;
+}
+
 }  // namespace ote::learn

@@ -125,7 +125,11 @@ class Reader {
     OTE_CHECK(AssignRoles());
     Reserve();
     while (!scanner_.Done()) OTE_CHECK(ReadRow());
-    if (source_.task == api::DataTask::kClassification) classes_.Finish(table_);
+    if (source_.unlabeled) {
+      table_.targets.assign(static_cast<std::size_t>(table_.rows), 0.0F);
+    } else if (source_.task == api::DataTask::kClassification) {
+      classes_.Finish(table_);
+    }
     return NotEmpty(std::move(table_), name_);
   }
 
@@ -163,9 +167,11 @@ class Reader {
       if (at == columns_.size()) return NoColumn("to ignore", ignored);
       roles_[at] = Role::kIgnored;
     }
-    const std::size_t label = place(source_.label);
-    if (source_.label.empty() || label == columns_.size()) return NoColumn("for the label", source_.label);
-    roles_[label] = Role::kLabel;
+    if (!source_.unlabeled) {
+      const std::size_t label = place(source_.label);
+      if (source_.label.empty() || label == columns_.size()) return NoColumn("for the label", source_.label);
+      roles_[label] = Role::kLabel;
+    }
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (roles_[i] == Role::kFeature) table_.feature_names.push_back(columns_[i]);
     }

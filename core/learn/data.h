@@ -34,6 +34,9 @@ struct DataSource {
   api::DataTask task = api::DataTask::kClassification;
   std::string label;
   std::vector<std::string> ignore;
+  // The rows have features only, to predict from: every csv column but the ignored ones is one, no label file is read,
+  // and all targets are 0 with no classes.
+  bool unlabeled = false;
 };
 DataSource SourceOf(const api::Dataset& dataset);
 
@@ -45,6 +48,9 @@ Result<Table> ParseTable(ByteView bytes, ByteView label_bytes, const DataSource&
 
 // Renumbers the classes of `table` to their places in `classes`; kModelDataMismatch names one that is not there.
 Result<void> UseClasses(Table& table, const std::vector<std::string>& classes);
+
+// Takes out the rows whose class is not in `classes`, renumbers the others as UseClasses does, and tells how many went.
+std::int64_t KeepClasses(Table& table, const std::vector<std::string>& classes);
 
 struct Split {
   Table train;

@@ -50,7 +50,7 @@ Result<void> SetTargets(Table& table, const Array& labels, const DataSource& sou
 }  // namespace
 
 DataSource SourceOf(const api::Dataset& dataset) {
-  return {dataset.path, dataset.label_path, dataset.format, dataset.task, dataset.label, dataset.ignore};
+  return {dataset.path, dataset.label_path, dataset.format, dataset.task, dataset.label, dataset.ignore, false};
 }
 
 Result<Table> NotEmpty(Table table, std::string_view name) {
@@ -73,7 +73,11 @@ Result<Table> TableOf(Array features, const Array& labels, const DataSource& sou
     return Fail(ErrorId::kDataBadFormat,
                 fmt::format("{}: {} labels for the {} rows of {}", label_name, count, table.rows, name));
   }
-  OTE_CHECK(SetTargets(table, labels, source, label_name));
+  if (source.unlabeled) {
+    table.targets = labels.values;
+  } else {
+    OTE_CHECK(SetTargets(table, labels, source, label_name));
+  }
   table.features = std::move(features.values);
   table.feature_names.reserve(static_cast<std::size_t>(table.columns));
   for (std::int64_t i = 0; i < table.columns; ++i) table.feature_names.push_back(fmt::format("x{}", i));
@@ -98,19 +102,23 @@ Result<Table> ParseTable(ByteView bytes, ByteView label_bytes, const DataSource&
   }
   const auto parse = source.format == api::DataFormat::kIdx ? ParseIdx : ParseNpy;
   OTE_TRY(Array features, parse(bytes, name));
+  if (source.unlabeled) {
+    const Array none{{features.shape[0]}, std::vector<float>(static_cast<std::size_t>(features.shape[0]))};
+    return TableOf(std::move(features), none, source, name, label_name);
+  }
   OTE_TRY(const Array labels, parse(label_bytes, label_name));
   return TableOf(std::move(features), labels, source, name, label_name);
 }
 
 Result<Table> LoadTable(const DataSource& source) {
   const bool separate = source.format == api::DataFormat::kIdx || source.format == api::DataFormat::kNpy;
-  if (separate && source.label_path.empty()) {
+  if (separate && source.label_path.empty() && !source.unlabeled) {
     return Fail(ErrorId::kDataNoLabel, fmt::format("{}: the file of the labels is not named", source.path.string()),
-                "give --labels FILE");
+                "give --label-path FILE");
   }
   OTE_TRY(const Bytes bytes, ReadData(source.path));
   Bytes labels;
-  if (separate) {
+  if (separate && !source.unlabeled) {
     OTE_TRY(labels, ReadData(source.label_path));
   }
   return ParseTable(bytes, labels, source, source.path.string());
