@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <set>
-#include <sstream>
 
 #include "cli/docs/completions.h"
 #include "cli/docs/roff.h"
@@ -30,13 +28,6 @@ void Leaves(const Json& json, const std::string& path, std::map<std::string, std
   } else {
     (*out)[path] = json.dump();
   }
-}
-
-template <class E>
-std::string AllOf() {
-  std::string all;
-  for (const auto& [value, name] : EnumNames<E>::kNames) all += (all.empty() ? "" : ", ") + std::string(name);
-  return all;
 }
 
 }  // namespace
@@ -119,36 +110,6 @@ std::string ErrorListMarkup() {
   for (std::size_t i = 0; i < count; ++i) {
     out += fmt::format("`{}` :: {}: exit status {}\n", Error{rows[i].id, "", ""}.Code(), rows[i].title,
                        static_cast<int>(rows[i].exit));
-  }
-  return out;
-}
-
-Result<std::string> RunFieldsMarkup(const std::string& texts) {
-  std::map<std::string, std::string> defaults;
-  Leaves(ToJson(api::RunSpec{}), "", &defaults);
-  const std::map<std::string, std::string> choices{{"task", AllOf<api::DataTask>()},
-                                                   {"model.kind", AllOf<api::ModelKind>()},
-                                                   {"model.activation", AllOf<api::Activation>()},
-                                                   {"training.optimizer", AllOf<api::OptimizerKind>()},
-                                                   {"strategy.kind", AllOf<api::StrategyKind>()}};
-  const std::set<std::string> required{"dataset", "model.kind"};
-  std::string out;
-  std::istringstream lines(texts);
-  std::set<std::string> told;
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t cut = line.find(" :: ");
-    if (cut == std::string::npos) continue;
-    const std::string path = line.substr(0, cut);
-    const auto found = defaults.find(path);
-    if (found == defaults.end()) return Fail(ErrorId::kInternal, path + ": told about, but no field of a run file");
-    told.insert(path);
-    out += fmt::format("`{}` :: {}", path, line.substr(cut + 4));
-    if (const auto all = choices.find(path); all != choices.end()) out += fmt::format(" One of {}.", all->second);
-    out += required.contains(path) ? " Required.\n" : fmt::format(" Default: `{}`.\n", found->second);
-  }
-  for (const auto& [path, value] : defaults) {
-    if (!told.contains(path))
-      return Fail(ErrorId::kInternal, path + ": a field of the run file that is not told about");
   }
   return out;
 }

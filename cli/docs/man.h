@@ -20,9 +20,6 @@ std::string CommonFlagsMarkup();
 std::string CommandListMarkup(const Command& root);
 std::string ErrorListMarkup();
 
-// The fields of the run file with their defaults, from the struct itself. `texts` tells about each, one
-// "path :: text" a line; kInternal names a field that it does not tell about, or one that is not there.
-Result<std::string> RunFieldsMarkup(const std::string& texts);
 // kInternal names a field of the run file that a page in roff does not name.
 Result<void> CheckRunFields(const std::string& page);
 

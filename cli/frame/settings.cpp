@@ -5,6 +5,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "core/base/files.h"
 #include "core/base/ids.h"
 
@@ -20,11 +22,14 @@ fs::path Xdg(const Context& context, const std::string& variable, const std::str
   return fs::path(context.Env("HOME").empty() ? "/tmp" : context.Env("HOME")) / otherwise / "ote";
 }
 
-// Keeps two commands from changing config.yaml at a time. Best effort: a folder that cannot be locked is used as it is.
+// Keeps two commands from changing config.yaml at a time. Best effort, for two seconds: a lock that is not to be had
+// does not keep anybody from their work.
 class FileLock {
  public:
   explicit FileLock(const fs::path& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    if (fd_ >= 0) (void)::flock(fd_, LOCK_EX);
+    for (int i = 0; fd_ >= 0 && i < 100 && ::flock(fd_, LOCK_EX | LOCK_NB) != 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
   }
   ~FileLock() {
     if (fd_ >= 0) ::close(fd_);

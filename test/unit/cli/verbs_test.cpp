@@ -200,9 +200,14 @@ TEST_CASE("an array is written as numpy reads it") {
   CHECK(Bytes(row.end() - 8, row.end()) == Bytes{0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0});
 }
 
-TEST_CASE("the run file's page tells about each field, or fails") {
-  CHECK_FALSE(RunFieldsMarkup("dataset :: x\n"));
-  CHECK_FALSE(RunFieldsMarkup("no.such :: x\n"));
+TEST_CASE("a page about the run file that leaves a field out is noticed") {
+  const std::string page = ReadTextFile(fs::path(OTE_SOURCE_DIR) / "man" / "ote-run.5").value();
+  CHECK(CheckRunFields(page));
+  std::string less = page;
+  for (std::size_t at = 0; (at = less.find("batchSize", at)) != std::string::npos;) less.erase(at, 9);
+  const auto missed = CheckRunFields(less);
+  REQUIRE_FALSE(missed);
+  CHECK_THAT(missed.error().message, Catch::StartsWith("training.batchSize: "));
 }
 
 TEST_CASE("a run file with a field that is not known names file, line and the nearest one") {
