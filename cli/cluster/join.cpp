@@ -97,7 +97,8 @@ Result<wire::Client> Connect(const crypto::JoinToken& token, const crypto::Trans
   return Fail(std::move(last).Context(fmt::format("token {}", token.id)));
 }
 
-Result<void> Enrol(Context& context, const crypto::JoinToken& token, const std::string& name, const Labels& labels,
+// Gives whether the root had the same keys under this name before.
+Result<bool> Enrol(Context& context, const crypto::JoinToken& token, const std::string& name, const Labels& labels,
                    const store::StateFolder& folder, milliseconds patience) {
   OTE_CHECK(folder.Create());
   OTE_TRY(const crypto::SigningKey sign, folder.SignKey());
@@ -120,28 +121,31 @@ Result<void> Enrol(Context& context, const crypto::JoinToken& token, const std::
   member.parent =
       store::ParentRef{token.endpoints, Bytes(token.parent_key.bytes.begin(), token.parent_key.bytes.end())};
   member.settings = enrolled->reply.settings;
-  return folder.SaveMembership(member);
+  OTE_CHECK(folder.SaveMembership(member));
+  return enrolled->reply.already;
 }
 
 // A repeated join. The membership may be one that the root has withdrawn since: unless the agent is connected, the root
-// is asked with the new token, and what it grants is taken.
-Result<void> Refresh(Context& context, const crypto::JoinToken& token, const store::Membership& member,
+// is asked with the new token, and what it grants is taken. Gives whether the cluster was admitted anew.
+Result<bool> Refresh(Context& context, const crypto::JoinToken& token, const store::Membership& member,
                      const JoinOptions& options, const store::StateFolder& folder) {
   if (auto link = AgentLink::OpenAt(folder.path)) {
     auto status = link->Ask<api::AgentStatus>(api::verb::kAgentStatus, api::Empty{});
-    if (status && status->connected) return {};
+    if (status && status->connected) return false;
   }
-  auto granted = Enrol(context, token, member.name, options.labels, folder, context.Patience(kRetryWait));
-  if (granted) {
-    OTE_TRY(const bool was_running, StopAgent(context, folder, kStopWait, false));
-    (void)was_running;  // it is started again with the new certificate
-    return {};
+  auto already = Enrol(context, token, member.name, options.labels, folder, context.Patience(kRetryWait));
+  if (already) {
+    // The agent that runs holds the certificate that was; it is started again with this one.
+    if (!*already) OTE_CHECK(StopAgent(context, folder, kStopWait, false));
+    return !*already;
   }
   // The token may long be used up, or the root out of reach: the membership that is there is good until it is refused.
-  const ErrorId id = granted.error().id;
-  if (id == ErrorId::kNameTaken || id == ErrorId::kRevoked || id == ErrorId::kClockOff)
-    return Fail(std::move(granted).error());
-  return {};
+  const ErrorId id = already.error().id;
+  if (id == ErrorId::kNameTaken || id == ErrorId::kRevoked || id == ErrorId::kClockOff) {
+    return Fail(std::move(already).error());
+  }
+  Warn(context, "the root was not asked: " + already.error().message);
+  return false;
 }
 
 Result<void> DryRun(Context& context, const crypto::JoinToken& token, const std::string& name) {
@@ -169,12 +173,14 @@ Result<Exit> Join(Context& context, const JoinOptions& options) {
                               options.name),
                   "use another --state for another cluster");
     }
+    bool anew = false;
     if (!context.flags.dry_run && member->role != crypto::Role::kRoot) {
-      OTE_CHECK(Refresh(context, token, *member, options, folder));
+      OTE_TRY(anew, Refresh(context, token, *member, options, folder));
     }
-    Say(context, fmt::format("cluster {}: is a member of this root already", member->name));
+    Say(context,
+        fmt::format("cluster {}: {}", member->name, anew ? "joined again" : "is a member of this root already"));
     if (context.flags.dry_run) return Exit::kDone;
-    return FinishEnlisting(context, folder, true, options.no_start);
+    return FinishEnlisting(context, folder, !anew, options.no_start);
   }
   OTE_TRY(const std::string name, ChooseName(options));
   if (member) {
