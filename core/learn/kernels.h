@@ -21,7 +21,7 @@ struct AdamStep {
 struct Kernels {
   const char* name;
 
-  // Floats of scratch, 64-byte aligned, that a product with these extents needs (m, n, k in any role).
+  // Floats of scratch, 64-byte aligned, that products with these extents or smaller ones need (m, n, k in any role).
   std::size_t (*scratch)(std::int64_t m, std::int64_t n, std::int64_t k);
   // out[rows×outputs] = x[rows×inputs] · w[outputs×inputs]ᵀ + bias[outputs] in every row.
   void (*affine)(const float* x, const float* w, const float* bias, float* out, std::int64_t rows, std::int64_t inputs,
