@@ -154,7 +154,7 @@ void RunDriver::Fetch(const federate::FetchUpdate& wanted) {
     });
     return;
   }
-  fetches_[wanted.site] = transfer_.Fetch(transfer_.AskPeer(*peer), wanted.digest, wanted.size,
+  fetches_[wanted.site] = transfer_.Fetch(transfer_.AskPeer(*peer), wanted.digest, wanted.size, Durability::kSynced,
                                           [this, alive = std::weak_ptr<bool>(alive_), wanted](Result<void> result) {
                                             if (!alive.lock()) return;
                                             fetches_.erase(wanted.site);
@@ -165,7 +165,8 @@ void RunDriver::Fetch(const federate::FetchUpdate& wanted) {
 void RunDriver::Arrived(const federate::FetchUpdate& wanted, Result<void> result) {
   if (!machine_) return;
   if (result) {
-    auto update = context_.artifacts.Map(wanted.digest);
+    // Its digest was checked just now, when the last piece was here.
+    auto update = context_.artifacts.Map(wanted.digest, store::Artifacts::Check::kNothing);
     if (update) {
       Feed(federate::Fetched{wanted.site, wanted.round, wanted.digest, update->View()});
       return;

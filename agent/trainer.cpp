@@ -212,7 +212,7 @@ void Trainer::FetchModel(const std::string& key) {
   const auto ask = [this](std::string_view verb, Json body, std::chrono::milliseconds patience,
                           Rpc::Continuation then) { uplink_.Call(verb, std::move(body), patience, std::move(then)); };
   job.fetch = transfer_.Fetch(
-      ask, job.task.model_digest, job.task.model_size,
+      ask, job.task.model_digest, job.task.model_size, Durability::kBestEffort,
       [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](const Result<void>& result) {
         if (!alive.lock()) return;
         auto* found = Find(key, serial);
@@ -250,7 +250,8 @@ void Trainer::Train(const std::string& key) {
   auto& job = jobs_.at(key);
   auto file = datasets_.Find(job.task.dataset);
   if (!file) return Keep(key, Failed(job.task, file.error()));
-  auto model = context_.artifacts.Map(job.task.model_digest);
+  // The task's own check of the digest is enough.
+  auto model = context_.artifacts.Map(job.task.model_digest, store::Artifacts::Check::kNothing);
   if (!model) return Keep(key, Failed(job.task, model.error()));
   auto bytes = std::make_shared<store::MappedArtifact>(std::move(*model));
   job.training = datasets_.GetWorker().Run<Result<federate::SiteAnswer>>(
@@ -263,8 +264,15 @@ void Trainer::Train(const std::string& key) {
 }
 
 void Trainer::Trained(const std::string& key, std::uint64_t serial, Result<federate::SiteAnswer> answer) {
-  const auto* job = Find(key, serial);
+  auto* job = Find(key, serial);
   if (job == nullptr) return;  // superseded meanwhile
+  if (answer && answer->offer.failed && !job->fetched_again &&
+      answer->offer.error_code == static_cast<std::int64_t>(ErrorId::kArtifactCorrupt)) {
+    log::Warn("the model was damaged on our disk; fetching it again", {{"run", job->task.run}});
+    job->fetched_again = true;
+    context_.artifacts.Remove(job->task.model_digest);
+    return Begin(key);
+  }
   if (!answer) answer = Failed(job->task, answer.error());
   Keep(key, *answer);
 }

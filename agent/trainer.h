@@ -44,6 +44,7 @@ class Trainer {
     Transfer::Id fetch = 0;
     std::stop_source training{std::nostopstate};
     int tries = 0;
+    bool fetched_again = false;  // since the first copy was damaged
     Timers::Id timer = 0;
   };
   struct Answer {  // an offer until its round is closed

@@ -20,6 +20,7 @@ struct Transfer::Waiter {
   Id id = 0;
   Ask ask;
   std::int64_t size = 0;
+  Durability durability = Durability::kSynced;
   Done done;
 };
 
@@ -117,13 +118,14 @@ void Transfer::Serve(Request request) {
   request.Answer(ToJson(api::ArtifactChunk{range->digest, range->offset, size}), wire::Blob(piece, owner));
 }
 
-// Its digest is checked once for all of its pieces, and for all who fetch it at about the same time.
+// Mapped once for all of its pieces, and for all who fetch it at about the same time. Whoever fetches checks the
+// digest.
 Result<std::shared_ptr<const store::MappedArtifact>> Transfer::Open(const std::string& digest) {
   if (const auto it = open_.find(digest); it != open_.end()) {
     it->second.used = context_.clock.SteadyNow();
     return it->second.artifact;
   }
-  OTE_TRY(auto mapped, context_.artifacts.Map(digest));
+  OTE_TRY(auto mapped, context_.artifacts.Map(digest, store::Artifacts::Check::kNothing));
   auto shared = std::make_shared<const store::MappedArtifact>(std::move(mapped));
   open_[digest] = {shared, context_.clock.SteadyNow()};
   if (sweep_ == 0) sweep_ = context_.timers.At(context_.clock.SteadyNow() + kKeepOpen, [this] { CloseIdle(); });
@@ -137,7 +139,7 @@ void Transfer::CloseIdle() {
   if (!open_.empty()) sweep_ = context_.timers.At(now + kKeepOpen, [this] { CloseIdle(); });
 }
 
-Transfer::Id Transfer::Fetch(Ask from, const std::string& digest, std::int64_t size, Done done) {
+Transfer::Id Transfer::Fetch(Ask from, const std::string& digest, std::int64_t size, Durability durability, Done done) {
   const Id id = next_++;
   auto& job = jobs_[digest];
   const bool fresh = job == nullptr;
@@ -145,7 +147,7 @@ Transfer::Id Transfer::Fetch(Ask from, const std::string& digest, std::int64_t s
     job = std::make_shared<Job>();
     job->digest = digest;
   }
-  job->waiters.push_back({id, std::move(from), size, std::move(done)});
+  job->waiters.push_back({id, std::move(from), size, durability, std::move(done)});
   if (fresh) {
     // Not from within Fetch, so that `done` is not either.
     job->pause = context_.timers.At(context_.clock.SteadyNow(), [this, job = job] { Begin(job); });
@@ -190,7 +192,7 @@ void Transfer::Begin(const std::shared_ptr<Job>& job) {
   job->partial.emplace(std::move(*partial));
   job->asked = Here(*job->partial);
   job->resumed = job->asked > 0;
-  if (job->asked >= size) return Finish(job, job->partial->Finish());
+  if (job->asked >= size) return Finish(job, Place(*job));
   Fill(job);
 }
 
@@ -227,8 +229,15 @@ void Transfer::Arrived(const std::shared_ptr<Job>& job, const api::ArtifactRange
   }
   if (auto taken = Take(*job, range, *answer); !taken) return Finish(job, std::move(taken));
   job->tries = 0;
-  if (Here(*job->partial) >= job->waiters.front().size) return Finish(job, job->partial->Finish());
+  if (Here(*job->partial) >= job->waiters.front().size) return Finish(job, Place(*job));
   Fill(job);
+}
+
+// Puts what is whole into its place, as durably as the most careful of those who wait for it asks.
+Result<void> Transfer::Place(Job& job) {
+  const bool synced =
+      std::ranges::any_of(job.waiters, [](const Waiter& waiter) { return waiter.durability == Durability::kSynced; });
+  return job.partial->Finish(synced ? Durability::kSynced : Durability::kBestEffort);
 }
 
 // From what is written, and in smaller pieces when the line was too slow for the last ones.

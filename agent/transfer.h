@@ -14,6 +14,7 @@
 
 #include "agent/context.h"
 #include "core/api/requests.h"
+#include "core/base/files.h"
 
 namespace ote::agent {
 
@@ -55,7 +56,8 @@ class Transfer {
   // connection was lost, kTimedOut, what the other side refused it with (kFailed for troubles of its disk), or what our
   // own disk says (kNoSpace, kFileFailed). Fetches of the same digest wait for each other; one that was sent rubbish
   // does not spoil the next.
-  Id Fetch(Ask from, const std::string& digest, std::int64_t size, Done done);
+  // kBestEffort is for what can be fetched again when a power cut takes it.
+  Id Fetch(Ask from, const std::string& digest, std::int64_t size, Durability durability, Done done);
   // `done` is not called any more. What has arrived is kept for the next time.
   void Cancel(Id id);
 
@@ -74,6 +76,7 @@ class Transfer {
   void AskPiece(const std::shared_ptr<Job>& job, std::int64_t offset, std::int64_t length);
   void Arrived(const std::shared_ptr<Job>& job, const api::ArtifactRange& range, Result<wire::Envelope> answer);
   void Again(const std::shared_ptr<Job>& job, const Error& error);
+  Result<void> Place(Job& job);
   Result<void> Take(Job& job, const api::ArtifactRange& range, const wire::Envelope& answer);
   void Finish(const std::shared_ptr<Job>& job, Result<void> result);
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/base/files.h"
 #include "core/base/result.h"
 #include "crypto/digest.h"
 
@@ -70,7 +71,8 @@ class Partial {
   // Checks the digest, syncs, and puts the artifact in its place. kArtifactCorrupt, and everything is dropped, when the
   // bytes are others than the digest says; kMalformed, and all is kept, when some are missing. The object is used up
   // after, unless bytes were missing.
-  Result<void> Finish();
+  // With kBestEffort it is not synced: after a power cut it may be damaged, and reading it says so.
+  Result<void> Finish(Durability durability = Durability::kSynced);
   // Drops what has arrived.
   void Discard() noexcept;
 
@@ -92,8 +94,9 @@ class Artifacts {
   Result<void> Put(const ArtifactName& name, ByteView bytes);
 
   Result<Bytes> Get(const ArtifactName& name);
-  // Without a copy. The digest is checked once, now.
-  Result<MappedArtifact> Map(const ArtifactName& name);
+  // Without a copy. The digest is checked once, now, unless whoever reads the bytes checks it anyway.
+  enum class Check { kDigest, kNothing };
+  Result<MappedArtifact> Map(const ArtifactName& name, Check check = Check::kDigest);
   // At most `length` bytes from `offset`; fewer at the end, none beyond it. Does not check the digest: whoever puts the
   // ranges together does.
   Result<Bytes> ReadRange(const ArtifactName& name, std::uint64_t offset, std::uint64_t length) const;

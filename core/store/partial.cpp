@@ -41,7 +41,7 @@ Result<void> Partial::Append(ByteView piece) {
   return {};
 }
 
-Result<void> Partial::Finish() {
+Result<void> Partial::Finish(Durability durability) {
   if (!state_) return Fail(ErrorId::kInternal, "a partial artifact is finished twice");
   if (state_->offset != state_->size) {
     return Fail(ErrorId::kMalformed, fmt::format("artifact {}: {} bytes of {} have arrived", state_->digest.ToString(),
@@ -54,10 +54,11 @@ Result<void> Partial::Finish() {
                 fmt::format("artifact {}: what arrived has digest {}", state->digest.ToString(), got.ToString()));
   }
   OTE_CHECK(MakeFolderOf(state->goal));
-  if (::fsync(state->file.get()) != 0) return Fail(FileError("writing", state->path, errno));
+  const bool synced = durability == Durability::kSynced;
+  if (synced && ::fsync(state->file.get()) != 0) return Fail(FileError("writing", state->path, errno));
   if (!state->file.Close()) return Fail(FileError("writing", state->path, errno));
   if (::rename(state->path.c_str(), state->goal.c_str()) != 0) return Fail(FileError("writing", state->goal, errno));
-  return SyncFolder(state->goal.parent_path());
+  return synced ? SyncFolder(state->goal.parent_path()) : Result<void>();
 }
 
 void Partial::Discard() noexcept {

@@ -42,7 +42,7 @@ class Bench {
     };
   }
   Transfer::Id Fetch(const Bytes& content, std::int64_t size) {
-    const auto id = transfer.Fetch(Ask(), crypto::DigestOf(content).ToString(), size,
+    const auto id = transfer.Fetch(Ask(), crypto::DigestOf(content).ToString(), size, Durability::kSynced,
                                    [this](Result<void> result) { results.push_back(std::move(result)); });
     Run();
     return id;
