@@ -14,8 +14,7 @@ Command MakeTree() {
   Command root("ote", "join edge clusters into one tree and train models across them");
   root.About(
       "ote enrols clusters over encrypted links with tokens, and trains one model on the data of many of them. The "
-      "data "
-      "stays where it is: what leaves a site are model updates, metrics and counts.");
+      "data stays where it is: what leaves a site are model updates, metrics and counts.");
   root.Example("ote cluster init hq --listen tcp://0.0.0.0:7440", "become a root");
   root.Example("ote fl run -f run.yaml", "train a model on the data of all clusters that have it");
   root.Add(QuickstartCommand());
@@ -23,7 +22,6 @@ Command MakeTree() {
   root.Add(DataCommand());
   root.Add(FlCommand());
   root.Add(ModelCommand());
-  root.Add(QuickstartCommand());
   root.Add(ContextCommand());
   root.Add(ExplainCommand());
   root.Add(VersionCommand());

@@ -4,7 +4,7 @@
 __ote_verbs() {
   REPLY=''
   case "$1" in
-    'ote') REPLY='quickstart cluster data fl model quickstart context explain version completion help' ;;
+    'ote') REPLY='quickstart cluster data fl model context explain version completion help' ;;
     'ote cluster') REPLY='init join list show tree label remove token start stop status' ;;
     'ote cluster token') REPLY='create list revoke' ;;
     'ote data') REPLY='add list show remove split' ;;
@@ -54,7 +54,6 @@ __ote_flags() {
     'ote model export') REPLY='--help --format --to --force -o --output -q --quiet --state --context --timeout -y --yes --progress --color --dry-run --request-id' ;;
     'ote model evaluate') REPLY='--help --data --label --label-path --ignore --format -o --output -q --quiet --state --context --timeout -y --yes --progress --color' ;;
     'ote model predict') REPLY='--help --data --label --label-path --ignore --format -o --output -q --quiet --state --context --timeout -y --yes --progress --color' ;;
-    'ote quickstart') REPLY='--help --dir --keep --rounds --seed -o --output -q --quiet --state --context --timeout -y --yes --progress --color' ;;
     'ote context') REPLY='--help -o --output -q --quiet --state --context --timeout -y --yes --progress --color' ;;
     'ote context list') REPLY='--help -o --output -q --quiet --state --context --timeout -y --yes --progress --color' ;;
     'ote context use') REPLY='--help -o --output -q --quiet --state --context --timeout -y --yes --progress --color --dry-run --request-id' ;;
@@ -405,15 +404,6 @@ __ote_value() {
     'ote model predict --timeout') REPLY='@none' ;;
     'ote model predict --progress') REPLY='auto plain json none' ;;
     'ote model predict --color') REPLY='auto always never' ;;
-    'ote quickstart --dir') REPLY='@file' ;;
-    'ote quickstart --rounds') REPLY='@none' ;;
-    'ote quickstart --seed') REPLY='@none' ;;
-    'ote quickstart -o' | 'ote quickstart --output') REPLY='table wide json jsonl yaml name' ;;
-    'ote quickstart --state') REPLY='@file' ;;
-    'ote quickstart --context') REPLY='@context' ;;
-    'ote quickstart --timeout') REPLY='@none' ;;
-    'ote quickstart --progress') REPLY='auto plain json none' ;;
-    'ote quickstart --color') REPLY='auto always never' ;;
     'ote context -o' | 'ote context --output') REPLY='table wide json jsonl yaml name' ;;
     'ote context --state') REPLY='@file' ;;
     'ote context --context') REPLY='@context' ;;

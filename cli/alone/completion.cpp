@@ -49,8 +49,7 @@ Command CompletionCommand() {
   Command c("completion", "print the completion script of a shell");
   c.About(
       "The script completes commands, flags and their choices by itself, and the names of clusters, runs, data sets "
-      "and "
-      "models from what the list commands saw last. It asks no agent and no network.");
+      "and models from what the list commands saw last. It asks no agent and no network.");
   c.Argument("SHELL", options->shell, "which shell");
   c.Fallback("");
   c.Example("source <(ote completion bash)", "in this shell");

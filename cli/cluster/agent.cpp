@@ -100,9 +100,9 @@ Result<Exit> Status(Context& context) {
 Command StartCommand() {
   Command c("start", "start the agent of a state folder");
   c.About(
-      "Under systemd where it is the init system and ote-agent@.service is installed, otherwise as a detached process "
-      "that "
-      "logs to agent.log in the state folder. Returns once the agent is ready. If it runs already, it says so.");
+      "Under systemd where it is the init system and ote-agent@.service is installed, otherwise as a detached "
+      "process that logs to agent.log in the state folder. Returns once the agent is ready. If it runs already, it "
+      "says so.");
   c.Example("ote cluster start", "the one of the current context");
   c.Example("ote cluster start --state /var/lib/ote", "the one of a folder");
   c.Exits({Exit::kFailed, Exit::kConflict, Exit::kNotFound});

@@ -6,8 +6,7 @@ Command ClusterCommand() {
   Command noun("cluster", "make a tree of clusters: its root, its members, their agents");
   noun.About(
       "A root is made with init. It gives out tokens, and a token lets one more cluster join. Each cluster is one "
-      "state "
-      "folder with one agent; start, stop and status are about that agent, the other verbs about the tree.");
+      "state folder with one agent; start, stop and status are about that agent, the other verbs about the tree.");
   noun.Example("ote cluster init hq --listen tcp://0.0.0.0:7440", "become a root");
   noun.Example("ote cluster list", "who is there");
   noun.Add(InitCommand());

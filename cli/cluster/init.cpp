@@ -104,11 +104,9 @@ Command InitCommand() {
   auto options = std::make_shared<InitOptions>();
   Command c("init", "become the root of a new tree, and start its agent");
   c.About(
-      "Makes the state folder, the keys of the cluster, the authority key that signs the certificates of all members, "
-      "and a "
-      "context, then starts the agent and waits until it is ready. Twice with the same name and endpoints is safe: it "
-      "says "
-      "so and makes sure that the agent runs.");
+      "Makes the state folder, the keys of the cluster, the authority key that signs the certificates of all "
+      "members, and a context, then starts the agent and waits until it is ready. Twice with the same name and "
+      "endpoints is safe: it says so and makes sure that the agent runs.");
   c.Argument("NAME", options->name, "the name of this cluster: a-z, 0-9 and '-'");
   c.Option("--listen", "ENDPOINT", options->listen, "where members connect to; port 0 picks a free port and keeps it");
   c.Option("--advertise", "ENDPOINT", options->advertise,

@@ -212,10 +212,8 @@ Command JoinCommand() {
   Command c("join", "enrol this machine with a token, and start its agent");
   c.About(
       "Makes the keys of the cluster here, checks that the root is the one that made the token before anything is "
-      "sent, "
-      "proves the token's secret without sending it, and keeps the certificate that the root issues. Twice is safe: on "
-      "a "
-      "member it says so and makes sure that the agent runs.");
+      "sent, proves the token's secret without sending it, and keeps the certificate that the root issues. Twice is "
+      "safe: on a member it says so and makes sure that the agent runs.");
   c.Argument("TOKEN", options->token, "the token, or - for standard input; otherwise --token-file or OTE_TOKEN");
   c.Optional();
   c.Option("--token-file", "FILE", options->token_file, "read the token from a file").Completes(Names::kFile);

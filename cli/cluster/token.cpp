@@ -87,8 +87,7 @@ Command TokenCommand() {
   Command noun("token", "make, list and withdraw the tokens that let clusters join");
   noun.About(
       "A token is one string. It carries where the root is, which keys it must show, and a secret that is proved but "
-      "never "
-      "sent. The root keeps only what proves the secret.");
+      "never sent. The root keeps only what proves the secret.");
   noun.Example("ote cluster token create", "one cluster, one hour");
   noun.Example("ote cluster token list", "which there are");
 
@@ -96,8 +95,7 @@ Command TokenCommand() {
   Command create("create", "make a token and print it, once");
   create.About(
       "The token stands alone on standard output. It admits --uses clusters within --ttl, and gives them its labels. "
-      "It "
-      "cannot be shown again, only revoked.");
+      "It cannot be shown again, only revoked.");
   create.Option("--ttl", "DURATION", create_options->ttl, "how long it can be used");
   create.Option("--uses", "COUNT", create_options->uses, "how many clusters it admits");
   create.Option("--label", "KEY=VALUE", create_options->labels, "a label that it gives to those that it admits");

@@ -84,8 +84,9 @@ Result<Exit> Show(Context& context, const ShowOptions& options) {
 Command ContextCommand() {
   Command noun("context", "name state folders and choose between them");
   noun.About(
-      "A context is a name for a state folder, kept in config.yaml. Which folder a command speaks about is decided by "
-      "--state, then --context, then OTE_STATE, then OTE_CONTEXT, then the current context, then the default folder.");
+      "A context is a name for a state folder, kept in config.yaml. Which folder a command speaks about is decided "
+      "by --state, then --context, then OTE_STATE, then OTE_CONTEXT, then the current context, then the default "
+      "folder.");
   noun.Example("ote context list", "what there is");
   noun.Example("ote context use hq", "speak to hq from now on");
 

@@ -55,9 +55,9 @@ Command AddDataCommand() {
   auto options = std::make_shared<AddOptions>();
   Command c("add", "register a file as a data set of this site");
   c.About(
-      "The agent of the site reads the whole file once, under its own user. A bad row is reported with file, line and "
-      "column, and nothing is registered then. Some rows are held out to measure models on. The same command twice is "
-      "safe; another file or other settings under the same name need --replace.");
+      "The agent of the site reads the whole file once, under its own user. A bad row is reported with file, line "
+      "and column, and nothing is registered then. Some rows are held out to measure models on. The same command "
+      "twice is safe; another file or other settings under the same name need --replace.");
   c.Argument("NAME", options->name, "the name that runs ask for");
   c.Option("--path", "FILE", options->file.path, "the file; it stays where it is").Required().Completes(Names::kFile);
   AddFileFlags(c, options->file);

@@ -27,8 +27,7 @@ Command DataCommand() {
   Command noun("data", "register the data sets of a site; the rows never leave it");
   noun.About(
       "A data set is a file at its site, registered under a name. Runs ask for it by that name. The root sees name, "
-      "schema "
-      "and counts, never a path, a statistic or a row.");
+      "schema and counts, never a path, a statistic or a row.");
   noun.Example("ote data add digits --path digits.csv --label digit", "at the site");
   noun.Example("ote data list", "at the site its own, at the root what the members have");
   noun.Add(AddDataCommand());

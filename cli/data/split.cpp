@@ -177,8 +177,7 @@ Command SplitCommand() {
   Command c("split", "cut one file into parts, for trials");
   c.About(
       "Writes the rows of a file to several, evenly or as unevenly as sites are in life: --dirichlet 0.3 gives each "
-      "part a "
-      "few classes mostly. The same seed gives the same parts on every machine. Needs no agent.");
+      "part a few classes mostly. The same seed gives the same parts on every machine. Needs no agent.");
   c.Argument("FILE", options->file.path, "the file").Completes(Names::kFile);
   AddFileFlags(c, options->file);
   c.Option("--parts", "COUNT", options->parts, "into how many");

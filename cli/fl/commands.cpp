@@ -6,9 +6,8 @@ Command FlCommand() {
   Command noun("fl", "train one model on the data of many clusters");
   noun.About(
       "A run trains a model over several rounds: in each, the clusters that take part train it on their own rows and "
-      "send "
-      "back what changed, and the root adds that up. A run goes on when the command that started it ends, and after a "
-      "restart of any of the agents.");
+      "send back what changed, and the root adds that up. A run goes on when the command that started it ends, and "
+      "after a restart of any of the agents.");
   noun.Example("ote fl run -f run.yaml", "start one, and wait for it");
   noun.Example("ote fl list", "which there are");
   noun.Add(RunCommandOfFl());

@@ -103,10 +103,9 @@ Command RunCommandOfFl() {
   auto options = std::make_shared<RunOptions>();
   Command c("run", "start a run, show its progress, and wait for its model");
   c.About(
-      "What is trained stands in a run file or in flags; flags win. The command ends with the run: with status 0 when "
-      "it "
-      "finished, 1 when it failed. Ctrl-C and --timeout end the wait, not the run, and print the command to come "
-      "back.");
+      "What is trained stands in a run file or in flags; flags win. The command ends with the run: with status 0 "
+      "when it finished, 1 when it failed. Ctrl-C and --timeout end the wait, not the run, and print the command to "
+      "come back.");
   AddRunFlags(c, options->flags);
   c.Switch("--detach", options->detach, "return at once with the run's id");
   c.Example("ote fl run -f run.yaml", "as the file says");

@@ -100,9 +100,9 @@ Command SimulateCommand() {
   auto options = std::make_shared<SimulateOptions>();
   Command c("simulate", "run a whole federation in this process, with no agent and no network");
   c.About(
-      "The same state machine and the same messages as a real run, encoded and decoded, on one file that is shared out "
-      "over as many sites as asked for. The model has the same digest whatever the order in which the sites answer. "
-      "Without --data the data sets digits and breast-cancer are the samples that come with ote.");
+      "The same state machine and the same messages as a real run, encoded and decoded, on one file that is shared "
+      "out over as many sites as asked for. The model has the same digest whatever the order in which the sites "
+      "answer. Without --data the data sets digits and breast-cancer are the samples that come with ote.");
   AddRunFlags(c, options->flags);
   c.Option("--sites", "COUNT", options->sites, "how many sites");
   c.Option("--data", "FILE", options->data.path, "the file that is shared out").Completes(Names::kFile);

@@ -22,6 +22,8 @@ TEST_CASE("every command has a paragraph, two examples and, if it acts, help for
     CHECK_FALSE(command.summary().empty());
     CHECK_FALSE(command.about().empty());
     CHECK(command.examples().size() >= 2);
+    std::set<std::string> children;
+    for (const Command& child : command.children()) CHECK(children.insert(child.name()).second);
     std::set<std::string> names;
     for (const Parameter& p : AllFlags(command)) {
       CHECK_FALSE(p.help.empty());
