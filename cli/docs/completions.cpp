@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace ote::cli {
 namespace {
 
@@ -32,8 +35,43 @@ std::string Source(const Parameter& p) {
   return choices;
 }
 
-// The three tables that bash and zsh share, as shell functions that set REPLY.
+// A line of a shell's case statement: what REPLY is for one word, or for each of several.
+std::string Case(const std::string& patterns, const std::string& reply) {
+  return fmt::format("    {}) REPLY='{}' ;;\n", patterns, reply);
+}
+
+// "'ote fl run -f' | 'ote fl run --file'"
+std::string Patterns(const std::string& words, const Parameter& p) {
+  std::string patterns;
+  for (const std::string& name : p.names) {
+    patterns += (patterns.empty() ? "'" : " | '") + (words.empty() ? "" : words + " ") + name + "'";
+  }
+  return patterns;
+}
+
+std::string ValueCase(const std::string& words, const Parameter& p) {
+  if (p.value.empty()) return {};
+  const std::string source = Source(p);
+  return Case(Patterns(words, p), source.empty() ? "@none" : source);
+}
+
+// A shell function that sets REPLY by its first argument.
+std::string Function(std::string_view name, std::string_view cases, std::string_view after = "") {
+  return fmt::format("{}() {{\n  REPLY=''\n  case \"$1\" in\n{}  esac\n{}}}\n\n", name, cases, after);
+}
+
+// The tables that bash and zsh share, as shell functions that set REPLY. The common flags stand in them once.
 std::string Tables(const Command& root) {
+  Globals unused;
+  const std::vector<Parameter> common = GlobalParameters(unused, false);
+  const std::vector<Parameter> changing = GlobalParameters(unused, true);
+  std::string common_names = " --help";
+  std::string common_values;
+  for (const Parameter& p : common) {
+    for (const std::string& name : p.names) common_names += " " + name;
+  }
+  for (const Parameter& p : changing) common_values += ValueCase("", p);
+
   std::string verbs;
   std::string flags;
   std::string values;
@@ -41,32 +79,33 @@ std::string Tables(const Command& root) {
   ForEachCommand(root, [&](const std::string& words, const Command& command) {
     std::string children;
     for (const Command& child : command.children()) children += (children.empty() ? "" : " ") + child.name();
-    if (!children.empty()) verbs += fmt::format("    '{}') REPLY='{}' ;;\n", words, children);
-    std::string names = "--help";
-    for (const Parameter& p : AllFlags(command)) {
-      std::string patterns;
-      for (const std::string& name : p.names) {
-        names += " " + name;
-        patterns += (patterns.empty() ? "'" : " | '") + words + " " + name + "'";
-      }
-      if (!p.value.empty()) {
+    if (!children.empty()) verbs += Case("'" + words + "'", children);
+    std::vector<Parameter> own;
+    bool named = false;  // the first argument is the one with a name to complete
+    for (const Parameter& p : command.parameters()) {
+      if (!p.IsArgument()) {
+        own.push_back(p);
+      } else if (!std::exchange(named, true)) {
         const std::string source = Source(p);
-        values += fmt::format("    {}) REPLY='{}' ;;\n", patterns, source.empty() ? "@none" : source);
+        if (!source.empty()) arguments += Case("'" + words + "'", source);
       }
     }
-    flags += fmt::format("    '{}') REPLY='{}' ;;\n", words, names);
-    for (const Parameter& p : command.parameters()) {
-      if (!p.IsArgument()) continue;
-      const std::string source = Source(p);
-      if (!source.empty()) arguments += fmt::format("    '{}') REPLY='{}' ;;\n", words, source);
-      break;  // the first argument is the one with a name to complete
+    if (command.changes()) own.insert(own.end(), changing.begin() + std::ssize(common), changing.end());
+    std::string names;
+    for (const Parameter& p : own) {
+      for (const std::string& name : p.names) names += (names.empty() ? "" : " ") + name;
+    }
+    if (!names.empty()) flags += Case("'" + words + "'", names);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      if (std::ranges::none_of(changing, [&](const Parameter& p) { return p.names == own[i].names; })) {
+        values += ValueCase(words, own[i]);
+      }
     }
   });
-  const auto function = [](std::string_view name, std::string_view cases) {
-    return fmt::format("{}() {{\n  REPLY=''\n  case \"$1\" in\n{}  esac\n}}\n\n", name, cases);
-  };
-  return function("__ote_verbs", verbs) + function("__ote_flags", flags) + function("__ote_value", values) +
-         function("__ote_argument", arguments);
+  return Function("__ote_verbs", verbs) + Function("__ote_flags", flags, "  REPLY=\"$REPLY" + common_names + "\"\n") +
+         Function("__ote_value", values,
+                  "  [ -z \"$REPLY\" ] || return 0\n  case \"${1##* }\" in\n" + common_values + "  esac\n") +
+         Function("__ote_argument", arguments);
 }
 
 constexpr std::string_view kNamesFunction =
