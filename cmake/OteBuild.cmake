@@ -9,8 +9,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
 add_compile_options(-fPIE)
 add_link_options(-pie -Wl,-z,relro,-z,now)
 
-# Dev keeps assertions and line numbers, and is fast enough to run real agents in the tests.
-set(CMAKE_CXX_FLAGS_DEV "-O1 -g1" CACHE STRING "Flags of the Dev build type")
+# Dev keeps assertions and line numbers and builds quickly; the kernels of core/learn are optimised in it too.
+set(CMAKE_CXX_FLAGS_DEV "-g1")
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Dev CACHE STRING "Build type" FORCE)
 endif()

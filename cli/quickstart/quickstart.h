@@ -16,7 +16,7 @@ struct QuickstartOptions {
   std::filesystem::path folder = "ote-quickstart";
   bool keep = false;
   std::int64_t rounds = 20;
-  std::int64_t seed = 1;
+  std::int64_t seed = 2;
 };
 
 struct AloneSite {
