@@ -14,3 +14,5 @@ endforeach()
 install(FILES completions/ote.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME ote OPTIONAL)
 install(FILES completions/_ote DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions OPTIONAL)
 install(FILES completions/ote.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d OPTIONAL)
+# Where systemd looks for the units of packages.
+install(FILES templates/units/ote-agent@.service DESTINATION lib/systemd/system)

@@ -1,5 +1,5 @@
 # A root and three sites with a third of the digits each, as real agents. Loaded after helpers.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 samples=$source_root/templates/samples
 sites=(clinic-a clinic-b clinic-c)
