@@ -29,7 +29,9 @@ seen_at_root() { ote cluster show clinic-a --state hq -o json | jq -e '.datasets
   cp "$samples/digits.csv" digits.csv
   add digits --path digits.csv --label "$(digits_label)" -q
   expect 0 add digits --path digits.csv --label "$(digits_label)"
-  tail -n 1 digits.csv >>digits.csv
+  local row
+  row=$(tail -n 1 digits.csv)
+  echo "$row" >>digits.csv
   expect 6 add digits --path digits.csv --label "$(digits_label)"
   [[ $stderr == *--replace* ]]
   expect 0 add digits --path digits.csv --label "$(digits_label)" --replace --yes -o json
