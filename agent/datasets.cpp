@@ -59,6 +59,12 @@ Datasets::Datasets(Context& context, Uplink& uplink)
   });
 }
 
+Datasets::~Datasets() {
+  for (auto& [id, request] : adding_) {
+    request.Refuse(Error{ErrorId::kUnreachable, "data.add: the agent stops; nothing was registered", {}});
+  }
+}
+
 Result<void> Datasets::Start() {
   OTE_TRY(auto files, context_.store.List<RegisteredFile>());
   for (auto& file : files) datasets_.emplace(file.dataset.name, std::move(file));

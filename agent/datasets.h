@@ -22,6 +22,7 @@ namespace ote::agent {
 class Datasets {
  public:
   Datasets(Context& context, Uplink& uplink);
+  ~Datasets();
 
   // Loads what is registered, registers the verbs, and tells the uplink what to tell.
   Result<void> Start();

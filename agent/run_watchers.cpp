@@ -13,7 +13,11 @@ RunWatchers::RunWatchers(Context& context, std::function<std::optional<api::Run>
     : context_(context), find_(std::move(find)) {}
 
 RunWatchers::~RunWatchers() {
-  for (const auto& watcher : watchers_) context_.timers.Cancel(watcher.timer);
+  for (auto& watcher : watchers_) {
+    context_.timers.Cancel(watcher.timer);
+    // Those who follow come back when the agent does.
+    watcher.request.Refuse(Error{ErrorId::kUnreachable, "fl.watch: the agent stops", {}});
+  }
 }
 
 void RunWatchers::Add(Request request, const std::string& id, std::int64_t after, bool follow) {
