@@ -36,7 +36,8 @@ class Filler {
       value.clear();
       for (int i = 0; i < 2; ++i) Fill(value["key " + std::to_string(i)]);
     } else {
-      T::Fields(value, [this](std::string_view, auto& field, Need = kOptional) { Fill(field); });
+      auto& self = *this;  // by reference: a struct without fields uses none of it
+      T::Fields(value, [&](std::string_view, auto& field, Need = kOptional) { self.Fill(field); });
     }
   }
 
