@@ -19,9 +19,6 @@ constexpr int kSumLog2 = 62;
 constexpr int kNarrowLog2 = 51;
 static_assert(kBound == 1 << kBoundLog2);
 
-// Values that are checked and folded while they are in the first-level cache.
-constexpr std::size_t kBlock = 2048;
-
 constexpr char kTag[8] = {'O', 'T', 'E', 'A', 'C', 'C', '1', '\0'};
 constexpr std::size_t kHeader = 40;
 
@@ -49,17 +46,17 @@ std::int64_t Get64(ByteView bytes, std::size_t at) noexcept {
   return value;
 }
 
-// Says which value of a block that failed AllWithin is the wrong one.
-Error WrongValue(const std::uint8_t* block, std::size_t count, std::size_t offset) {
+// Says which value of an update that failed its check is the wrong one.
+Error WrongValue(const std::uint8_t* update, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     float value = 0;
-    std::memcpy(&value, block + i * sizeof value, sizeof value);
+    std::memcpy(&value, update + i * sizeof value, sizeof value);
     if (!std::isfinite(value)) {
-      return Error{ErrorId::kUpdateNotFinite, fmt::format("value {} of the update is {}", offset + i, value), {}};
+      return Error{ErrorId::kUpdateNotFinite, fmt::format("value {} of the update is {}", i, value), {}};
     }
     if (std::abs(static_cast<double>(value)) > kBound) {
       return Error{ErrorId::kUpdateOutOfRange,
-                   fmt::format("value {} of the update is {}, and the bound is {}", offset + i, value, kBound),
+                   fmt::format("value {} of the update is {}, and the bound is {}", i, value, kBound),
                    {}};
     }
   }
@@ -93,14 +90,10 @@ Result<void> Accumulator::FoldBytes(ByteView update, std::int64_t weight) {
   }
   const double scale = std::ldexp(static_cast<double>(weight), grid_.exponent);
   const bool narrow = LargestSum(grid_, weight) < (std::int64_t{1} << kNarrowLog2);
-  for (std::size_t at = 0; at < sums_.size(); at += kBlock) {
-    const std::size_t count = std::min(kBlock, sums_.size() - at);
-    const std::uint8_t* block = update.data() + at * sizeof(float);
-    if (!AllWithin(block, count, static_cast<float>(kBound))) {
-      FoldBlock(sums_.data(), update.data(), at, scale, narrow, FoldSign::kSubtract);
-      return Fail(WrongValue(block, count, at));
-    }
-    FoldBlock(sums_.data() + at, block, count, scale, narrow, FoldSign::kAdd);
+  constexpr auto kLimit = static_cast<float>(kBound);
+  if (!FoldAll(sums_.data(), update.data(), sums_.size(), scale, narrow, FoldSign::kAdd, kLimit)) {
+    FoldAll(sums_.data(), update.data(), sums_.size(), scale, narrow, FoldSign::kSubtract, kLimit);
+    return Fail(WrongValue(update.data(), sums_.size()));
   }
   weight_ += weight;
   return {};

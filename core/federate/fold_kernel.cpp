@@ -34,46 +34,37 @@ inline __attribute__((always_inline)) std::uint64_t RoundWide(double value) noex
   return (std::bit_cast<std::uint64_t>(high) << 24) + std::bit_cast<std::uint64_t>(rest + kMagic) - kBoth;
 }
 
+// Returns the largest of the values' bits without their signs: floats order like these, NaN and infinity above
+// everything, so one integer maximum tells whether all are good.
 template <bool kNarrow, FoldSign kSign>
-inline __attribute__((always_inline)) void FoldLoop(std::int64_t* __restrict sums,
-                                                    const std::uint8_t* __restrict values, std::size_t count,
-                                                    double scale) noexcept {
+inline __attribute__((always_inline)) std::int32_t FoldLoop(std::int64_t* __restrict sums,
+                                                            const std::uint8_t* __restrict values, std::size_t count,
+                                                            double scale) noexcept {
+  std::int32_t largest = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const double value = static_cast<double>(LoadFloat(values + i * sizeof(float))) * scale;
+    const float single = LoadFloat(values + i * sizeof(float));
+    largest = std::max(largest, std::bit_cast<std::int32_t>(single) & 0x7fffffff);
+    const double value = static_cast<double>(single) * scale;
     const std::uint64_t units = kNarrow ? RoundNarrow(value) : RoundWide(value);
     const auto sum = static_cast<std::uint64_t>(sums[i]);
     sums[i] = static_cast<std::int64_t>(kSign == FoldSign::kAdd ? sum + units : sum - units);
   }
-}
-
-// Floats order like their bits once the sign is off, NaN and infinity above everything: one integer maximum tells all.
-inline __attribute__((always_inline)) std::int32_t LargestBits(const std::uint8_t* __restrict values,
-                                                               std::size_t count) noexcept {
-  std::int32_t largest = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    std::int32_t bits;
-    std::memcpy(&bits, values + i * sizeof(float), sizeof bits);
-    largest = std::max(largest, bits & 0x7fffffff);
-  }
   return largest;
 }
 
+using Kernel = std::int32_t (*)(std::int64_t*, const std::uint8_t*, std::size_t, double) noexcept;
 struct Kernels {
-  void (*fold[2][2])(std::int64_t*, const std::uint8_t*, std::size_t, double) noexcept;  // [narrow][subtract]
-  std::int32_t (*largest)(const std::uint8_t*, std::size_t) noexcept;
+  Kernel fold[2][2];  // [narrow][subtract]
 };
 
-#define OTE_FOLD_KERNELS(NAME, TARGET)                                                                               \
-  template <bool kNarrow, FoldSign kSign>                                                                            \
-  TARGET void Fold##NAME(std::int64_t* sums, const std::uint8_t* values, std::size_t count, double scale) noexcept { \
-    FoldLoop<kNarrow, kSign>(sums, values, count, scale);                                                            \
-  }                                                                                                                  \
-  TARGET std::int32_t Largest##NAME(const std::uint8_t* values, std::size_t count) noexcept {                        \
-    return LargestBits(values, count);                                                                               \
-  }                                                                                                                  \
-  constexpr Kernels k##NAME{{{&Fold##NAME<false, FoldSign::kAdd>, &Fold##NAME<false, FoldSign::kSubtract>},          \
-                             {&Fold##NAME<true, FoldSign::kAdd>, &Fold##NAME<true, FoldSign::kSubtract>}},           \
-                            &Largest##NAME};
+#define OTE_FOLD_KERNELS(NAME, TARGET)                                                                      \
+  template <bool kNarrow, FoldSign kSign>                                                                   \
+  TARGET std::int32_t Fold##NAME(std::int64_t* sums, const std::uint8_t* values, std::size_t count,         \
+                                 double scale) noexcept {                                                   \
+    return FoldLoop<kNarrow, kSign>(sums, values, count, scale);                                            \
+  }                                                                                                         \
+  constexpr Kernels k##NAME{{{&Fold##NAME<false, FoldSign::kAdd>, &Fold##NAME<false, FoldSign::kSubtract>}, \
+                             {&Fold##NAME<true, FoldSign::kAdd>, &Fold##NAME<true, FoldSign::kSubtract>}}};
 
 OTE_FOLD_KERNELS(Generic, )
 #if defined(__x86_64__)
@@ -101,13 +92,10 @@ const Kernels& Best() noexcept {
 
 }  // namespace
 
-bool AllWithin(const std::uint8_t* values, std::size_t count, float bound) noexcept {
-  return Best().largest(values, count) <= std::bit_cast<std::int32_t>(bound);
-}
-
-void FoldBlock(std::int64_t* sums, const std::uint8_t* values, std::size_t count, double scale, bool narrow,
-               FoldSign sign) noexcept {
-  Best().fold[narrow ? 1 : 0][sign == FoldSign::kSubtract ? 1 : 0](sums, values, count, scale);
+bool FoldAll(std::int64_t* sums, const std::uint8_t* values, std::size_t count, double scale, bool narrow,
+             FoldSign sign, float bound) noexcept {
+  const Kernel fold = Best().fold[narrow ? 1 : 0][sign == FoldSign::kSubtract ? 1 : 0];
+  return fold(sums, values, count, scale) <= std::bit_cast<std::int32_t>(bound);
 }
 
 }  // namespace ote::federate

@@ -7,13 +7,12 @@
 
 namespace ote::federate {
 
-// Whether all of `count` float32 values at `values` (any alignment, native order) are finite and within ±`bound`.
-bool AllWithin(const std::uint8_t* values, std::size_t count, float bound) noexcept;
-
-// sums[i] += sign · RoundHalfEven(values[i] · scale), with |values[i] · scale| <= 2^62.
+// sums[i] += sign · RoundHalfEven(values[i] · scale), with |values[i] · scale| <= 2^62, modulo 2^64; one pass over
+// memory. `values` are float32 in native order, at any alignment. Whether all of them are finite and within ±`bound`:
+// when not, what was added is of no use, and the same call with kSubtract takes all of it out again, to the bit.
+// `narrow` may be set when every |values[i] · scale| of a good value is below 2^51: one step less.
 enum class FoldSign { kAdd, kSubtract };
-void FoldBlock(std::int64_t* sums, const std::uint8_t* values, std::size_t count, double scale, bool narrow,
-               FoldSign sign) noexcept;
-// `narrow` may be set when every |values[i] · scale| is below 2^51: one step less.
+bool FoldAll(std::int64_t* sums, const std::uint8_t* values, std::size_t count, double scale, bool narrow,
+             FoldSign sign, float bound) noexcept;
 
 }  // namespace ote::federate
