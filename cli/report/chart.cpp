@@ -95,7 +95,9 @@ std::vector<double> Ticks(double low, double high) {
     if (step >= rough) break;
   }
   std::vector<double> ticks;
-  for (double at = std::ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at += 1) ticks.push_back(at * step);
+  for (double at = std::ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at += 1) {
+    ticks.push_back(at * step + 0.0);  // no negative zero
+  }
   return ticks;
 }
 
