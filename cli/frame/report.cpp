@@ -6,6 +6,8 @@
 #include <ostream>
 #include <string>
 
+#include "core/base/bytes.h"
+
 namespace ote::cli {
 namespace {
 
@@ -20,6 +22,26 @@ std::string Paint(const Context& context, std::string_view word, int color) {
 }
 
 }  // namespace
+
+std::string Printable(std::string_view text) {
+  const bool whole = IsUtf8(text);
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
+      // A control character of the upper half, in two bytes.
+      out.push_back('?');
+      ++i;
+    } else if (byte < 0x20 || byte == 0x7F || (!whole && byte >= 0x80)) {
+      out.push_back('?');
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
 
 std::string_view ExitText(Exit exit) noexcept {
   switch (exit) {
@@ -60,8 +82,10 @@ Json ErrorDocument(const Error& error) {
 }
 
 int Report(Context& context, const Error& error) {
-  context.err << "ote: " << Paint(context, "error", 31) << ": " << error.message << " [" << error.Code() << "]\n";
-  if (!error.hint.empty()) context.err << "ote: " << Paint(context, "hint", 36) << ": " << error.hint << "\n";
+  context.err << "ote: " << Paint(context, "error", 31) << ": " << Printable(error.message) << " [" << error.Code()
+              << "]\n";
+  if (!error.hint.empty())
+    context.err << "ote: " << Paint(context, "hint", 36) << ": " << Printable(error.hint) << "\n";
   context.err.flush();
   if (!context.printed && context.flags.output == Format::kJson) {
     context.out << DumpJson(ErrorDocument(error), 2) << "\n";
@@ -78,11 +102,11 @@ int Report(Context& context, const Error& error) {
 
 void Say(Context& context, std::string_view message) {
   if (context.flags.quiet) return;
-  context.err << "ote: " << message << std::endl;
+  context.err << "ote: " << Printable(message) << std::endl;
 }
 
 void Warn(Context& context, std::string_view message) {
-  context.err << "ote: " << Paint(context, "warning", 33) << ": " << message << std::endl;
+  context.err << "ote: " << Paint(context, "warning", 33) << ": " << Printable(message) << std::endl;
 }
 
 void Next(Context& context, std::string_view command) {

@@ -13,6 +13,10 @@ namespace ote::cli {
 // standard output unless a document is there already. Returns the process's exit status.
 int Report(Context& context, const Error& error);
 
+// `text` as it may be shown on a terminal: control characters, and what is not UTF-8, become question marks. What files
+// and peers hold may stand in messages, and must not steer the terminal.
+std::string Printable(std::string_view text);
+
 // {"error":{"code","message","hint","exitCode"}}
 Json ErrorDocument(const Error& error);
 

@@ -132,6 +132,14 @@ TEST_CASE("an error becomes its exit status, and one document with -o json") {
         Json{{"error", {{"code", code}, {"message", "x: it did not"}, {"hint", "ote try"}, {"exitCode", status}}}});
 }
 
+TEST_CASE("what a file or a peer holds cannot steer the terminal") {
+  CHECK(Printable("plain text, and ünïcode") == "plain text, and ünïcode");
+  CHECK(Printable("a\x1b[31mred\x07\n") == "a?[31mred??");
+  CHECK(Printable("c1 \xc2\x9b"
+                  "2J") == "c1 ?2J");
+  CHECK(Printable("not utf-8 \xff\xfe") == "not utf-8 ??");
+}
+
 TEST_CASE("a usage error with -o json is a document too") {
   Harness harness;
   const Outcome done = harness.Run(ProbeTree(std::make_shared<Probe>()), {"noun", "vreb", "-o", "json"});
