@@ -29,12 +29,13 @@ kib_of() { awk -v key="$2:" '$1 == key {print $2}' "/proc/$1/status"; }
   done
 }
 
-@test "ote version takes at most 10 ms, the fastest of twenty" {
+@test "ote version takes at most 10 ms, the fastest of a hundred" {
   local best=1000000 begun took
-  for _ in {1..20}; do
-    begun=$(date +%s%N)
+  for _ in {1..100}; do
+    # Bash's own clock: starting `date` would be measured too.
+    begun=${EPOCHREALTIME/[.,]/}
     ote version >/dev/null
-    took=$((($(date +%s%N) - begun) / 1000))
+    took=$((${EPOCHREALTIME/[.,]/} - begun))
     [ "$took" -ge "$best" ] || best=$took
   done
   echo "ote version: $best us, with what bash needs to start it"
