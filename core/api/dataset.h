@@ -10,7 +10,8 @@
 namespace ote::api {
 
 enum class DataFormat { kCsv, kIdx, kNpy, kLibsvm };
-enum class DataTask { kClassification, kRegression };
+// Clustering passes the labels over.
+enum class DataTask { kClassification, kRegression, kClustering };
 
 struct ColumnStats {
   std::string name;
@@ -82,6 +83,6 @@ struct ote::EnumNames<ote::api::DataFormat> {
 template <>
 struct ote::EnumNames<ote::api::DataTask> {
   using E = ote::api::DataTask;
-  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kClassification, "classification"},
-                                                              {E::kRegression, "regression"}};
+  static constexpr std::pair<E, std::string_view> kNames[] = {
+      {E::kClassification, "classification"}, {E::kRegression, "regression"}, {E::kClustering, "clustering"}};
 };

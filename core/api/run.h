@@ -1,147 +1,16 @@
-// A federated run: what a user asks for (RunSpec), what a site is given (Task) and answers (UpdateOffer), and what is
-// shown of it (Run).
+// A federated run as its root keeps and shows it, and the model that comes of it.
 #pragma once
 
 #include <map>
 #include <string>
 #include <vector>
 
-#include "core/api/cluster.h"
-#include "core/api/dataset.h"
-#include "core/api/training.h"
+#include "core/api/run_spec.h"
+#include "core/api/task.h"
 #include "core/base/clock.h"
 #include "core/base/codec.h"
 
 namespace ote::api {
-
-enum class StrategyKind { kFedAvg };
-
-struct StrategySpec {
-  StrategyKind kind = StrategyKind::kFedAvg;  // FedAvg: McMahan et al. 2017
-
-  template <class Self, class V>
-  static void Fields(Self& self, V&& v) {
-    v("kind", self.kind);
-  }
-  friend bool operator==(const StrategySpec&, const StrategySpec&) = default;
-};
-
-// Which sites take part.
-struct SitesSpec {
-  std::vector<std::string> clusters;  // exact names; empty for all that have the data set
-  Labels selector;                    // labels that a site must carry, all of them
-  double fraction = 1.0;              // of the eligible, drawn anew each round from the run's seed
-  std::int64_t minimum = 1;           // updates without which a round does not close
-  std::string deadline = "10m";       // of one round; past it the round closes without those that are missing
-
-  template <class Self, class V>
-  static void Fields(Self& self, V&& v) {
-    v("clusters", self.clusters);
-    v("selector", self.selector);
-    v("fraction", self.fraction);
-    v("minimum", self.minimum);
-    v("deadline", self.deadline);
-  }
-  friend bool operator==(const SitesSpec&, const SitesSpec&) = default;
-};
-
-// The run file, ote-run(5).
-struct RunSpec {
-  std::string name;  // "" for a generated one
-  std::string dataset;
-  DataTask task = DataTask::kClassification;
-  ModelSpec model;
-  TrainSpec training;
-  StrategySpec strategy;
-  SitesSpec sites;
-  std::int64_t rounds = 10;
-  std::int64_t seed = 1;
-
-  template <class Self, class V>
-  static void Fields(Self& self, V&& v) {
-    v("name", self.name);
-    v("dataset", self.dataset, kRequired);
-    v("task", self.task);
-    v("model", self.model, kRequired);
-    v("training", self.training);
-    v("strategy", self.strategy);
-    v("sites", self.sites);
-    v("rounds", self.rounds);
-    v("seed", self.seed);
-  }
-  friend bool operator==(const RunSpec&, const RunSpec&) = default;
-};
-// Ranges and combinations; kRunInvalid names the field. Called wherever a spec comes in.
-Result<void> Validate(const RunSpec& spec);
-
-enum class TaskKind { kTrain, kEvaluate };
-
-// What a site is asked to do in one round. Everything that its answer depends on stands here.
-struct Task {
-  std::string run;
-  std::int64_t round = 0;  // 1-based; an evaluation of the finished model has round rounds + 1
-  TaskKind kind = TaskKind::kTrain;
-  std::string dataset;
-  DataTask task = DataTask::kClassification;
-  ModelSpec model;
-  TrainSpec training;
-  std::int64_t features = 0;
-  std::vector<std::string> classes;
-  std::string model_digest;  // the artifact to fetch: safetensors
-  std::int64_t model_size = 0;
-  BigId seed;               // of this site in this round
-  UnixMillis deadline = 0;  // the root's; informative
-
-  template <class Self, class V>
-  static void Fields(Self& self, V&& v) {
-    v("run", self.run, kRequired);
-    v("round", self.round, kRequired);
-    v("kind", self.kind, kRequired);
-    v("dataset", self.dataset, kRequired);
-    v("task", self.task, kRequired);
-    v("model", self.model, kRequired);
-    v("training", self.training, kRequired);
-    v("features", self.features, kRequired);
-    v("classes", self.classes, kRequired);
-    v("modelDigest", self.model_digest, kRequired);
-    v("modelSize", self.model_size, kRequired);
-    v("seed", self.seed, kRequired);
-    v("deadline", self.deadline);
-  }
-};
-
-// A site's answer: what it has, to be fetched by digest. The update is raw float32 little-endian: trained minus given,
-// in layout order. An evaluation has no artifact.
-struct UpdateOffer {
-  std::string run;
-  std::int64_t round = 0;
-  TaskKind kind = TaskKind::kTrain;
-  bool failed = false;
-  std::int64_t error_code = 0;  // when failed
-  std::string error;
-  std::string digest;  // "" when failed or for an evaluation
-  std::int64_t size = 0;
-  std::int64_t examples = 0;  // the weight of the update
-  double train_loss = 0;
-  Metrics metrics;  // of the given model on the site's own held-out rows
-  double seconds = 0;
-
-  template <class Self, class V>
-  static void Fields(Self& self, V&& v) {
-    v("run", self.run, kRequired);
-    v("round", self.round, kRequired);
-    v("kind", self.kind, kRequired);
-    v("failed", self.failed);
-    v("errorCode", self.error_code);
-    v("error", self.error);
-    v("digest", self.digest);
-    v("size", self.size);
-    v("examples", self.examples);
-    v("trainLoss", self.train_loss);
-    v("metrics", self.metrics);
-    v("seconds", self.seconds);
-  }
-};
 
 enum class RunStatus { kPending, kRunning, kPaused, kFinished, kFailed, kCancelled };
 
@@ -152,6 +21,13 @@ struct RoundSite {
   double train_loss = 0;
   Metrics metrics;  // of the model that the round started from
   double seconds = 0;
+  double steps = 0;
+  Metrics personal;
+  Phases phases;
+  std::string trainer;
+  std::int64_t bytes_up = 0;
+  std::int64_t bytes_down = 0;
+  std::int64_t staleness = 0;  // rounds between the model that it trained from and the one it went into
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -161,6 +37,31 @@ struct RoundSite {
     v("trainLoss", self.train_loss);
     v("metrics", self.metrics);
     v("seconds", self.seconds);
+    v("steps", self.steps);
+    v("personal", self.personal);
+    v("phases", self.phases);
+    v("trainer", self.trainer);
+    v("bytesUp", self.bytes_up);
+    v("bytesDown", self.bytes_down);
+    v("staleness", self.staleness);
+  }
+};
+
+// A site that could not do its part of a round.
+struct SiteFailure {
+  std::string name;
+  std::string phase;
+  std::string code;  // "OTE-E0312"
+  std::string message;
+  std::string hint;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("phase", self.phase);
+    v("code", self.code);
+    v("message", self.message);
+    v("hint", self.hint);
   }
 };
 
@@ -169,9 +70,12 @@ struct Round {
   std::vector<std::string> participants;  // whose updates are in the sum, sorted
   std::vector<std::string> left_out;      // asked and not in time, sorted
   std::vector<RoundSite> sites;           // sorted by name
+  std::vector<SiteFailure> failed;        // sorted by name
   Metrics metrics;                        // of the model that the round made, once the sites have measured it
   std::string model_digest;
   double seconds = 0;
+  double learning_rate = 0;
+  double aggregate_seconds = 0;  // of them: making the next model
   std::int64_t bytes_up = 0;
   std::int64_t bytes_down = 0;
   UnixMillis started_at = 0;
@@ -183,9 +87,12 @@ struct Round {
     v("participants", self.participants);
     v("leftOut", self.left_out);
     v("sites", self.sites);
+    v("failed", self.failed);
     v("metrics", self.metrics);
     v("modelDigest", self.model_digest);
     v("seconds", self.seconds);
+    v("learningRate", self.learning_rate);
+    v("aggregateSeconds", self.aggregate_seconds);
     v("bytesUp", self.bytes_up);
     v("bytesDown", self.bytes_down);
     v("startedAt", self.started_at);
@@ -221,6 +128,20 @@ struct ModelRef {
   }
 };
 
+// The model of a past round that is still at the root.
+struct Checkpoint {
+  std::int64_t round = 0;
+  std::string digest;
+  std::int64_t size = 0;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("round", self.round, kRequired);
+    v("digest", self.digest, kRequired);
+    v("size", self.size);
+  }
+};
+
 // What `ote fl show` prints and `-o json` gives.
 struct Run {
   static constexpr std::string_view kKind = "run";
@@ -234,6 +155,11 @@ struct Run {
   std::vector<Round> rounds;
   Metrics metrics;  // of the newest model that was measured
   ModelRef model;   // the newest
+  Preparation preparation;
+  std::int64_t best_round = 0;  // whose model did best by spec.stop.metric; 0 for none yet
+  std::vector<Checkpoint> checkpoints;
+  std::string from_digest;   // of the model that it started from
+  std::int64_t resumed = 0;  // how often it was taken up again after it had ended
   std::vector<Refusal> refused;
   UnixMillis created_at = 0;
   UnixMillis finished_at = 0;
@@ -251,6 +177,11 @@ struct Run {
     v("rounds", self.rounds);
     v("metrics", self.metrics);
     v("model", self.model);
+    v("preparation", self.preparation);
+    v("bestRound", self.best_round);
+    v("checkpoints", self.checkpoints);
+    v("fromDigest", self.from_digest);
+    v("resumed", self.resumed);
     v("refused", self.refused);
     v("createdAt", self.created_at);
     v("finishedAt", self.finished_at);
@@ -301,6 +232,9 @@ struct RunEvent {
   std::int64_t round = 0;
   std::string cluster;
   std::string message;
+  std::string phase;  // of "site-failed" and "update-refused", as are code and hint
+  std::string code;
+  std::string hint;
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -310,21 +244,14 @@ struct RunEvent {
     v("round", self.round);
     v("cluster", self.cluster);
     v("message", self.message);
+    v("phase", self.phase);
+    v("code", self.code);
+    v("hint", self.hint);
   }
 };
 
 }  // namespace ote::api
 
-template <>
-struct ote::EnumNames<ote::api::StrategyKind> {
-  using E = ote::api::StrategyKind;
-  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kFedAvg, "fedavg"}};
-};
-template <>
-struct ote::EnumNames<ote::api::TaskKind> {
-  using E = ote::api::TaskKind;
-  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kTrain, "train"}, {E::kEvaluate, "evaluate"}};
-};
 template <>
 struct ote::EnumNames<ote::api::RunStatus> {
   using E = ote::api::RunStatus;

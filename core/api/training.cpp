@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "core/api/range.h"
 
 namespace ote::api {
 namespace {
-
-constexpr std::size_t kMaxLayers = 16;
-constexpr std::int64_t kMaxUnits = 65536;
 
 // The weighted mean of one measure over those parts that have it.
 class Mean {
@@ -32,18 +30,6 @@ class Mean {
 
 }  // namespace
 
-Result<void> Validate(const ModelSpec& spec) {
-  const bool layers_fit = spec.hidden.size() <= kMaxLayers && (spec.kind != ModelKind::kMlp || !spec.hidden.empty());
-  if (!layers_fit) {
-    return Fail(ErrorId::kRunInvalid,
-                fmt::format("model.hidden: from 1 to {} layers, not {}", kMaxLayers, spec.hidden.size()));
-  }
-  for (std::size_t i = 0; i < spec.hidden.size(); ++i) {
-    OTE_CHECK(CheckRange<std::int64_t>(fmt::format("model.hidden[{}]", i), spec.hidden[i], 1, kMaxUnits));
-  }
-  return CheckRange("model.inputScale", spec.input_scale, 1e-9, 1e9);
-}
-
 Result<void> Validate(const TrainSpec& spec) {
   OTE_CHECK(CheckRange("training.learningRate", spec.learning_rate, 1e-12, 1000.0));
   OTE_CHECK(CheckBelow("training.momentum", spec.momentum, 1.0));
@@ -52,7 +38,31 @@ Result<void> Validate(const TrainSpec& spec) {
   OTE_CHECK(CheckRange("training.epsilon", spec.epsilon, 1e-30, 1.0));
   OTE_CHECK(CheckRange("training.l2", spec.l2, 0.0, 1000.0));
   OTE_CHECK(CheckRange<std::int64_t>("training.batchSize", spec.batch_size, 1, 1 << 20));
-  return CheckRange<std::int64_t>("training.epochs", spec.epochs, 1, 10'000);
+  OTE_CHECK(CheckRange<std::int64_t>("training.epochs", spec.epochs, 1, 10'000));
+  OTE_CHECK(CheckRange<std::int64_t>("training.schedule.warmup", spec.schedule.warmup, 0, 1'000'000));
+  OTE_CHECK(CheckRange("training.schedule.decay", spec.schedule.decay, 1e-9, 1.0));
+  OTE_CHECK(CheckRange<std::int64_t>("training.schedule.every", spec.schedule.every, 1, 1'000'000));
+  return CheckRange("training.schedule.floor", spec.schedule.floor, 0.0, 1.0);
+}
+
+double ScheduleFactor(const ScheduleSpec& spec, std::int64_t round, std::int64_t rounds) noexcept {
+  if (round <= spec.warmup) return static_cast<double>(round) / static_cast<double>(spec.warmup + 1);
+  const auto done = static_cast<double>(round - spec.warmup - 1);
+  const auto every = static_cast<double>(spec.every);
+  switch (spec.kind) {
+    case ScheduleKind::kConstant:
+      return 1;
+    case ScheduleKind::kStep:
+      return std::pow(spec.decay, std::floor(done / every));
+    case ScheduleKind::kExponential:
+      return std::pow(spec.decay, done / every);
+    case ScheduleKind::kCosine: {
+      // Loshchilov and Hutter 2017, without restarts.
+      const double length = std::max(1.0, static_cast<double>(rounds - spec.warmup - 1));
+      return spec.floor + (1 - spec.floor) * (1 + std::cos(std::numbers::pi * std::min(1.0, done / length))) / 2;
+    }
+  }
+  return 1;
 }
 
 Metrics WeightedMean(const std::vector<Metrics>& parts) {

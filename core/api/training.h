@@ -1,32 +1,37 @@
-// What is trained and how: the part of a run file that core/learn understands.
+// How a site trains, and how good a model is.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "core/api/model.h"
 #include "core/base/codec.h"
 
 namespace ote::api {
 
-enum class ModelKind { kLinear, kSoftmax, kMlp };
-enum class Activation { kRelu, kTanh };
 enum class OptimizerKind { kSgd, kAdam };
+enum class ScheduleKind { kConstant, kStep, kExponential, kCosine };
 
-struct ModelSpec {
-  ModelKind kind = ModelKind::kSoftmax;
-  std::vector<std::int64_t> hidden = {64};  // mlp: units of each hidden layer
-  Activation activation = Activation::kRelu;
-  double input_scale = 1.0;  // every feature is multiplied by it: 0.0625 brings 0..16 to 0..1
+// How the learning rate changes from round to round; the root tells each round's rate to the sites.
+struct ScheduleSpec {
+  ScheduleKind kind = ScheduleKind::kConstant;
+  std::int64_t warmup = 0;  // rounds over which the rate grows from its share to the whole
+  double decay = 0.5;       // step, exponential: the rate is multiplied by it
+  std::int64_t every = 10;  // step, exponential: after so many rounds; exponential spreads it over them
+  double floor = 0.0;       // cosine: the part of the rate that is left at the end
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
-    v("kind", self.kind, kRequired);
-    v("hidden", self.hidden);
-    v("activation", self.activation);
-    v("inputScale", self.input_scale);
+    v("kind", self.kind);
+    v("warmup", self.warmup);
+    v("decay", self.decay);
+    v("every", self.every);
+    v("floor", self.floor);
   }
-  friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
+  friend bool operator==(const ScheduleSpec&, const ScheduleSpec&) = default;
 };
+// The part of the learning rate that round `round` (from 1) of `rounds` has.
+double ScheduleFactor(const ScheduleSpec& spec, std::int64_t round, std::int64_t rounds) noexcept;
 
 struct TrainSpec {
   OptimizerKind optimizer = OptimizerKind::kSgd;
@@ -38,6 +43,7 @@ struct TrainSpec {
   double l2 = 0.0;  // weight decay added to the gradient of the weights, not of the biases
   std::int64_t batch_size = 32;
   std::int64_t epochs = 1;  // passes over the local training rows in one round
+  ScheduleSpec schedule;
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -50,12 +56,12 @@ struct TrainSpec {
     v("l2", self.l2);
     v("batchSize", self.batch_size);
     v("epochs", self.epochs);
+    v("schedule", self.schedule);
   }
   friend bool operator==(const TrainSpec&, const TrainSpec&) = default;
 };
 
 // Ranges and combinations: kRunInvalid naming the field.
-Result<void> Validate(const ModelSpec& spec);
 Result<void> Validate(const TrainSpec& spec);
 
 // Measures of a model on rows. Those that a task does not have stay empty: AUC is for two classes, accuracy for
@@ -83,15 +89,10 @@ Metrics WeightedMean(const std::vector<Metrics>& parts);
 }  // namespace ote::api
 
 template <>
-struct ote::EnumNames<ote::api::ModelKind> {
-  using E = ote::api::ModelKind;
+struct ote::EnumNames<ote::api::ScheduleKind> {
+  using E = ote::api::ScheduleKind;
   static constexpr std::pair<E, std::string_view> kNames[] = {
-      {E::kLinear, "linear"}, {E::kSoftmax, "softmax"}, {E::kMlp, "mlp"}};
-};
-template <>
-struct ote::EnumNames<ote::api::Activation> {
-  using E = ote::api::Activation;
-  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kRelu, "relu"}, {E::kTanh, "tanh"}};
+      {E::kConstant, "constant"}, {E::kStep, "step"}, {E::kExponential, "exponential"}, {E::kCosine, "cosine"}};
 };
 template <>
 struct ote::EnumNames<ote::api::OptimizerKind> {

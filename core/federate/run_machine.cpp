@@ -96,6 +96,9 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
                                      const std::vector<Site>& sites, Limits limits, const Now& now, Outcome* outcome) {
   OTE_CHECK(api::Validate(spec));
   OTE_CHECK(CheckNamed(spec, sites));
+  if (spec.strategy.kind != api::StrategyKind::kFedAvg) {
+    return Fail(ErrorId::kUnsupported, fmt::format("strategy.kind: this ote has no {}", NameOf(spec.strategy.kind)));
+  }
   const std::vector<const Site*> eligible = Eligible(spec, sites);
   if (eligible.empty()) {
     return Fail(ErrorId::kNoSites,

@@ -63,7 +63,7 @@ Result<Bytes> Difference(const std::vector<float>& trained, const std::vector<fl
 }
 
 Result<SiteAnswer> Perform(const api::Task& task, ByteView model_file, const learn::Table& train,
-                           const learn::Table& test, std::stop_token stop) {
+                           const learn::Table& test, std::stop_token stop, const OwnTraining& own) {
   OTE_TRY(const ModelFile file, OpenModel(task, model_file));
   OTE_CHECK(CheckRows(task, train, "training"));
   OTE_CHECK(CheckRows(task, test, "test"));
@@ -77,7 +77,11 @@ Result<SiteAnswer> Perform(const api::Task& task, ByteView model_file, const lea
 
   if (train.rows < 1) return Fail(ErrorId::kDataTooSmall, "there are no rows to train on");
   std::vector<float> trained = file.values;
-  OTE_TRY(answer.offer.train_loss, model->Train(trained, train, task.training, task.seed.value, std::move(stop)));
+  OTE_TRY(const learn::Trained done,
+          own ? own(task, file, trained, std::move(stop))
+              : model->Train(trained, train, task.training, {}, task.seed.value, std::move(stop)));
+  answer.offer.train_loss = done.loss;
+  answer.offer.steps = done.steps;
   OTE_TRY(answer.update, Difference(trained, file.values));
   answer.offer.digest = crypto::DigestOf(answer.update).ToString();
   answer.offer.size = static_cast<std::int64_t>(answer.update.size());
@@ -88,8 +92,8 @@ Result<SiteAnswer> Perform(const api::Task& task, ByteView model_file, const lea
 }  // namespace
 
 Result<SiteAnswer> PerformTask(const api::Task& task, ByteView model_file, const learn::Table& train,
-                               const learn::Table& test, std::stop_token stop) {
-  auto answer = Perform(task, model_file, train, test, std::move(stop));
+                               const learn::Table& test, std::stop_token stop, const OwnTraining& own) {
+  auto answer = Perform(task, model_file, train, test, std::move(stop), own);
   if (answer || answer.error().id == ErrorId::kInterrupted) return answer;
   return SiteAnswer{FailedOffer(task, answer.error()), {}};
 }

@@ -4,12 +4,6 @@
 
 namespace ote::federate {
 
-std::unique_ptr<Strategy> MakeStrategy(const api::StrategySpec& spec) {
-  switch (spec.kind) {
-    case api::StrategyKind::kFedAvg:
-      return std::make_unique<FedAvg>();
-  }
-  return std::make_unique<FedAvg>();
-}
+std::unique_ptr<Strategy> MakeStrategy(const api::StrategySpec&) { return std::make_unique<FedAvg>(); }
 
 }  // namespace ote::federate

@@ -91,9 +91,15 @@ std::span<float> Workspace::Forward(const float* parameters) {
   return {outputs_.back(), static_cast<std::size_t>(rows_ * network_.Outputs())};
 }
 
-double Workspace::Slope() {
+double Workspace::Slope(std::span<const double> class_weights) {
   if (network_.loss == Loss::kSquare) return kernels_.square_loss(outputs_.back(), targets_, rows_);
-  return kernels_.softmax_loss(outputs_.back(), targets_, rows_, network_.Outputs());
+  const double loss = kernels_.softmax_loss(outputs_.back(), targets_, rows_, network_.Outputs());
+  for (std::int64_t r = 0; r < rows_ && !class_weights.empty(); ++r) {
+    const auto weight = static_cast<float>(class_weights[static_cast<std::size_t>(targets_[r])]);
+    float* const row = outputs_.back() + r * network_.Outputs();
+    for (std::int64_t c = 0; c < network_.Outputs(); ++c) row[c] *= weight;
+  }
+  return loss;
 }
 
 void Workspace::Backward(const float* parameters, float* gradient) {

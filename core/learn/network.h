@@ -49,8 +49,9 @@ class Workspace {
   void Load(const Table& table, std::span<const std::uint32_t> index);
   // Logits or values [rows×outputs] of what was loaded.
   std::span<float> Forward(const float* parameters);
-  // After Forward: turns its result into the loss's slope. Returns the sum of the losses of the rows.
-  double Slope();
+  // After Forward: turns its result into the loss's slope, each row's multiplied by the weight of its class (none: 1).
+  // Returns the sum of the losses of the rows, without weights.
+  double Slope(std::span<const double> class_weights = {});
   // After Slope: adds the gradient of the mean loss to `gradient`, laid out as the parameters.
   void Backward(const float* parameters, float* gradient);
 

@@ -109,7 +109,7 @@ void Train(benchmark::State& state, api::OptimizerKind optimizer) {
   double seconds = 0;
   for (auto _ : state) {
     const double start = ThreadSeconds();
-    auto loss = (*model)->Train(parameters, table, train, 1, {});
+    auto loss = (*model)->Train(parameters, table, train, {}, 1, {});
     if (!loss) return state.SkipWithError(loss.error().message.c_str());
     seconds += ThreadSeconds() - start;
   }

@@ -124,13 +124,13 @@ TEST_CASE("training is the same bit for bit at every call, and another with anot
       std::vector<float> buffer(start.size() + 3);  // elsewhere in memory
       const std::span<float> parameters = std::span(buffer).subspan(shift, start.size());
       std::copy(start.begin(), start.end(), parameters.begin());
-      REQUIRE(model->Train(parameters, table, spec, 7, {}));
+      REQUIRE(model->Train(parameters, table, spec, {}, 7, {}));
       results.emplace_back(parameters.begin(), parameters.end());
     }
     CHECK(results[0] == results[1]);
     CHECK(results[0] == results[2]);
     auto other = model->Init(4);
-    REQUIRE(model->Train(other, table, spec, 8, {}));
+    REQUIRE(model->Train(other, table, spec, {}, 8, {}));
     CHECK(other != results[0]);
   }
 }
@@ -148,7 +148,7 @@ TEST_CASE("the last batch of a pass may have any size") {
       const Table table = Clouds(batch + rest, 64, 10, 3);
       const auto model = Make(Mlp({64}), table);
       auto parameters = model->Init(1);
-      CHECK(model->Train(parameters, table, spec, 2, {}));
+      CHECK(model->Train(parameters, table, spec, {}, 2, {}));
     }
   }
 }
@@ -162,7 +162,7 @@ TEST_CASE("each kind of model learns what it can") {
     kind.kind = ModelKind::kSoftmax;
     const auto model = Make(kind, table);
     auto p = model->Init(1);
-    REQUIRE(model->Train(p, table, spec, 1, {}));
+    REQUIRE(model->Train(p, table, spec, {}, 1, {}));
     CHECK(*model->Evaluate(p, table)->accuracy > 0.9);
     CHECK_FALSE(model->Evaluate(p, table)->auc);
   }
@@ -172,7 +172,7 @@ TEST_CASE("each kind of model learns what it can") {
     kind.kind = ModelKind::kLinear;
     const auto model = Make(kind, table);
     auto p = model->Init(1);
-    REQUIRE(model->Train(p, table, spec, 1, {}));
+    REQUIRE(model->Train(p, table, spec, {}, 1, {}));
     const auto metrics = model->Evaluate(p, table);
     CHECK(*metrics->rmse < 0.03);
     CHECK(*metrics->loss == Approx(*metrics->rmse * *metrics->rmse));
@@ -190,7 +190,7 @@ TEST_CASE("each kind of model learns what it can") {
     spec.batch_size = 4;
     const auto model = Make(Mlp({8}, api::Activation::kTanh), table);
     auto p = model->Init(1);
-    REQUIRE(model->Train(p, table, spec, 1, {}));
+    REQUIRE(model->Train(p, table, spec, {}, 1, {}));
     const auto metrics = model->Evaluate(p, table);
     CHECK(*metrics->accuracy == 1.0);
     CHECK(*metrics->auc == 1.0);
@@ -207,7 +207,7 @@ TEST_CASE("each kind of model learns what it can") {
     const auto norm = [&](double l2) {
       spec.l2 = l2;
       auto p = model->Init(1);
-      REQUIRE(model->Train(p, table, spec, 1, {}));
+      REQUIRE(model->Train(p, table, spec, {}, 1, {}));
       CHECK(*model->Evaluate(p, table)->accuracy > 0.85);
       double sum = 0;
       for (const float value : p) sum += static_cast<double>(value * value);
@@ -223,7 +223,7 @@ TEST_CASE("training tells why it cannot go on") {
   auto p = model->Init(1);
   api::TrainSpec spec;
   const auto id = [&](const Table& rows, std::stop_token stop = {}) {
-    const auto loss = model->Train(p, rows, spec, 1, stop);
+    const auto loss = model->Train(p, rows, spec, {}, 1, stop);
     REQUIRE_FALSE(loss);
     return loss.error().id;
   };
@@ -313,9 +313,9 @@ TEST_CASE("logistic regression, Adam and momentum follow numpy step by step") {
     spec.epochs = vector["epochs"];
     spec.batch_size = table.rows;  // all rows at once: the order of the shuffle does not matter
     auto p = vector["start"].get<std::vector<float>>();
-    const auto loss = model->Train(p, table, spec, 1, {});
+    const auto loss = model->Train(p, table, spec, {}, 1, {});
     REQUIRE(loss);
-    CHECK(*loss == Approx(vector["loss"].get<double>()).epsilon(1e-4));
+    CHECK(loss->loss == Approx(vector["loss"].get<double>()).epsilon(1e-4));
     const auto want = vector["end"].get<std::vector<double>>();
     for (std::size_t i = 0; i < want.size(); ++i)
       CHECK(static_cast<double>(p[i]) == Approx(want[i]).epsilon(2e-4).margin(2e-5));

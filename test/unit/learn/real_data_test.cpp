@@ -48,7 +48,7 @@ TEST_CASE("MNIST from compressed idx files is learned by a perceptron") {
   auto p = (*model)->Init(1);
   api::TrainSpec training;
   training.epochs = 6;
-  REQUIRE((*model)->Train(p, *train, training, 1, {}));
+  REQUIRE((*model)->Train(p, *train, training, {}, 1, {}));
   CHECK(*(*model)->Evaluate(p, *test)->accuracy > 0.93);
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("breast cancer from csv files is told by logistic regression") {
   api::TrainSpec training;
   training.epochs = 30;
   training.l2 = 1e-3;
-  REQUIRE((*model)->Train(p, *train, training, 1, {}));
+  REQUIRE((*model)->Train(p, *train, training, {}, 1, {}));
   const auto metrics = (*model)->Evaluate(p, *test);
   CHECK(*metrics->accuracy > 0.94);
   CHECK(*metrics->auc > 0.98);
@@ -95,6 +95,6 @@ TEST_CASE("the shipped digits are learned by a perceptron") {
   auto p = (*model)->Init(1);
   api::TrainSpec training;
   training.epochs = 30;
-  REQUIRE((*model)->Train(p, split->train, training, 1, {}));
+  REQUIRE((*model)->Train(p, split->train, training, {}, 1, {}));
   CHECK(*(*model)->Evaluate(p, split->test)->accuracy > 0.94);
 }

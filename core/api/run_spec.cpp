@@ -1,4 +1,4 @@
-#include "core/api/run.h"
+#include "core/api/run_spec.h"
 
 #include <algorithm>
 #include <chrono>
@@ -71,6 +71,10 @@ Result<void> Validate(const RunSpec& spec) {
                 "set task: classification, or model.kind: linear or mlp");
   }
   OTE_CHECK(ValidateSites(spec.sites));
+  OTE_CHECK(Validate(spec.strategy));
+  OTE_CHECK(Validate(spec.personalization));
+  OTE_CHECK(Validate(spec.stop));
+  OTE_CHECK(Validate(spec.checkpoints));
   OTE_CHECK(CheckRange<std::int64_t>("rounds", spec.rounds, 1, kMaxRounds));
   if (spec.seed < 0) return Fail(ErrorId::kRunInvalid, fmt::format("seed: 0 or more, not {}", spec.seed));
   return {};

@@ -1,5 +1,4 @@
-#include "core/learn/model.h"
-
+// The linear models and the perceptron: fully connected layers, trained by mini-batches.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "core/learn/kernels.h"
 #include "core/learn/metrics.h"
+#include "core/learn/models/list.h"
 #include "core/learn/network.h"
 #include "core/learn/random.h"
 
@@ -32,14 +32,51 @@ std::uint64_t PassSeed(std::uint64_t seed, std::int64_t pass) {
   return DeriveSeed(seed, static_cast<std::uint64_t>(pass));
 }
 
+// What a strategy adds to each step.
+class Terms {
+ public:
+  Terms(const TrainTerms& terms, std::span<const float> given)
+      : terms_(terms), anchor_(terms.anchor.begin(), terms.anchor.end()) {
+    const bool keeps = !terms.frozen.empty() || terms.proximal > 0;
+    if (keeps) given_.assign(given.begin(), given.end());
+    if (anchor_.empty() && terms.proximal > 0) anchor_ = given_;
+  }
+
+  void AddTo(float* gradient, std::span<const float> parameters) const {
+    if (terms_.proximal > 0) {
+      const auto mu = static_cast<float>(terms_.proximal);
+      for (std::size_t i = 0; i < parameters.size(); ++i) gradient[i] += mu * (parameters[i] - anchor_[i]);
+    }
+    for (std::size_t i = 0; i < terms_.correction.size(); ++i) gradient[i] += terms_.correction[i];
+  }
+  void Restore(std::span<float> parameters) const {
+    for (const auto& [begin, end] : terms_.frozen) {
+      std::copy(given_.begin() + begin, given_.begin() + end, parameters.begin() + begin);
+    }
+  }
+
+ private:
+  const TrainTerms& terms_;
+  std::vector<float> anchor_;
+  std::vector<float> given_;
+};
+
+// See Trained::steps.
+double StepWeight(const api::TrainSpec& spec, std::int64_t steps) {
+  const auto n = static_cast<double>(steps);
+  if (spec.optimizer == api::OptimizerKind::kAdam || spec.momentum == 0) return n;
+  const double rho = spec.momentum;
+  return (n - rho * (1 - std::pow(rho, n)) / (1 - rho)) / (1 - rho);
+}
+
 class NetworkModel final : public Model {
  public:
   explicit NetworkModel(Network network) : network_(std::move(network)), layout_(LayoutOf(network_)) {}
 
   const Layout& GetLayout() const noexcept override { return layout_; }
   std::vector<float> Init(std::uint64_t seed) const override;
-  Result<double> Train(std::span<float> parameters, const Table& rows, const api::TrainSpec& spec, std::uint64_t seed,
-                       std::stop_token stop) const override;
+  Result<Trained> Train(std::span<float> parameters, const Table& rows, const api::TrainSpec& spec,
+                        const TrainTerms& terms, std::uint64_t seed, std::stop_token stop) const override;
   Result<api::Metrics> Evaluate(std::span<const float> parameters, const Table& rows) const override;
   Result<std::vector<float>> Predict(std::span<const float> parameters, const Table& rows) const override;
 
@@ -90,20 +127,22 @@ Result<void> NetworkModel::Check(std::size_t parameters, const Table& rows, Targ
   return {};
 }
 
-Result<double> NetworkModel::Train(std::span<float> parameters, const Table& rows, const api::TrainSpec& spec,
-                                   std::uint64_t seed, std::stop_token stop) const {
+Result<Trained> NetworkModel::Train(std::span<float> parameters, const Table& rows, const api::TrainSpec& spec,
+                                    const TrainTerms& terms, std::uint64_t seed, std::stop_token stop) const {
   OTE_CHECK(Check(parameters.size(), rows, Targets::kNeeded));
   if (spec.batch_size < 1 || spec.epochs < 1) {
     return Fail(ErrorId::kRunInvalid, "training: batchSize and epochs must be at least 1");
   }
   if (rows.rows < 1) return Fail(ErrorId::kDataTooSmall, "training: no rows");
+  const Terms more(terms, parameters);
   const std::int64_t batch = std::min(spec.batch_size, rows.rows);
   const Kernels& kernels = ActiveKernels();
   Workspace workspace(network_, kernels, batch, Purpose::kTraining);
   Optimizer optimizer(network_, kernels, spec, parameters.data());
   OTE_TRY(std::vector<std::uint32_t> order, RowNumbers(rows));
 
-  double mean_loss = 0;
+  Trained trained;
+  std::int64_t steps = 0;
   for (std::int64_t pass = 0; pass < spec.epochs; ++pass) {
     Random random(PassSeed(seed, pass));
     random.Shuffle(std::span(order));
@@ -113,15 +152,18 @@ Result<double> NetworkModel::Train(std::span<float> parameters, const Table& row
       const auto size = static_cast<std::size_t>(std::min(batch, rows.rows - at));
       workspace.Load(rows, std::span(order).subspan(static_cast<std::size_t>(at), size));
       workspace.Forward(parameters.data());
-      loss += workspace.Slope();
+      loss += workspace.Slope(terms.class_weights);
       if (!std::isfinite(loss)) {
         return Fail(ErrorId::kTrainingFailed, fmt::format("training: the loss is not finite in pass {}", pass + 1),
                     "try a smaller learningRate, or an inputScale that brings the features near 1");
       }
       workspace.Backward(parameters.data(), optimizer.Gradient());
+      more.AddTo(optimizer.Gradient(), parameters);
       optimizer.Step(parameters.data());
+      more.Restore(parameters);
+      ++steps;
     }
-    mean_loss = loss / static_cast<double>(rows.rows);
+    trained.loss = loss / static_cast<double>(rows.rows);
   }
   for (const float value : parameters) {
     if (!std::isfinite(value)) {
@@ -129,7 +171,8 @@ Result<double> NetworkModel::Train(std::span<float> parameters, const Table& row
                   "try a smaller learningRate, or an inputScale that brings the features near 1");
     }
   }
-  return mean_loss;
+  trained.steps = StepWeight(spec, steps);
+  return trained;
 }
 
 Result<std::vector<float>> NetworkModel::Predict(std::span<const float> parameters, const Table& rows) const {
@@ -194,29 +237,7 @@ Result<api::Metrics> NetworkModel::Evaluate(std::span<const float> parameters, c
   return metrics;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Model>> MakeModel(const api::ModelSpec& spec, const Shape& shape, api::DataTask task) {
-  const bool classification = task == api::DataTask::kClassification;
-  if (shape.features < 1) return Fail(ErrorId::kRunInvalid, "model: the data has no features");
-  if (spec.kind == api::ModelKind::kLinear && classification) {
-    return Fail(ErrorId::kRunInvalid, "model: kind linear predicts a number, the data has classes",
-                "use kind softmax or mlp");
-  }
-  if (spec.kind == api::ModelKind::kSoftmax && !classification) {
-    return Fail(ErrorId::kRunInvalid, "model: kind softmax predicts a class, the data has numbers",
-                "use kind linear or mlp");
-  }
-  if (classification && shape.outputs < 2) {
-    return Fail(ErrorId::kRunInvalid, fmt::format("model: needs two classes or more, the data has {}", shape.outputs));
-  }
-  if (!classification && shape.outputs != 1) {
-    return Fail(ErrorId::kRunInvalid, fmt::format("model: a regression has one output, not {}", shape.outputs));
-  }
-  if (!std::isfinite(spec.input_scale) || !std::isfinite(static_cast<float>(spec.input_scale)) ||
-      spec.input_scale == 0) {
-    return Fail(ErrorId::kRunInvalid, "model: inputScale must be a number other than 0");
-  }
+Result<std::unique_ptr<Model>> Make(const api::ModelSpec& spec, const Shape& shape, api::DataTask task) {
   std::vector<std::int64_t> units = {shape.features};
   if (spec.kind == api::ModelKind::kMlp) units.insert(units.end(), spec.hidden.begin(), spec.hidden.end());
   units.push_back(shape.outputs);
@@ -231,9 +252,34 @@ Result<std::unique_ptr<Model>> MakeModel(const api::ModelSpec& spec, const Shape
   }
   Network network = MakeNetwork(units);
   network.activation = spec.activation;
-  network.loss = classification ? Loss::kCrossEntropy : Loss::kSquare;
+  network.loss = task == api::DataTask::kClassification ? Loss::kCrossEntropy : Loss::kSquare;
   network.input_scale = static_cast<float>(spec.input_scale);
   return std::unique_ptr<Model>(std::make_unique<NetworkModel>(std::move(network)));
 }
+
+constexpr ModelSetting kScale = {"inputScale", "every feature is multiplied by it"};
+
+}  // namespace
+
+const ModelInfo kLinearInfo = {.kind = api::ModelKind::kLinear,
+                               .summary = "linear regression",
+                               .paper = "",
+                               .tasks = {api::DataTask::kRegression},
+                               .settings = {kScale},
+                               .make = Make};
+const ModelInfo kSoftmaxInfo = {.kind = api::ModelKind::kSoftmax,
+                                .summary = "multinomial logistic regression",
+                                .paper = "",
+                                .tasks = {api::DataTask::kClassification},
+                                .settings = {kScale},
+                                .make = Make};
+const ModelInfo kMlpInfo = {.kind = api::ModelKind::kMlp,
+                            .summary = "a perceptron with hidden layers",
+                            .paper = "",
+                            .tasks = {api::DataTask::kClassification, api::DataTask::kRegression},
+                            .settings = {kScale,
+                                         {"hidden", "units of each hidden layer"},
+                                         {"activation", "what follows each hidden layer: relu or tanh"}},
+                            .make = Make};
 
 }  // namespace ote::learn

@@ -1,0 +1,86 @@
+// What a user asks for: the run file, ote-run(5).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/api/cluster.h"
+#include "core/api/dataset.h"
+#include "core/api/prepare.h"
+#include "core/api/strategy.h"
+#include "core/api/training.h"
+#include "core/base/codec.h"
+
+namespace ote::api {
+
+// Which sites take part.
+struct SitesSpec {
+  std::vector<std::string> clusters;  // exact names; empty for all that have the data set
+  Labels selector;                    // labels that a site must carry, all of them
+  double fraction = 1.0;              // of the eligible, drawn anew each round from the run's seed
+  std::int64_t minimum = 1;           // updates without which a round does not close
+  std::string deadline = "10m";       // of one round; past it the round closes without those that are missing
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("clusters", self.clusters);
+    v("selector", self.selector);
+    v("fraction", self.fraction);
+    v("minimum", self.minimum);
+    v("deadline", self.deadline);
+  }
+  friend bool operator==(const SitesSpec&, const SitesSpec&) = default;
+};
+
+// Who trains at a site: ote itself, a command that the site's operator registered, or that command where there is one.
+enum class TrainerKind { kBuiltin, kExec, kAny };
+
+// The run file, ote-run(5).
+struct RunSpec {
+  std::string name;  // "" for a generated one
+  std::string dataset;
+  DataTask task = DataTask::kClassification;
+  ModelSpec model;
+  TrainSpec training;
+  StrategySpec strategy;
+  SitesSpec sites;
+  PrepareSpec prepare;
+  PersonalSpec personalization;
+  StopSpec stop;
+  CheckpointSpec checkpoints;
+  TrainerKind trainer = TrainerKind::kBuiltin;
+  std::string from;          // name or digest of a model of this root to start from; "" for fresh parameters
+  std::int64_t rounds = 10;  // a model that counts its rounds itself (gbt) passes it over
+  std::int64_t seed = 1;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name);
+    v("dataset", self.dataset, kRequired);
+    v("task", self.task);
+    v("model", self.model, kRequired);
+    v("training", self.training);
+    v("strategy", self.strategy);
+    v("sites", self.sites);
+    v("prepare", self.prepare);
+    v("personalization", self.personalization);
+    v("stop", self.stop);
+    v("checkpoints", self.checkpoints);
+    v("trainer", self.trainer);
+    v("from", self.from);
+    v("rounds", self.rounds);
+    v("seed", self.seed);
+  }
+  friend bool operator==(const RunSpec&, const RunSpec&) = default;
+};
+// Ranges and combinations; kRunInvalid names the field. Called wherever a spec comes in.
+Result<void> Validate(const RunSpec& spec);
+
+}  // namespace ote::api
+
+template <>
+struct ote::EnumNames<ote::api::TrainerKind> {
+  using E = ote::api::TrainerKind;
+  static constexpr std::pair<E, std::string_view> kNames[] = {
+      {E::kBuiltin, "builtin"}, {E::kExec, "exec"}, {E::kAny, "any"}};
+};
