@@ -14,18 +14,20 @@ namespace ote::api {
 // Of one column at one site, or of all sites put together.
 struct ColumnStatistics {
   std::string name;
+  bool categorical = false;  // it has categories, and none of the measures of numbers
   std::int64_t count = 0;    // values that are there
   std::int64_t missing = 0;  // and that are not
   double mean = 0;
   double variance = 0;  // of the population: the mean square distance from the mean
   double min = 0;
   double max = 0;
-  std::vector<double> quantiles;                   // at 0, 1/n, …, 1; equally spaced
+  std::vector<double> quantiles;                   // at 0, 1/n, …, 1; equally spaced, n a power of two
   std::map<std::string, std::int64_t> categories;  // of a categorical column: how often each stands there
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("name", self.name, kRequired);
+    v("categorical", self.categorical);
     v("count", self.count);
     v("missing", self.missing);
     v("mean", self.mean);
@@ -35,12 +37,13 @@ struct ColumnStatistics {
     v("quantiles", self.quantiles);
     v("categories", self.categories);
   }
+  friend bool operator==(const ColumnStatistics&, const ColumnStatistics&) = default;
 };
 
 struct DataStatistics {
   std::int64_t rows = 0;
-  std::vector<ColumnStatistics> columns;
-  std::map<std::string, std::int64_t> classes;  // rows of each
+  std::vector<ColumnStatistics> columns;        // in the order of the features
+  std::map<std::string, std::int64_t> classes;  // rows of each; none for a regression
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -48,6 +51,7 @@ struct DataStatistics {
     v("columns", self.columns);
     v("classes", self.classes);
   }
+  friend bool operator==(const DataStatistics&, const DataStatistics&) = default;
 };
 
 enum class MissingPolicy { kRefuse, kMean, kMedian, kZero };
@@ -73,8 +77,9 @@ struct PrepareSpec {
   friend bool operator==(const PrepareSpec&, const PrepareSpec&) = default;
 };
 
-// What is done to one column: what is missing becomes `fill`, then x becomes (x - shift) * scale; or, with categories,
-// the column becomes one for each of them, 1 where it is the row's and 0 elsewhere.
+// What is done to one column: what is missing becomes `fill` (without it, it is refused), then x becomes
+// (x - shift) * scale; or, with categories, the column becomes one for each of them, 1 where it is the row's and 0
+// elsewhere: all 0 for a category that is not among them, and, with a `fill`, for one that is missing.
 struct ColumnPreparation {
   std::string name;
   std::optional<double> fill;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@
 namespace ote::learn {
 
 // `features` is row-major, rows × columns, float32. `targets` has one number a row: the class index, or the value.
+// Models take numbers that are there: rows with a NaN, which stands for a value that is missing, or with categories go
+// through Prepare (prepare.h) before.
 struct Table {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
@@ -21,8 +24,12 @@ struct Table {
   std::vector<std::string> feature_names;
   // Spelled as in the file, sorted: by value when all are whole numbers, by bytes otherwise. Empty for regression.
   std::vector<std::string> class_names;
+  // Of each categorical column, by its number: sorted by bytes; a feature is the place of its category.
+  std::map<std::int64_t, std::vector<std::string>> categories;
+  std::vector<std::int64_t> places;  // which row of its file each row is, from 1; empty for 1, 2, …
 
   std::span<const float> Row(std::int64_t i) const noexcept;
+  std::int64_t PlaceOf(std::int64_t row) const noexcept;
 };
 
 // What to read. `label` is needed for csv; idx and npy take the labels from `label_path`. A csv has a header line,

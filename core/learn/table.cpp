@@ -19,18 +19,25 @@ std::span<const float> Table::Row(std::int64_t i) const noexcept {
   return std::span(features).subspan(static_cast<std::size_t>(i * columns), static_cast<std::size_t>(columns));
 }
 
+std::int64_t Table::PlaceOf(std::int64_t row) const noexcept {
+  return places.empty() ? row + 1 : places[static_cast<std::size_t>(row)];
+}
+
 Table Take(const Table& table, std::span<const std::int64_t> rows) {
   Table part;
   part.rows = static_cast<std::int64_t>(rows.size());
   part.columns = table.columns;
   part.feature_names = table.feature_names;
   part.class_names = table.class_names;
+  part.categories = table.categories;
+  part.places.reserve(rows.size());
   part.features.reserve(rows.size() * static_cast<std::size_t>(table.columns));
   part.targets.reserve(rows.size());
   for (const std::int64_t row : rows) {
     const std::span<const float> values = table.Row(row);
     part.features.insert(part.features.end(), values.begin(), values.end());
     part.targets.push_back(table.targets[static_cast<std::size_t>(row)]);
+    part.places.push_back(table.PlaceOf(row));
   }
   return part;
 }
