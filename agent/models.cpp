@@ -10,8 +10,9 @@ namespace ote::agent {
 Result<void> Models::Start() {
   context_.rpc.RegisterCall<api::Empty>(api::verb::kModelList, kByOperator,
                                         [this](const Request&, const auto&) { return List(); });
-  context_.rpc.RegisterCall<api::NameRequest>(api::verb::kModelShow, kByOperator,
-                                              [this](const Request&, const auto& body) { return Show(body.name); });
+  context_.rpc.RegisterCall<api::NameRequest>(
+      api::verb::kModelShow, kByOperator,
+      [this](const Request&, const auto& body) { return FindModel(context_.store, body.name); });
   return {};
 }
 
@@ -21,8 +22,9 @@ Result<api::ModelList> Models::List() const {
   return api::ModelList{std::move(models)};
 }
 
-Result<api::ModelEntry> Models::Show(const std::string& name) const {
-  OTE_TRY(const auto models, context_.store.List<api::ModelEntry>());
+Result<api::ModelEntry> FindModel(store::Store& store, const std::string& name) {
+  constexpr std::size_t kShortest = 4;
+  OTE_TRY(const auto models, store.List<api::ModelEntry>());
   for (const auto& model : models) {
     if (model.name == name || model.run == name || model.digest == name) return model;
   }

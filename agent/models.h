@@ -8,6 +8,10 @@
 
 namespace ote::agent {
 
+// By name, by the run that made it, by its digest or the beginning of that (at least kShortest hex digits, and only one
+// model's). kModelUnknown.
+Result<api::ModelEntry> FindModel(store::Store& store, const std::string& name);
+
 class Models {
  public:
   explicit Models(Context& context) : context_(context) {}
@@ -17,11 +21,7 @@ class Models {
 
  private:
   Result<api::ModelList> List() const;
-  // By name, by the run that made it, by its digest or the beginning of that (at least kShortest hex digits, and only
-  // one model's).
-  Result<api::ModelEntry> Show(const std::string& name) const;
 
-  static constexpr std::size_t kShortest = 4;
   Context& context_;
 };
 

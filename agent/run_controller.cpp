@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/models.h"
 #include "agent/run_records.h"
 #include "core/base/ids.h"
 #include "core/base/log.h"
+#include "core/federate/plan.h"
 
 namespace ote::agent {
 namespace {
@@ -50,6 +52,8 @@ Result<void> RunController::Start() {
                                      });
   rpc.RegisterCall<api::NameRequest>(api::verb::kFlCancel, kByOperator,
                                      [this](const Request&, const auto& body) { return Cancel(body); });
+  rpc.RegisterCall<api::NameRequest>(api::verb::kFlResume, kByOperator,
+                                     [this](const Request&, const auto& body) { return Resume(body); });
   rpc.Register(api::verb::kFlWatch, kByOperator, [this](Request request) { Watch(std::move(request)); });
   rpc.RegisterCall<api::UpdateOffer>(api::verb::kFlOffer, kByMember,
                                      [this](const Request& request, const auto& body) { return Offer(request, body); });
@@ -86,6 +90,7 @@ void RunController::Ended(const std::string& id) {
   if (node.empty()) return;
   ended_.push_back(std::move(node.mapped()));
   watchers_.Advanced(id);
+  ForgetOldStates();
   if (burial_ != 0) return;
   burial_ = context_.timers.At(context_.clock.SteadyNow(), [this] {
     burial_ = 0;
@@ -96,6 +101,12 @@ void RunController::Ended(const std::string& id) {
 bool RunController::NeededElsewhere(const std::string& digest, const std::string& run) const {
   for (const auto& [id, driver] : drivers_) {
     if (id != run && (driver->Halted() || driver->Needed().contains(digest))) return true;
+  }
+  const auto states = context_.store.List<RunState>();
+  if (!states) return true;
+  for (const auto& state : *states) {
+    const bool active = drivers_.contains(state.id);
+    if (!active && state.id != run && std::ranges::count(state.needed, digest) > 0) return true;
   }
   const auto models = context_.store.List<api::ModelEntry>();
   // When in doubt it is kept; what nobody needs goes when the agent starts.
@@ -108,6 +119,8 @@ Result<std::set<std::string>> RunController::Needed() const {
     if (driver->Halted()) return Fail(ErrorId::kBusy, fmt::format("run {}: its state cannot be read now", id));
     needed.merge(driver->Needed());
   }
+  OTE_TRY(const auto states, context_.store.List<RunState>());
+  for (const auto& state : states) needed.insert(state.needed.begin(), state.needed.end());
   OTE_TRY(const auto models, context_.store.List<api::ModelEntry>());
   for (const auto& model : models) needed.insert(model.digest);
   return needed;
@@ -127,8 +140,9 @@ Result<std::optional<api::Run>> RunController::SameRequest(const api::StartReque
 Result<api::Run> RunController::StartRun(const api::StartRequest& request) {
   OTE_TRY(auto before, SameRequest(request));
   if (before) return FitForAnswer(std::move(*before));
-  OTE_CHECK(api::Validate(request.spec));
+  OTE_CHECK(federate::CheckPlan(request.spec));
   auto spec = request.spec;
+  OTE_CHECK(ResolveStart(spec));
   if (!spec.name.empty()) {
     OTE_CHECK(CheckName("run", spec.name));
     const auto taken =
@@ -158,15 +172,22 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
   const auto sites = SitesOf(members_, spec.dataset);
   federate::Outcome outcome;
   const federate::Now now{context_.clock.WallNow(), context_.clock.SteadyNow()};
-  OTE_TRY(const auto machine, federate::RunMachine::Start("dry-run", spec, {}, sites, {}, now, &outcome));
+  OTE_TRY(const auto from, StartOf(context_, spec));
+  OTE_TRY(const auto machine,
+          federate::RunMachine::Start("dry-run", spec, {}, sites, {}, ArtifactsOf(context_.artifacts), now, &outcome,
+                                      from ? &*from : nullptr));
   auto run = machine.View();
   std::vector<std::string> there;
   std::vector<std::string> away;
   for (const auto* site : federate::Eligible(spec, sites)) (site->reachable ? there : away).push_back(site->name);
   run.id.clear();
   run.status = api::RunStatus::kPending;
+  const auto all = static_cast<std::int64_t>(there.size() + away.size());
   run.message = fmt::format("would take part: {}{}{}", fmt::join(there, ", "),
                             away.empty() ? "" : "; not reachable now: ", fmt::join(away, ", "));
+  if (federate::MakeStrategy(spec.strategy)->NeedsAll() && run.model.parameters > 0) {
+    run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
+  }
   return run;
 }
 
@@ -208,6 +229,52 @@ Result<api::Run> RunController::Cancel(const api::NameRequest& request) {
                 fmt::format("ote fl show {}", request.name));
   }
   return FitForAnswer(std::move(run));
+}
+
+Result<api::Run> RunController::Resume(const api::NameRequest& request) {
+  OTE_TRY(const auto id, IdOf(request.name));
+  if (!drivers_.contains(id)) {
+    OTE_TRY(const auto ended, Find(id));
+    if (ended.status == api::RunStatus::kFinished) return FitForAnswer(ended);
+    OTE_TRY(const auto state, context_.store.Get<RunState>(id));
+    if (!state) {
+      return Fail(ErrorId::kRunInvalid,
+                  fmt::format("run {}: what it could be taken up from is no longer there", request.name),
+                  fmt::format("start a new one with its settings: ote fl show {} -o json", request.name));
+    }
+    auto driver = std::make_unique<RunDriver>(context_, members_, transfer_, HooksOf(), id);
+    auto* resumed = drivers_.emplace(id, std::move(driver)).first->second.get();
+    if (auto done = resumed->Resume(); !done) {
+      drivers_.erase(id);
+      return Fail(done.error());
+    }
+    log::Info("run resumed", {{"run", id}});
+  }
+  OTE_TRY(auto run, Find(id));
+  return FitForAnswer(std::move(run));
+}
+
+Result<void> RunController::ResolveStart(api::RunSpec& spec) const {
+  if (spec.from.empty()) return {};
+  OTE_TRY(const auto model, FindModel(context_.store, spec.from));
+  spec.from = model.digest;
+  return {};
+}
+
+void RunController::ForgetOldStates() {
+  const auto states = context_.store.List<RunState>();
+  if (!states) return;
+  std::vector<std::string> ended;  // oldest first
+  for (const auto& known : known_) {
+    const bool there = std::ranges::find(*states, known.id, &RunState::id) != states->end();
+    if (there && !drivers_.contains(known.id)) ended.push_back(known.id);
+  }
+  // Their artifacts go when the agent starts next.
+  for (std::size_t i = 0; i + kMostResumable < ended.size(); ++i) {
+    if (auto done = context_.store.Remove<RunState>(ended[i]); !done) {
+      log::Warn("old state not removed", {{"run", ended[i]}, {"why", done.error().message}});
+    }
+  }
 }
 
 Result<api::Empty> RunController::Offer(const Request& request, const api::UpdateOffer& offer) {

@@ -21,6 +21,8 @@ namespace ote::agent {
 class RunController {
  public:
   static constexpr std::size_t kMostListed = 500;  // runs in one fl.list, the newest
+  // Runs that ended unfinished and can be taken up again; of more, the oldest cannot any longer.
+  static constexpr std::size_t kMostResumable = 16;
 
   RunController(Context& context, Members& members, Transfer& transfer);
   ~RunController();
@@ -44,6 +46,10 @@ class RunController {
   Result<std::optional<api::Run>> SameRequest(const api::StartRequest& request) const;
   Result<api::RunList> List() const;
   Result<api::Run> Cancel(const api::NameRequest& request);
+  Result<api::Run> Resume(const api::NameRequest& request);
+  // spec.from as the digest of a model of the registry.
+  Result<void> ResolveStart(api::RunSpec& spec) const;
+  void ForgetOldStates();
   Result<api::Empty> Offer(const Request& request, const api::UpdateOffer& offer);
   void Watch(Request request);
   Result<std::string> IdOf(const std::string& name) const;

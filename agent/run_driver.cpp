@@ -1,12 +1,40 @@
 #include "agent/run_driver.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "agent/run_records.h"
 #include "core/base/log.h"
 
 namespace ote::agent {
+
+federate::Artifacts ArtifactsOf(store::Artifacts& artifacts) {
+  return {[&artifacts](const std::string& digest) { return artifacts.Get(digest); },
+          [&artifacts](const std::string& digest, std::int64_t offset, std::span<std::uint8_t> out) -> Result<void> {
+            OTE_TRY(const Bytes bytes, artifacts.ReadRange(digest, static_cast<std::uint64_t>(offset), out.size()));
+            if (bytes.size() != out.size())
+              return Fail(ErrorId::kArtifactCorrupt, digest + ": it is shorter than it was");
+            std::copy(bytes.begin(), bytes.end(), out.begin());
+            return {};
+          }};
+}
+
+federate::Limits DriverLimits() {
+  federate::Limits limits;
+  limits.stopwatch = [] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  };
+  return limits;
+}
+
+Result<std::optional<federate::ModelFile>> StartOf(Context& context, const api::RunSpec& spec) {
+  if (spec.from.empty()) return std::nullopt;
+  auto bytes = context.artifacts.Get(spec.from);
+  if (!bytes) return Fail(std::move(bytes).error().Context("from: model " + spec.from));
+  OTE_TRY(auto file, federate::ReadModelFile(*bytes));
+  return file;
+}
 
 federate::Site SiteOf(const api::Cluster& cluster, const std::string& dataset) {
   federate::Site site{cluster.name, cluster.labels, cluster.status == api::ClusterStatus::kReady, std::nullopt};
@@ -42,27 +70,29 @@ federate::Now RunDriver::Now() const { return {context_.clock.WallNow(), context
 
 Result<void> RunDriver::Start(const api::RunSpec& spec, const std::string& request_id) {
   dataset_ = spec.dataset;
+  OTE_TRY(const auto from, StartOf(context_, spec));
   federate::Outcome outcome;
   OTE_TRY(auto machine,
-          federate::RunMachine::Start(id_, spec, request_id, SitesOf(members_, dataset_), {}, Now(), &outcome));
+          federate::RunMachine::Start(id_, spec, request_id, SitesOf(members_, dataset_), DriverLimits(),
+                                      ArtifactsOf(context_.artifacts), Now(), &outcome, from ? &*from : nullptr));
   machine_ = std::move(machine);
   return Perform(std::move(outcome.actions));
+}
+
+Result<federate::RunMachine> RunDriver::Restored(federate::Resume resume, federate::Outcome* outcome) {
+  OTE_TRY(const auto run, context_.store.Get<api::Run>(id_));
+  OTE_TRY(const auto state, context_.store.Get<RunState>(id_));
+  if (!run || !state) return Fail(ErrorId::kStoreCorrupt, "what the run is restored from is not in the store");
+  dataset_ = run->spec.dataset;
+  return federate::RunMachine::Restore(state->snapshot, SitesOf(members_, dataset_), DriverLimits(),
+                                       ArtifactsOf(context_.artifacts), Now(), outcome, resume);
 }
 
 void RunDriver::Restore() {
   context_.timers.Cancel(retry_);
   retry_ = 0;
-  const auto run = context_.store.Get<api::Run>(id_);
-  const auto state = context_.store.Get<RunState>(id_);
-  if (!run || !state) return Halt(run ? state.error() : run.error());
-  if (!*run || !*state) {
-    return FailForGood(Error{ErrorId::kStoreCorrupt, "what the run is restored from is not in the store", {}});
-  }
-  dataset_ = (*run)->spec.dataset;
   federate::Outcome outcome;
-  auto machine = federate::RunMachine::Restore(
-      (*state)->snapshot, SitesOf(members_, dataset_), {},
-      [this](const std::string& digest) { return context_.artifacts.Get(digest); }, Now(), &outcome);
+  auto machine = Restored(federate::Resume::kNo, &outcome);
   if (!machine) {
     const auto& error = machine.error();
     return MayPass(error) ? Halt(error) : FailForGood(error);
@@ -70,6 +100,13 @@ void RunDriver::Restore() {
   machine_ = std::move(*machine);
   halted_.reset();
   if (auto done = Perform(std::move(outcome.actions)); !done) Halt(done.error());
+}
+
+Result<void> RunDriver::Resume() {
+  federate::Outcome outcome;
+  OTE_TRY(auto machine, Restored(federate::Resume::kYes, &outcome));
+  machine_ = std::move(machine);
+  return Perform(std::move(outcome.actions));
 }
 
 std::optional<Error> RunDriver::Feed(const federate::Event& event) {
@@ -122,7 +159,10 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
     }
   }
   if (save || record.over) record.run = machine_->View();
-  if (save && !record.over) record.snapshot = machine_->Snapshot();
+  // A run that did not finish can be taken up again.
+  const bool finished = machine_->View().status == api::RunStatus::kFinished;
+  if (save && !finished) record.snapshot = machine_->Snapshot();
+  if (record.snapshot) record.needed = machine_->Needed();
   if (!record.run && record.events.empty() && !record.model) return {};
   return WriteRecord(context_.store, id_, record);
 }

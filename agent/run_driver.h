@@ -21,6 +21,11 @@
 
 namespace ote::agent {
 
+// How run machines of this agent get at its artifacts, and what they may use.
+federate::Artifacts ArtifactsOf(store::Artifacts& artifacts);
+federate::Limits DriverLimits();
+// The model that a run starts from; empty when it starts from none. kModelUnknown.
+Result<std::optional<federate::ModelFile>> StartOf(Context& context, const api::RunSpec& spec);
 // What a member is to a run on `dataset`.
 federate::Site SiteOf(const api::Cluster& cluster, const std::string& dataset);
 // All members of this agent, itself left out.
@@ -43,6 +48,8 @@ class RunDriver {
   Result<void> Start(const api::RunSpec& spec, const std::string& request_id);
   // Takes a run up where its last saved state left it. A state that cannot be read fails the run, and says so.
   void Restore();
+  // Takes up a run that failed or was cancelled; with an error it stays as it is.
+  Result<void> Resume();
 
   void SiteChanged(const api::Cluster& cluster, bool removed);
   // No error: the offer is taken, or was before.
@@ -59,6 +66,7 @@ class RunDriver {
 
  private:
   federate::Now Now() const;
+  Result<federate::RunMachine> Restored(federate::Resume resume, federate::Outcome* outcome);
   std::optional<Error> Feed(const federate::Event& event);
   Result<void> Perform(std::vector<federate::Action> actions);
   Result<void> MakeDurable(std::vector<federate::Action>& actions);

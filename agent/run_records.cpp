@@ -11,8 +11,8 @@ Result<void> WriteRecord(store::Store& store, const std::string& id, const RunRe
     for (const auto& event : record.events) OTE_CHECK(store.Append(id, event.at, ToJson(event)));
     if (record.run) OTE_CHECK(store.Put(*record.run));
     if (record.model) OTE_CHECK(store.Put(*record.model));
-    if (record.over) OTE_CHECK(store.Remove<RunState>(id));
-    if (record.snapshot) OTE_CHECK(store.Put(RunState{id, *record.snapshot}));
+    if (record.over && !record.snapshot) OTE_CHECK(store.Remove<RunState>(id));
+    if (record.snapshot) OTE_CHECK(store.Put(RunState{id, *record.snapshot, record.needed}));
     return {};
   });
 }

@@ -11,24 +11,27 @@
 
 namespace ote::agent {
 
-// What an unfinished run is restored from.
+// What an unfinished run is restored from, and one that failed or was cancelled is taken up from.
 struct RunState {
   static constexpr std::string_view kKind = "run-state";
   std::string id;
-  Bytes snapshot;  // federate::RunMachine::Snapshot()
+  Bytes snapshot;                   // federate::RunMachine::Snapshot()
+  std::vector<std::string> needed;  // the artifacts that it names
 
   std::string Key() const { return id; }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("id", self.id, kRequired);
     v("snapshot", self.snapshot, kRequired);
+    v("needed", self.needed);
   }
 };
 
 struct RunRecord {
   std::optional<api::Run> run;           // written when there
   std::optional<Bytes> snapshot;         // written when there
-  bool over = false;                     // removes what the run was restored from
+  std::vector<std::string> needed;       // by the snapshot
+  bool over = false;                     // without a snapshot: removes what the run was restored from
   std::vector<api::RunEvent> events;     // appended to its history
   std::optional<api::ModelEntry> model;  // registered
 };

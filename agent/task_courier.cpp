@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "core/api/requests.h"
 #include "core/base/log.h"
@@ -24,6 +25,19 @@ bool MayPass(const Error& error) noexcept {
   }
 }
 
+namespace {
+
+// What a site fetches for a task.
+std::vector<std::string> ArtifactsFor(const api::Task& task) {
+  std::vector<std::string> digests;
+  for (const auto& digest : {task.model_digest, task.local.control_digest}) {
+    if (!digest.empty()) digests.push_back(digest);
+  }
+  return digests;
+}
+
+}  // namespace
+
 TaskCourier::TaskCourier(Context& context, Members& members, Transfer& transfer, Refused refused)
     : context_(context), members_(members), transfer_(transfer), refused_(std::move(refused)) {}
 
@@ -35,7 +49,7 @@ void TaskCourier::Send(const std::string& site, const api::Task& task) {
   errand.task = task;
   errand.serial = next_serial_++;
   errands_.emplace(site, std::move(errand));
-  transfer_.Grant(site, task.model_digest);
+  for (const auto& digest : ArtifactsFor(task)) transfer_.Grant(site, digest);
   Try(site);
 }
 
@@ -57,7 +71,7 @@ void TaskCourier::ForgetAll() {
 
 void TaskCourier::Drop(std::map<std::string, Errand>::iterator it) {
   context_.timers.Cancel(it->second.timer);
-  transfer_.Revoke(it->first, it->second.task.model_digest);
+  for (const auto& digest : ArtifactsFor(it->second.task)) transfer_.Revoke(it->first, digest);
   errands_.erase(it);
 }
 

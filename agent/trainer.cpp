@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,7 +21,9 @@ constexpr int kMostRefusals = 8;
 Result<void> Check(const api::Task& task) {
   OTE_CHECK(api::Validate(task.model));
   OTE_CHECK(api::Validate(task.training));
-  if (task.round < 1 || task.features < 1 || task.model_size < 1) {
+  const bool survey = task.kind == api::TaskKind::kSurvey;
+  if (task.round < (survey ? 0 : 1) || task.features < 1 || (!survey && task.model_size < 1) ||
+      task.local.control_size < 0) {
     return Fail(ErrorId::kRunInvalid, fmt::format("run {}, round {}: the task is out of range", task.run, task.round));
   }
   return {};
@@ -32,25 +36,43 @@ bool SameTask(const api::Task& a, const api::Task& b) {
   return ToJson(a) == ToJson(copy);
 }
 
+// What a task is given beside its data.
+struct Given {
+  std::optional<store::MappedArtifact> model;
+  std::optional<store::MappedArtifact> control;
+  federate::SiteMemory memory;
+};
+
+ByteView ViewOf(const std::optional<store::MappedArtifact>& artifact) {
+  return artifact ? artifact->View() : ByteView();
+}
+
+double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
 // In the worker's thread.
-Result<federate::SiteAnswer> Perform(const api::Task& task, const RegisteredFile& file, DataCache& cache,
-                                     ByteView model, const std::stop_token& stop) {
+Result<federate::SiteAnswer> Perform(const api::Task& task, const RegisteredFile& file, DataCache& cache, Given& given,
+                                     const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "superseded");
-  if (file.dataset.task != task.task) {
+  const bool labels_matter = task.task != api::DataTask::kClustering;
+  if (labels_matter && file.dataset.task != task.task) {
     return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: registered for {}, the run is for {}",
                                                          task.dataset, NameOf(file.dataset.task), NameOf(task.task)));
   }
+  const double began = Seconds();
   OTE_TRY(const auto* split, cache.Load(file, task.classes));
-  if (split->train.columns != task.features) {
-    return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: it has {} features, the model wants {}",
-                                                         task.dataset, split->train.columns, task.features));
-  }
-  return federate::PerformTask(task, model, split->train, split->test, stop);
+  const double loaded = Seconds();
+  federate::SiteExtras extras;
+  extras.control = ViewOf(given.control);
+  extras.memory = std::move(given.memory);
+  extras.stopwatch = Seconds;
+  OTE_TRY(auto answer, federate::PerformTask(task, ViewOf(given.model), split->train, split->test, stop, extras));
+  answer.offer.phases.prepare = loaded - began;
+  answer.offer.seconds = Seconds() - began;
+  return answer;
 }
 
-federate::SiteAnswer Failed(const api::Task& task, Error error) {
-  if (!error.hint.empty()) error.message += fmt::format(" (at the cluster: {})", error.hint);
-  return {federate::FailedOffer(task, error), {}};
+federate::SiteAnswer Failed(const api::Task& task, const Error& error, std::string_view phase) {
+  return {federate::FailedOffer(task, error, phase), {}};
 }
 
 }  // namespace
@@ -58,7 +80,7 @@ federate::SiteAnswer Failed(const api::Task& task, Error error) {
 std::string TaskKey(const std::string& run, std::int64_t round) { return fmt::format("{}/{}", run, round); }
 
 Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets)
-    : context_(context), uplink_(uplink), transfer_(transfer), datasets_(datasets) {}
+    : context_(context), uplink_(uplink), transfer_(transfer), datasets_(datasets), memories_(context) {}
 
 Trainer::~Trainer() {
   for (auto& [key, job] : jobs_) {
@@ -111,7 +133,11 @@ Result<void> Trainer::Start() {
 
 std::set<std::string> Trainer::Needed() const {
   std::set<std::string> needed;
-  for (const auto& [key, job] : jobs_) needed.insert(job.task.model_digest);
+  for (const auto& [key, job] : jobs_) {
+    needed.insert(job.task.model_digest);
+    needed.insert(job.task.local.control_digest);
+  }
+  needed.merge(memories_.Needed());
   for (const auto& [key, answer] : answers_) {
     if (!answer.record.offer.digest.empty()) needed.insert(answer.record.offer.digest);
   }
@@ -156,6 +182,10 @@ Result<api::Empty> Trainer::Take(const api::Task& task) {
 
 Result<api::Empty> Trainer::Close(const api::RoundRef& round) {
   OTE_CHECK(Forget(round.run, round.round));
+  if (round.over) {
+    OTE_CHECK(memories_.Forget(round.run));
+    memories_.Sweep([](const std::string&) { return false; });
+  }
   return api::Empty{};
 }
 
@@ -172,6 +202,7 @@ Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
     transfer_.Cancel(job.fetch);
     job.training.request_stop();
     unneeded.push_back(job.task.model_digest);
+    unneeded.push_back(job.task.local.control_digest);
     it = jobs_.erase(it);
   }
   for (auto it = answers_.begin(); it != answers_.end();) {
@@ -196,23 +227,32 @@ Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
 }
 
 void Trainer::DropIfUnneeded(const std::string& digest) {
-  if (!Needed().contains(digest)) context_.artifacts.Remove(digest);
+  if (!digest.empty() && !Needed().contains(digest)) context_.artifacts.Remove(digest);
+}
+
+std::optional<std::pair<std::string, std::int64_t>> Trainer::Lacking(const api::Task& task) const {
+  for (const auto& [digest, size] :
+       {std::pair(task.model_digest, task.model_size), std::pair(task.local.control_digest, task.local.control_size)}) {
+    if (!digest.empty() && !context_.artifacts.Has(digest)) return std::pair(digest, size);
+  }
+  return std::nullopt;
 }
 
 void Trainer::Begin(const std::string& key) {
-  if (context_.artifacts.Has(jobs_.at(key).task.model_digest)) {
-    Train(key);
-  } else {
+  if (Lacking(jobs_.at(key).task)) {
     FetchModel(key);
+  } else {
+    Train(key);
   }
 }
 
 void Trainer::FetchModel(const std::string& key) {
   auto& job = jobs_.at(key);
+  const auto [digest, size] = *Lacking(job.task);
   const auto ask = [this](std::string_view verb, Json body, std::chrono::milliseconds patience,
                           Rpc::Continuation then) { uplink_.Call(verb, std::move(body), patience, std::move(then)); };
   job.fetch = transfer_.Fetch(
-      ask, job.task.model_digest, job.task.model_size, Durability::kBestEffort,
+      ask, digest, size, Durability::kBestEffort,
       [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](const Result<void>& result) {
         if (!alive.lock()) return;
         auto* found = Find(key, serial);
@@ -220,7 +260,7 @@ void Trainer::FetchModel(const std::string& key) {
         found->fetch = 0;
         if (result) {
           found->tries = 0;
-          return Train(key);
+          return Begin(key);  // there may be another to fetch
         }
         const auto& error = result.error();
         log::Warn("model not fetched",
@@ -235,7 +275,7 @@ void Trainer::FetchModel(const std::string& key) {
         }
         const bool disk = error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed;
         if (disk || !(refused || MayPass(error) || error.id == ErrorId::kFailed)) {
-          return Keep(key, Failed(found->task, error));
+          return Keep(key, Failed(found->task, error, "fetch"));
         }
         found->timer = Later(found->tries, [this, key, serial] {
           if (auto* waiting = Find(key, serial)) {
@@ -249,14 +289,23 @@ void Trainer::FetchModel(const std::string& key) {
 void Trainer::Train(const std::string& key) {
   auto& job = jobs_.at(key);
   auto file = datasets_.Find(job.task.dataset);
-  if (!file) return Keep(key, Failed(job.task, file.error()));
-  // The task's own check of the digest is enough.
-  auto model = context_.artifacts.Map(job.task.model_digest, store::Artifacts::Check::kNothing);
-  if (!model) return Keep(key, Failed(job.task, model.error()));
-  auto bytes = std::make_shared<store::MappedArtifact>(std::move(*model));
+  if (!file) return Keep(key, Failed(job.task, file.error(), "prepare"));
+  auto given = std::make_shared<Given>();
+  const auto open = [this](const std::string& digest, std::optional<store::MappedArtifact>& out) -> Result<void> {
+    if (digest.empty()) return {};
+    // The task's own check of the digest is enough.
+    OTE_TRY(auto mapped, context_.artifacts.Map(digest, store::Artifacts::Check::kNothing));
+    out.emplace(std::move(mapped));
+    return {};
+  };
+  for (const auto& opened :
+       {open(job.task.model_digest, given->model), open(job.task.local.control_digest, given->control)}) {
+    if (!opened) return Keep(key, Failed(job.task, opened.error(), "fetch"));
+  }
+  given->memory = memories_.Load(job.task.run);
   job.training = datasets_.GetWorker().Run<Result<federate::SiteAnswer>>(
-      [task = job.task, file = std::move(*file), cache = datasets_.Cache(), bytes](const std::stop_token& stop) {
-        return Perform(task, file, *cache, bytes->View(), stop);
+      [task = job.task, file = std::move(*file), cache = datasets_.Cache(), given](const std::stop_token& stop) {
+        return Perform(task, file, *cache, *given, stop);
       },
       [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](Result<federate::SiteAnswer> answer) {
         if (alive.lock()) Trained(key, serial, std::move(answer));
@@ -271,9 +320,10 @@ void Trainer::Trained(const std::string& key, std::uint64_t serial, Result<feder
     log::Warn("the model was damaged on our disk; fetching it again", {{"run", job->task.run}});
     job->fetched_again = true;
     context_.artifacts.Remove(job->task.model_digest);
+    if (!job->task.local.control_digest.empty()) context_.artifacts.Remove(job->task.local.control_digest);
     return Begin(key);
   }
-  if (!answer) answer = Failed(job->task, answer.error());
+  if (!answer) answer = Failed(job->task, answer.error(), "prepare");
   Keep(key, *answer);
 }
 
@@ -286,13 +336,14 @@ void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
     return context_.store.Transaction([&]() -> Result<void> {
       OTE_CHECK(context_.store.Put(record));
       OTE_CHECK(context_.store.Remove<TaskRecord>(key));
-      return {};
+      return memories_.Put(task, made);
     });
   };
   if (auto written = write(); !written) {
     log::Error("answer not kept", {{"run", task.run}, {"round", task.round}, {"why", written.error().message}});
-    record.offer = federate::FailedOffer(task, written.error());
+    record.offer = federate::FailedOffer(task, written.error(), "write");
   }
+  memories_.Sweep([](const std::string&) { return false; });
   jobs_.erase(key);
   const auto& offer = record.offer;
   if (offer.failed) {

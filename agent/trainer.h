@@ -13,6 +13,7 @@
 
 #include "agent/context.h"
 #include "agent/datasets.h"
+#include "agent/site_memories.h"
 #include "agent/task_records.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
@@ -67,11 +68,14 @@ class Trainer {
   Timers::Id Later(int& tries, std::function<void()> fn);
   Job* Find(const std::string& key, std::uint64_t serial);
   void DropIfUnneeded(const std::string& digest);
+  // The artifact that the task needs and that is not here, with its size.
+  std::optional<std::pair<std::string, std::int64_t>> Lacking(const api::Task& task) const;
 
   Context& context_;
   Uplink& uplink_;
   Transfer& transfer_;
   Datasets& datasets_;
+  SiteMemories memories_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   std::map<std::string, Job> jobs_;
   std::map<std::string, Answer> answers_;

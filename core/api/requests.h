@@ -47,6 +47,7 @@ inline constexpr std::string_view kFlStart = "fl.start";              // StartRe
 inline constexpr std::string_view kFlList = "fl.list";                // Empty -> RunList (rounds left out)
 inline constexpr std::string_view kFlShow = "fl.show";                // NameRequest -> Run
 inline constexpr std::string_view kFlCancel = "fl.cancel";            // NameRequest -> Run
+inline constexpr std::string_view kFlResume = "fl.resume";            // NameRequest -> Run
 inline constexpr std::string_view kFlWatch = "fl.watch";      // WatchRequest -> a stream of RunEvent, then Run (last)
 inline constexpr std::string_view kModelList = "model.list";  // Empty -> ModelList
 inline constexpr std::string_view kModelShow = "model.show";  // NameRequest (name, run id or digest) -> ModelEntry
@@ -235,10 +236,12 @@ struct ArtifactChunk {
 struct RoundRef {
   std::string run;
   std::int64_t round = 0;
+  bool over = false;  // the whole run: what the site kept for it is no longer needed
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("run", self.run, kRequired);
     v("round", self.round, kRequired);
+    v("over", self.over);
   }
 };
 

@@ -156,7 +156,9 @@ struct Run {
   Metrics metrics;  // of the newest model that was measured
   ModelRef model;   // the newest
   Preparation preparation;
-  std::int64_t best_round = 0;  // whose model did best by spec.stop.metric; 0 for none yet
+  std::int64_t planned_rounds = 0;  // spec.rounds, or what the model counts itself
+  std::string stopped;              // why it ended before them; "" when it did not
+  std::int64_t best_round = 0;      // whose model did best by spec.stop.metric; 0 for none yet
   std::vector<Checkpoint> checkpoints;
   std::string from_digest;   // of the model that it started from
   std::int64_t resumed = 0;  // how often it was taken up again after it had ended
@@ -178,6 +180,8 @@ struct Run {
     v("metrics", self.metrics);
     v("model", self.model);
     v("preparation", self.preparation);
+    v("plannedRounds", self.planned_rounds);
+    v("stopped", self.stopped);
     v("bestRound", self.best_round);
     v("checkpoints", self.checkpoints);
     v("fromDigest", self.from_digest);

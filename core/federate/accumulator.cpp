@@ -46,21 +46,9 @@ std::int64_t Get64(ByteView bytes, std::size_t at) noexcept {
   return value;
 }
 
-// Says which value of an update that failed its check is the wrong one.
-Error WrongValue(const std::uint8_t* update, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    float value = 0;
-    std::memcpy(&value, update + i * sizeof value, sizeof value);
-    if (!std::isfinite(value)) {
-      return Error{ErrorId::kUpdateNotFinite, fmt::format("value {} of the update is {}", i, value), {}};
-    }
-    if (std::abs(static_cast<double>(value)) > kBound) {
-      return Error{ErrorId::kUpdateOutOfRange,
-                   fmt::format("value {} of the update is {}, and the bound is {}", i, value, kBound),
-                   {}};
-    }
-  }
-  return Error{ErrorId::kInternal, "an update failed its check, and passes it value by value", {}};
+tl::unexpected<Error> WrongShape(std::size_t bytes, std::size_t count) {
+  return Fail(ErrorId::kUpdateShape,
+              fmt::format("the update has {} bytes, and the model needs {}", bytes, count * sizeof(float)));
 }
 
 }  // namespace
@@ -73,6 +61,22 @@ Result<Grid> ChooseGrid(std::int64_t total_weight) {
   return Grid{kSumLog2 - kBoundLog2 - CeilLog2(total_weight), total_weight};
 }
 
+Result<void> CheckUpdate(ByteView update, std::size_t count) {
+  if (update.size() != count * sizeof(float)) return WrongShape(update.size(), count);
+  for (std::size_t i = 0; i < count; ++i) {
+    float value = 0;
+    std::memcpy(&value, update.data() + i * sizeof value, sizeof value);
+    if (!std::isfinite(value)) {
+      return Fail(ErrorId::kUpdateNotFinite, fmt::format("value {} of the update is {}", i, value));
+    }
+    if (std::abs(static_cast<double>(value)) > kBound) {
+      return Fail(ErrorId::kUpdateOutOfRange,
+                  fmt::format("value {} of the update is {}, and the bound is {}", i, value, kBound));
+    }
+  }
+  return {};
+}
+
 Accumulator::Accumulator(std::size_t count, Grid grid) : grid_(grid), sums_(count) { assert(Sound(grid)); }
 
 Result<void> Accumulator::Fold(std::span<const float> update, std::int64_t weight) {
@@ -80,10 +84,7 @@ Result<void> Accumulator::Fold(std::span<const float> update, std::int64_t weigh
 }
 
 Result<void> Accumulator::FoldBytes(ByteView update, std::int64_t weight) {
-  if (update.size() != sums_.size() * sizeof(float)) {
-    return Fail(ErrorId::kUpdateShape, fmt::format("the update has {} bytes, and the model needs {}", update.size(),
-                                                   sums_.size() * sizeof(float)));
-  }
+  if (update.size() != sums_.size() * sizeof(float)) return WrongShape(update.size(), sums_.size());
   if (weight < 1 || weight > grid_.capacity - weight_) {
     return Fail(ErrorId::kUpdateOutOfRange, fmt::format("the update stands for {} examples, and 1 to {} are possible",
                                                         weight, grid_.capacity - weight_));
@@ -93,7 +94,8 @@ Result<void> Accumulator::FoldBytes(ByteView update, std::int64_t weight) {
   constexpr auto kLimit = static_cast<float>(kBound);
   if (!FoldAll(sums_.data(), update.data(), sums_.size(), scale, narrow, FoldSign::kAdd, kLimit)) {
     FoldAll(sums_.data(), update.data(), sums_.size(), scale, narrow, FoldSign::kSubtract, kLimit);
-    return Fail(WrongValue(update.data(), sums_.size()));
+    OTE_CHECK(CheckUpdate(update, sums_.size()));
+    return Fail(ErrorId::kInternal, "an update failed its check, and passes it value by value");
   }
   weight_ += weight;
   return {};
@@ -118,6 +120,12 @@ void Accumulator::AddMean(std::span<const float> base, std::span<float> out) con
   for (std::size_t i = 0; i < sums_.size(); ++i) {
     out[i] = static_cast<float>(static_cast<double>(base[i]) + static_cast<double>(sums_[i]) / divisor);
   }
+}
+
+void Accumulator::Means(std::size_t begin, std::span<double> out) const {
+  assert(weight_ > 0 && begin <= sums_.size() && out.size() <= sums_.size() - begin);
+  const double divisor = std::ldexp(static_cast<double>(weight_), grid_.exponent);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<double>(sums_[begin + i]) / divisor;
 }
 
 void Accumulator::Clear() noexcept {

@@ -36,6 +36,10 @@ struct Grid {
 // The finest grid for updates whose weights add up to at most `total_weight` (at least 1, at most 2^40; kRunInvalid).
 Result<Grid> ChooseGrid(std::int64_t total_weight);
 
+// Whether an update of `count` values could be folded, looked at by itself: kUpdateShape, kUpdateNotFinite,
+// kUpdateOutOfRange.
+Result<void> CheckUpdate(ByteView update, std::size_t count);
+
 class Accumulator {
  public:
   // `grid` as ChooseGrid gave it, or a coarser one.
@@ -57,6 +61,8 @@ class Accumulator {
 
   // out[i] = base[i] + mean[i], computed in float64 and rounded once. `out` may be `base`. The weight must not be 0.
   void AddMean(std::span<const float> base, std::span<float> out) const;
+  // out[i] = the mean of value begin + i, in float64. The weight must not be 0.
+  void Means(std::size_t begin, std::span<double> out) const;
   void Clear() noexcept;
 
   // For checkpoints: "OTEACC1\0", exponent, capacity, weight, count, sums, all little-endian; 64-bit. Restore trusts no

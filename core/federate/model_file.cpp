@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/learn/prepare.h"
 #include "core/learn/safetensors.h"
 
 namespace ote::federate {
@@ -38,18 +39,19 @@ Result<T> TakeJson(const learn::Metadata& metadata, const std::string& key) {
 }  // namespace
 
 learn::Shape ModelFile::Shape() const noexcept {
-  return {features, task == api::DataTask::kRegression ? 1 : static_cast<std::int64_t>(classes.size())};
+  return {features, task == api::DataTask::kClassification ? static_cast<std::int64_t>(classes.size()) : 1};
 }
 
 Result<std::unique_ptr<learn::Model>> ModelFile::Make() const { return learn::MakeModel(spec, Shape(), task); }
 
 Bytes MakeModelFile(const ModelFile& about, std::span<const float> values) {
-  const learn::Metadata metadata = {{"format", std::string(kFormat)},
-                                    {"ote.kind", std::string(NameOf(about.spec.kind))},
-                                    {"ote.task", std::string(NameOf(about.task))},
-                                    {"ote.model", DumpJson(ToJson(about.spec))},
-                                    {"ote.features", std::to_string(about.features)},
-                                    {"ote.classes", DumpJson(ToJson(about.classes))}};
+  learn::Metadata metadata = {{"format", std::string(kFormat)},
+                              {"ote.kind", std::string(NameOf(about.spec.kind))},
+                              {"ote.task", std::string(NameOf(about.task))},
+                              {"ote.model", DumpJson(ToJson(about.spec))},
+                              {"ote.features", std::to_string(about.features)},
+                              {"ote.classes", DumpJson(ToJson(about.classes))}};
+  if (!about.preparation.Empty()) metadata["ote.preparation"] = DumpJson(ToJson(about.preparation));
   return learn::WriteSafetensors(about.layout, values, metadata);
 }
 
@@ -70,6 +72,10 @@ Result<ModelFile> ReadModelFile(ByteView bytes) {
     return Invalid(fmt::format("ote.features: {} is not a number of features", features));
   }
   OTE_TRY(out.classes, TakeJson<std::vector<std::string>>(view.metadata, "ote.classes"));
+  if (view.metadata.count("ote.preparation") != 0) {
+    OTE_TRY(out.preparation, TakeJson<api::Preparation>(view.metadata, "ote.preparation"));
+    if (const auto valid = learn::CheckPreparation(out.preparation); !valid) return Invalid(valid.error().message);
+  }
   const auto model = out.Make();
   if (!model) return Invalid(model.error().message);
   if ((*model)->GetLayout() != view.layout) return Invalid("its tensors are not those of the model that it names");

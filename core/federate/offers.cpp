@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/federate/run_state.h"
+#include "core/learn/statistics.h"
 #include "crypto/digest.h"
 
 namespace ote::federate {
@@ -11,9 +13,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A site whose update cannot be fetched is asked again after this; more often than kMaxFetches it is out of the round.
+// A site that was too busy for its task is asked again after this.
 constexpr milliseconds kRetry{500};
-constexpr int kMaxFetches = 5;
 // A round is saved at most about this often while its answers come in. What was not saved is fetched again after a
 // crash.
 constexpr std::int64_t kSavesPerRound = 32;
@@ -42,6 +43,14 @@ Result<void> CheckMetrics(const api::Metrics& metrics, std::int64_t test_rows) {
 }  // namespace
 
 Result<void> RunMachine::State::CheckOffer(const Asked& asked, const api::UpdateOffer& offer) const {
+  if (kept.open->kind == api::TaskKind::kSurvey) {
+    if (!offer.statistics) return Fail(ErrorId::kUpdateShape, "the answer to a survey has no statistics");
+    if (std::cmp_not_equal(offer.statistics->columns.size(), kept.raw_features)) {
+      return Fail(ErrorId::kStatisticsInvalid, fmt::format("statistics of {} columns, and the data set has {}",
+                                                           offer.statistics->columns.size(), kept.raw_features));
+    }
+    return learn::CheckStatistics(*offer.statistics);
+  }
   if (kept.open->kind == api::TaskKind::kEvaluate) {
     if (!offer.digest.empty() || offer.size != 0) return Fail(ErrorId::kUpdateShape, "an evaluation has no update");
     return CheckMetrics(offer.metrics, asked.test_rows);
@@ -58,6 +67,11 @@ Result<void> RunMachine::State::CheckOffer(const Asked& asked, const api::Update
                 fmt::format("it stands for {} examples, and its data set has {} for training", offer.examples,
                             asked.train_rows));
   }
+  const bool normalized = strategy->Plan().normalize;
+  if (!std::isfinite(offer.steps) || offer.steps < 0 || (normalized && offer.steps <= 0)) {
+    return Fail(ErrorId::kUpdateOutOfRange, fmt::format("it took {} steps", offer.steps));
+  }
+  OTE_CHECK(CheckMetrics(offer.personal, asked.test_rows));
   if (!std::isfinite(offer.train_loss)) return Fail(ErrorId::kUpdateNotFinite, "its training loss is not finite");
   return CheckMetrics(offer.metrics, asked.test_rows);
 }
@@ -71,18 +85,41 @@ void RunMachine::State::CountRefusal(const std::string& site, const Error& error
   ++it->count;
   it->last_cluster = site;
   it->last_message = CutText(error.message);
+  const auto failure = FailureOf(site, "offer", error);
   const bool doubling = (it->count & (it->count - 1)) == 0;
   if (it->count <= kToldRefusals || doubling) {
-    Tell("update-refused", site, fmt::format("{} [{}], {} so far", CutText(error.message), code, it->count));
+    TellFailure("update-refused", failure, fmt::format("{} [{}], {} so far", CutText(error.message), code, it->count));
   }
 }
 
-void RunMachine::State::Answered(Asked& asked, Answer answer, std::string error) {
+void RunMachine::State::Answered(Asked& asked, Answer answer) {
   asked.answer = answer;
-  asked.error = std::move(error);
   asked.ask_again.reset();
   const auto every = std::max<std::int64_t>(1, static_cast<std::int64_t>(kept.open->asked.size()) / kSavesPerRound);
   if (++unsaved >= every) save = true;
+}
+
+void RunMachine::State::Failed(Asked& asked, Answer answer, api::SiteFailure failure) {
+  asked.error = failure.message;
+  asked.failure = std::move(failure);
+  Answered(asked, answer);
+}
+
+// An answer that is not for the open round: nothing when it was taken before and its receipt got lost.
+std::optional<Error> RunMachine::State::Stale(const std::string& site, const api::UpdateOffer& offer) {
+  for (const api::Round& round : kept.run.rounds) {
+    if (round.round < offer.round) continue;
+    for (const api::RoundSite& past : round.sites) {
+      if (past.name == site && past.digest == offer.digest && round.round - past.staleness == offer.round) {
+        return std::nullopt;
+      }
+    }
+    if (!Buffered()) break;
+  }
+  const std::string open = Over()      ? fmt::format("the run is {}", NameOf(kept.run.status))
+                           : kept.open ? fmt::format("round {} is open", kept.open->round)
+                                       : "no round is open";
+  return Refused(ErrorId::kRoundStale, fmt::format("an answer for round {}, and {}", offer.round, open));
 }
 
 std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const api::UpdateOffer& offer) {
@@ -90,21 +127,15 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
     CountRefusal(site, error);
     return error;
   };
-  if (Over() || !kept.open || offer.round != kept.open->round) {
-    // An answer that was taken, and whose receipt got lost.
-    if (offer.round >= 1 && offer.round <= static_cast<std::int64_t>(kept.run.rounds.size())) {
-      for (const api::RoundSite& past : kept.run.rounds[static_cast<std::size_t>(offer.round - 1)].sites) {
-        if (past.name == site && past.digest == offer.digest) return std::nullopt;
-      }
-    }
-    const std::string open = Over()      ? fmt::format("the run is {}", NameOf(kept.run.status))
-                             : kept.open ? fmt::format("round {} is open", kept.open->round)
-                                         : "no round is open";
-    return refuse(Refused(ErrorId::kRoundStale, fmt::format("an answer for round {}, and {}", offer.round, open)));
+  Asked* asked = Over() || !kept.open ? nullptr : kept.open->Find(site);
+  const bool current = asked != nullptr && asked->base == offer.round;
+  if (!current && (Over() || !kept.open || offer.round != kept.open->round)) {
+    auto stale = Stale(site, offer);
+    if (stale) CountRefusal(site, *stale);
+    return stale;
   }
   OpenRound& open = *kept.open;
-  Asked* asked = open.Find(site);
-  if (asked == nullptr || offer.kind != open.kind) {
+  if (!current || offer.kind != open.kind) {
     return refuse(Refused(ErrorId::kUpdateUnasked, fmt::format("{} was not asked in round {}", site, open.round)));
   }
   const bool again = offer.digest == asked->result.digest;
@@ -119,13 +150,15 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
         Refused(ErrorId::kUpdateDuplicate, fmt::format("{} is out of round {}: {}", site, open.round, asked->error)));
   }
   if (offer.failed) {
-    const std::string why = offer.error.empty() ? "it gave no reason" : CutText(offer.error);
-    Tell("site-failed", site, why);
-    Answered(*asked, Answer::kFailed, why);
+    Error error{static_cast<ErrorId>(offer.error_code), offer.error.empty() ? "it gave no reason" : offer.error,
+                offer.hint};
+    auto failure = FailureOf(site, offer.phase.empty() ? NameOf(open.kind) : std::string_view(offer.phase), error);
+    TellFailure("site-failed", failure, failure.message);
+    Failed(*asked, Answer::kFailed, std::move(failure));
     return std::nullopt;
   }
   if (const auto checked = CheckOffer(*asked, offer); !checked) {
-    Answered(*asked, Answer::kRefused, checked.error().message);
+    Failed(*asked, Answer::kRefused, FailureOf(site, "offer", checked.error()));
     return refuse(checked.error());
   }
   asked->result.examples = offer.examples;
@@ -133,100 +166,38 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
   asked->result.train_loss = offer.train_loss;
   asked->result.metrics = offer.metrics;
   asked->result.seconds = std::isfinite(offer.seconds) ? std::max(0.0, offer.seconds) : 0.0;
+  asked->result.steps = offer.steps;
+  asked->result.personal = offer.personal;
+  asked->result.phases = offer.phases;
+  asked->result.trainer = CutText(offer.trainer, 63);
+  asked->result.staleness = Staleness(*asked);
   asked->size = offer.size;
   asked->ask_again.reset();
   if (open.kind == api::TaskKind::kEvaluate) {
-    Answered(*asked, Answer::kFolded, {});
+    Answered(*asked, Answer::kFolded);
     Tell("model-measured", site, fmt::format("on {} rows", offer.metrics.rows));
+  } else if (open.kind == api::TaskKind::kSurvey) {
+    asked->statistics = offer.statistics;
+    Answered(*asked, Answer::kFolded);
+    Tell("data-surveyed", site, fmt::format("{} rows", offer.statistics->rows));
   } else {
     asked->answer = Answer::kOffered;
   }
   return std::nullopt;
 }
 
-void RunMachine::State::StartFetches() {
-  if (Over() || !kept.open || kept.open->kind != api::TaskKind::kTrain) return;
-  for (const Asked& asked : kept.open->asked) {
-    if (static_cast<std::int64_t>(fetching.size()) >= std::max(1, limits.fetches)) return;
-    if (asked.answer != Answer::kOffered) continue;
-    const bool on_its_way =
-        std::any_of(fetching.begin(), fetching.end(), [&asked](const Fetching& f) { return f.site == asked.name; });
-    if (on_its_way) continue;
-    fetching.push_back({asked.name, asked.result.digest});
-    announced.emplace_back(FetchUpdate{asked.name, kept.open->round, asked.result.digest, asked.size});
-  }
-}
-
-void RunMachine::State::OnFetched(const Fetched& fetched) {
-  std::erase_if(fetching,
-                [&fetched](const Fetching& f) { return f.site == fetched.site && f.digest == fetched.digest; });
-  const bool now_open = !Over() && kept.open && kept.open->round == fetched.round;
-  Asked* asked = now_open ? kept.open->Find(fetched.site) : nullptr;
-  if (asked == nullptr || asked->answer != Answer::kOffered || asked->result.digest != fetched.digest) {
-    DropUnlessNeeded(fetched.digest);
-    return;
-  }
-  OpenRound& open = *kept.open;
-  if (const auto folded = sum->FoldBytes(fetched.update, asked->result.examples); !folded) {
-    Answered(*asked, Answer::kRefused, folded.error().message);
-    CountRefusal(asked->name, folded.error());
-    DropUnlessNeeded(fetched.digest);
-    return;
-  }
-  Answered(*asked, Answer::kFolded, {});
-  open.spooled.push_back({fetched.digest, asked->result.examples});
-  spooled_bytes += asked->size;
-  Tell("update-folded", asked->name, fmt::format("{} examples", asked->result.examples));
-  // A checkpoint weighs as much as two updates: fewer than four of them are not worth one.
-  const auto spooled = static_cast<std::int64_t>(open.spooled.size());
-  if (spooled >= 4 && spooled_bytes > limits.spool_bytes) Checkpoint();
-}
-
-void RunMachine::State::Checkpoint() {
-  OpenRound& open = *kept.open;
-  Bytes bytes = sum->Save();
-  const std::string old = std::exchange(open.checkpoint, crypto::DigestOf(bytes).ToString());
-  durable.emplace_back(StoreArtifact{open.checkpoint, std::move(bytes)});
-  const std::vector<Spooled> spooled = std::exchange(open.spooled, {});
-  spooled_bytes = 0;
-  save = true;
-  for (const Spooled& update : spooled) DropUnlessNeeded(update.digest);
-  if (!old.empty()) DropUnlessNeeded(old);
-}
-
-void RunMachine::State::OnFetchFailed(const FetchFailed& failed) {
-  std::erase_if(fetching, [&failed](const Fetching& f) { return f.site == failed.site; });
-  if (Over() || !kept.open || kept.open->round != failed.round) return;
-  Asked* asked = kept.open->Find(failed.site);
-  if (asked == nullptr || asked->answer != Answer::kOffered) return;
-  if (failed.error.id == ErrorId::kUpdateDigest || failed.error.id == ErrorId::kArtifactCorrupt) {
-    const Error error = Refused(ErrorId::kUpdateDigest, CutText(failed.error.message));
-    Answered(*asked, Answer::kRefused, error.message);
-    CountRefusal(asked->name, error);
-    return;
-  }
-  Tell("fetch-failed", asked->name, CutText(failed.error.message));
-  if (++asked->fetches_failed >= kMaxFetches) {
-    Answered(*asked, Answer::kFailed,
-             fmt::format("its update could not be fetched: {}", CutText(failed.error.message)));
-    return;
-  }
-  asked->answer = Answer::kPending;
-  asked->ask_again = now.steady + kRetry;
-}
-
 void RunMachine::State::OnTaskRefused(const TaskRefused& refusal) {
-  if (Over() || !kept.open || kept.open->round != refusal.round) return;
+  if (Over() || !kept.open) return;
   Asked* asked = kept.open->Find(refusal.site);
-  if (asked == nullptr || asked->answer != Answer::kPending) return;
+  if (asked == nullptr || asked->base != refusal.round || asked->answer != Answer::kPending) return;
   const ErrorId id = refusal.error.id;
   if (id == ErrorId::kBusy || id == ErrorId::kTimedOut || id == ErrorId::kUnreachable) {
     asked->ask_again = now.steady + kRetry;
     return;
   }
-  const std::string why = CutText(refusal.error.message);
-  Tell("site-failed", refusal.site, why);
-  Answered(*asked, Answer::kFailed, why);
+  auto failure = FailureOf(refusal.site, "task", refusal.error);
+  TellFailure("site-failed", failure, failure.message);
+  Failed(*asked, Answer::kFailed, std::move(failure));
 }
 
 void RunMachine::State::AskAgain() {
@@ -236,23 +207,6 @@ void RunMachine::State::AskAgain() {
     asked.ask_again.reset();
     if (asked.answer == Answer::kPending && asked.reachable) SendTo(asked);
   }
-}
-
-void RunMachine::State::DropUnlessNeeded(const std::string& digest) {
-  if (!Over()) {
-    if (digest == kept.run.model.digest) return;
-    if (kept.open) {
-      if (digest == kept.open->checkpoint) return;
-      for (const Spooled& spooled : kept.open->spooled) {
-        if (spooled.digest == digest) return;
-      }
-      // Two sites may have the same update, and the other one's is about to be folded.
-      for (const Asked& asked : kept.open->asked) {
-        if (asked.answer == Answer::kOffered && asked.result.digest == digest) return;
-      }
-    }
-  }
-  announced.emplace_back(DropArtifact{digest});
 }
 
 }  // namespace ote::federate

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/federate/plan.h"
 #include "core/federate/run_state.h"
 #include "core/learn/classes.h"
 #include "core/learn/model.h"
@@ -76,6 +77,10 @@ std::string CutText(std::string_view text, std::size_t limit) {
   return out;
 }
 
+api::SiteFailure FailureOf(const std::string& site, std::string_view phase, const Error& error) {
+  return {site, CutText(phase, 32), error.Code(), CutText(error.message), CutText(error.hint)};
+}
+
 std::vector<const Site*> Eligible(const api::RunSpec& spec, const std::vector<Site>& sites) {
   std::vector<const Site*> out;
   for (const Site& site : sites) {
@@ -88,8 +93,10 @@ std::vector<const Site*> Eligible(const api::RunSpec& spec, const std::vector<Si
 bool RunMachine::State::Fits(const Site& site) {
   const api::DatasetSummary& data = *site.dataset;
   std::string why;
-  if (data.features != kept.run.features || data.schema != kept.schema) {
+  if (data.features != kept.raw_features || data.schema != kept.schema) {
     why = fmt::format("its data set {} has other columns than the run", data.name);
+  } else if (kept.run.spec.task == api::DataTask::kClustering) {
+    // The labels are passed over.
   } else if ((data.classes == 0) != kept.run.classes.empty()) {
     why = fmt::format("its data set {} is for another task", data.name);
   } else {
@@ -107,28 +114,46 @@ bool RunMachine::State::Fits(const Site& site) {
 
 void RunMachine::State::WidenClasses() {
   api::Run& run = kept.run;
-  if (run.classes.empty()) return;
+  // A model that is given, and weights of classes that were surveyed, are for the classes that they are for.
+  if (run.classes.empty() || !run.from_digest.empty() || !run.preparation.Empty()) return;
   std::set<std::string> names(run.classes.begin(), run.classes.end());
   for (const auto& [name, site] : sites) {
     if (!IsEligible(run.spec, site)) continue;
     const api::DatasetSummary& data = *site.dataset;
-    if (data.features != run.features || data.schema != kept.schema) continue;
+    if (data.features != kept.raw_features || data.schema != kept.schema) continue;
     names.insert(data.class_names.begin(), data.class_names.end());
   }
   if (names.size() == run.classes.size() || names.size() > learn::kMaxClasses) return;
-  std::vector<std::string> classes(names.begin(), names.end());
-  learn::SortClasses(classes);
-  const auto wider =
-      learn::MakeModel(run.spec.model, {run.features, static_cast<std::int64_t>(classes.size())}, run.spec.task);
-  if (!wider) return;
-  run.classes = std::move(classes);
-  layout = (*wider)->GetLayout();
-  model = (*wider)->Init(static_cast<std::uint64_t>(run.spec.seed));
-  const std::string old = run.model.digest;
-  SetModelFile();
-  DropUnlessNeeded(old);
+  const std::vector<std::string> narrow = run.classes;
+  run.classes.assign(names.begin(), names.end());
+  learn::SortClasses(run.classes);
+  if (kept.surveyed) {
+    const std::string old = run.model.digest;
+    if (!MakeFirstModel(nullptr)) {
+      run.classes = narrow;
+      return;
+    }
+    DropUnlessNeeded(old);
+  }
   save = true;
   Tell("classes-added", "", fmt::format("the clusters have {} classes together", run.classes.size()));
+}
+
+Result<void> RunMachine::State::MakeFirstModel(const ModelFile* from) {
+  api::Run& run = kept.run;
+  const bool classifies = run.spec.task == api::DataTask::kClassification;
+  const learn::Shape shape{run.features, classifies ? static_cast<std::int64_t>(run.classes.size()) : 1};
+  OTE_TRY(auto made, learn::MakeModel(run.spec.model, shape, run.spec.task));
+  OTE_CHECK(CheckLayers(run.spec.personalization, made->GetLayout()));
+  maker = std::move(made);
+  model = from != nullptr ? from->values : maker->Init(static_cast<std::uint64_t>(run.spec.seed));
+  run.planned_rounds = maker->Rounds(run.spec.rounds);
+  strategy_state.resize(static_cast<std::size_t>(strategy->StateVectors()) * model.size());
+  strategy->Begin(strategy_state);
+  SetModelFile();
+  kept.surveyed = true;
+  save = true;
+  return {};
 }
 
 std::vector<const Site*> RunMachine::State::PoolFor(std::int64_t round) {
@@ -153,6 +178,8 @@ void RunMachine::State::Ask(const Site& site) {
   asked.train_rows = site.dataset->train_rows;
   asked.test_rows = site.dataset->test_rows;
   asked.result.name = site.name;
+  asked.base = open.round;
+  asked.model = kept.run.model.digest;
   asked.reachable = site.reachable;
   const auto at = std::lower_bound(open.asked.begin(), open.asked.end(), site.name,
                                    [](const Asked& a, const std::string& name) { return a.name < name; });
@@ -173,6 +200,19 @@ void RunMachine::State::SendTo(const Asked& asked) {
   task.task = run.spec.task;
   task.model = run.spec.model;
   task.training = run.spec.training;
+  task.training.learning_rate *= api::ScheduleFactor(run.spec.training.schedule, open.round, Planned());
+  task.trainer = run.spec.trainer;
+  if (open.kind == api::TaskKind::kSurvey) {
+    task.survey = run.spec.prepare;
+  } else {
+    task.preparation = run.preparation;
+    task.local = strategy->Plan();
+    task.local.personal = run.spec.personalization;
+    if (task.local.control) {
+      task.local.control_digest = kept.strategy;
+      task.local.control_size = kept.strategy_size;
+    }
+  }
   task.features = run.features;
   task.classes = run.classes;
   task.model_digest = run.model.digest;
@@ -188,9 +228,7 @@ std::int64_t RunMachine::State::TopUp(std::int64_t able) {
   std::int64_t spare = 0;
   for (const Site* site : Pool()) {
     if (open.Find(site->name) != nullptr) continue;
-    std::int64_t total = site->dataset->train_rows;
-    for (const Asked& asked : open.asked) total += asked.train_rows;
-    if (site->reachable && able + spare < Minimum() && total <= open.capacity) {
+    if (site->reachable && able + spare < Minimum() && RoomFor(*site) >= 0) {
       Ask(*site);
       Tell("site-asked", site->name, "asked in place of another");
       ++able;
@@ -199,6 +237,13 @@ std::int64_t RunMachine::State::TopUp(std::int64_t able) {
     }
   }
   return spare;
+}
+
+// A capacity counts examples, or parts of them.
+std::int64_t RunMachine::State::RoomFor(const Site& site) const {
+  std::int64_t total = site.dataset->train_rows;
+  for (const Asked& asked : kept.open->asked) total += asked.train_rows;
+  return kept.open->capacity / (Buffered() ? kFresh : 1) - total;
 }
 
 std::string RunMachine::State::Missing(bool past_deadline) {
@@ -243,14 +288,13 @@ void RunMachine::State::OnSite(const Site& site) {
     if (came) asked->fetches_failed = 0;
     if (went && asked->Open()) Tell("site-lost", site.name, "no longer reachable");
     if (came && asked->Open()) Tell("site-back", site.name, "reachable again");
-    if (site.reachable && asked->answer == Answer::kPending) SendTo(*asked);
+    // One that is at work for an older round has its task, or gets it from where that was sent.
+    if (site.reachable && asked->answer == Answer::kPending && asked->base == open.round) SendTo(*asked);
     return;
   }
   if (site.reachable && Contains(open.excused, site.name) && open.kind == api::TaskKind::kTrain && !PastDeadline()) {
     if (IsEligible(kept.run.spec, site) && Fits(site)) {
-      std::int64_t total = site.dataset->train_rows;
-      for (const Asked& other : open.asked) total += other.train_rows;
-      if (total > open.capacity) return;
+      if (RoomFor(site) < 0) return;
       Tell("site-back", site.name, "reachable again, and asked");
       Ask(known);
     }
@@ -261,13 +305,15 @@ void RunMachine::State::OnRemoved(const std::string& name) {
   sites.erase(name);
   unfit_told.erase(name);
   std::erase(kept.missed, name);
+  std::erase_if(kept.in_flight, [&name](const Asked& asked) { return asked.name == name; });
   if (Over() || !kept.open) return;
   std::erase(kept.open->excused, name);
   Asked* asked = kept.open->Find(name);
   if (asked == nullptr) return;
   asked->reachable = false;
   if (asked->Open()) {
-    Answered(*asked, Answer::kRemoved, "no longer a member");
+    asked->error = "no longer a member";
+    Answered(*asked, Answer::kRemoved);
     Tell("site-removed", name, "no longer a member");
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "core/base/units.h"
 #include "core/federate/model_file.h"
@@ -10,7 +11,6 @@
 #include "crypto/digest.h"
 
 namespace ote::federate {
-namespace {
 
 std::string Describe(const api::Metrics& metrics) {
   std::string out;
@@ -24,16 +24,15 @@ std::string Describe(const api::Metrics& metrics) {
   return out.empty() ? "not measured" : fmt::format("{} on {} rows", out, metrics.rows);
 }
 
-// What the sites of a round measured, put together in the order of their names.
 api::Metrics Measured(const OpenRound& open) {
   std::vector<api::Metrics> parts;
   for (const Asked& asked : open.asked) {
-    if (asked.answer == Answer::kFolded && asked.result.metrics.rows > 0) parts.push_back(asked.result.metrics);
+    const bool present = asked.base == open.round;  // and not of an older model
+    if (asked.answer == Answer::kFolded && present && asked.result.metrics.rows > 0)
+      parts.push_back(asked.result.metrics);
   }
   return api::WeightedMean(parts);
 }
-
-}  // namespace
 
 Asked* OpenRound::Find(std::string_view name) noexcept {
   const auto it = std::lower_bound(asked.begin(), asked.end(), name,
@@ -47,7 +46,8 @@ void RunMachine::State::SetModelFile() {
   about.task = kept.run.spec.task;
   about.features = kept.run.features;
   about.classes = kept.run.classes;
-  about.layout = layout;
+  about.layout = maker->GetLayout();
+  about.preparation = kept.run.preparation;
   Bytes file = MakeModelFile(about, model);
   kept.run.model = {crypto::DigestOf(file).ToString(), static_cast<std::int64_t>(file.size()),
                     static_cast<std::int64_t>(model.size())};
@@ -59,7 +59,8 @@ void RunMachine::State::BeginRound(OpenRound round, std::chrono::milliseconds le
   kept.open = std::move(round);
   opened = now.steady;
   deadline = now.steady + length;
-  fetching.clear();
+  // What is on its way from sites at work for an older round still arrives.
+  std::erase_if(fetching, [this](const Fetching& f) { return kept.open->Find(f.site) == nullptr; });
   spooled_bytes = 0;
   save = true;
 }
@@ -83,95 +84,67 @@ bool RunMachine::State::TryOpen() {
       std::min<std::size_t>(pool.size(), static_cast<std::size_t>(std::max<std::int64_t>(share, Minimum())));
   pool.resize(wanted);
 
+  const std::int64_t unit = Buffered() ? kFresh : 1;
+  const std::int64_t most = kMaxRows / unit;
   std::int64_t rows = 0;
-  for (const Site* site : pool) rows += std::min(site->dataset->train_rows, kMaxRows - std::min(rows, kMaxRows));
-  if (rows >= kMaxRows) {
-    End(api::RunStatus::kFailed, fmt::format("round {}: the clusters have {} rows or more", next, kMaxRows));
+  for (const Site* site : pool) rows += std::min(site->dataset->train_rows, most - std::min(rows, most));
+  if (rows >= most) {
+    End(api::RunStatus::kFailed, fmt::format("round {}: the clusters have {} rows or more", next, most));
     return true;
   }
+  rows *= unit;
   // Data sets may grow while a run goes on; the grid follows them, in powers of two.
   if (rows > kept.capacity) kept.capacity = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(rows)));
   round.capacity = kept.capacity;
-  const Grid grid = *ChooseGrid(round.capacity);
-  if (sum && sum->grid() == grid) {
-    sum->Clear();
-  } else {
-    sum.reset();  // the old one first: two at a time would be twice the memory
-    sum.emplace(model.size(), grid);
-  }
-
+  // Sites that are at work for an older round stay in it, as long as what they make would still count.
+  std::vector<Asked> in_flight = std::exchange(kept.in_flight, {});
+  std::erase_if(in_flight, [&](const Asked& asked) {
+    const bool in_pool = std::any_of(pool.begin(), pool.end(), [&](const Site* s) { return s->name == asked.name; });
+    return !in_pool || next - asked.base > kept.run.spec.strategy.max_staleness;
+  });
+  round.asked = std::move(in_flight);  // sorted by name, as it was kept
   BeginRound(std::move(round), deadline_length);
+  PrepareSum();
   std::vector<std::string> names;
-  for (const Site* site : pool) names.push_back(site->name);
+  for (const Site* site : pool) {
+    if (kept.open->Find(site->name) == nullptr) names.push_back(site->name);
+  }
   std::sort(names.begin(), names.end());
-  Tell("round-started", "", "asks " + ListNames(names));
+  Tell("round-started", "", names.empty() ? "waits for those at work" : "asks " + ListNames(names));
   for (const std::string& name : names) Ask(sites.at(name));
   return true;
+}
+
+void RunMachine::State::PrepareSum() {
+  if (strategy->NeedsAll()) return;
+  const Grid grid = *ChooseGrid(kept.open->capacity);
+  const auto count = static_cast<std::size_t>(UpdateCount());
+  if (sum && sum->grid() == grid && sum->count() == count) {
+    sum->Clear();
+    return;
+  }
+  sum.reset();  // the old one first: two at a time would be twice the memory
+  sum.emplace(count, grid);
 }
 
 void RunMachine::State::ReleaseRound() {
   if (!kept.open) return;
   const OpenRound round = std::move(*kept.open);
   kept.open.reset();
-  fetching.clear();
-  for (const Asked& asked : round.asked) announced.emplace_back(CloseRound{asked.name, {kept.run.id, round.round}});
+  for (const Asked& asked : round.asked) {
+    const bool goes_on = std::any_of(kept.in_flight.begin(), kept.in_flight.end(),
+                                     [&asked](const Asked& a) { return a.name == asked.name; });
+    if (goes_on) continue;
+    std::erase_if(fetching, [&asked](const Fetching& f) { return f.site == asked.name; });
+    announced.emplace_back(CloseRound{asked.name, {kept.run.id, asked.base, Over()}});
+  }
   for (const Spooled& spooled : round.spooled) DropUnlessNeeded(spooled.digest);
   if (!round.checkpoint.empty()) DropUnlessNeeded(round.checkpoint);
 }
 
-void RunMachine::State::CloseTraining() {
-  const OpenRound& open = *kept.open;
-  api::Run& run = kept.run;
-  api::Round record;
-  record.round = open.round;
-  kept.missed.clear();
-  kept.measured_by.clear();
-  for (const Asked& asked : open.asked) {
-    if (asked.answer == Answer::kFolded) {
-      record.participants.push_back(asked.name);
-      record.sites.push_back(asked.result);
-      record.bytes_up += asked.size;
-      record.bytes_down += run.model.size;
-      kept.measured_by.push_back(asked.name);
-      continue;
-    }
-    record.left_out.push_back(asked.name);
-    if (asked.Open()) {
-      kept.missed.push_back(asked.name);
-      Tell("site-left-out", asked.name,
-           asked.answer == Answer::kOffered ? "its update was still on its way at the deadline"
-                                            : "no answer by the deadline");
-    }
-  }
-  kept.missed.insert(kept.missed.end(), open.excused.begin(), open.excused.end());
-  std::sort(kept.missed.begin(), kept.missed.end());
-  record.started_at = open.started_at;
-  record.finished_at = now.wall;
-  record.seconds = std::chrono::duration<double>(now.steady - opened).count();
-
-  const api::Metrics before = Measured(open);
-  if (open.round == 1) {
-    Tell("initial-model-measured", "", Describe(before));
-  } else {
-    run.rounds.back().metrics = before;
-    run.metrics = before;
-    Tell("model-measured", "", fmt::format("after round {}: {}", open.round - 1, Describe(before)));
-  }
-
-  MakeStrategy(run.spec.strategy)->Apply(*sum, model);
-  const std::string old_model = run.model.digest;
-  SetModelFile();
-  record.model_digest = run.model.digest;
-  Tell("round-finished", "", fmt::format("{} of {} clusters took part", record.participants.size(), open.asked.size()));
-  run.rounds.push_back(std::move(record));
-  save = true;
-  ReleaseRound();
-  DropUnlessNeeded(old_model);
-}
-
 void RunMachine::State::OpenMeasuring() {
   OpenRound round;
-  round.round = kept.run.spec.rounds + 1;
+  round.round = Planned() + 1;
   round.kind = api::TaskKind::kEvaluate;
   round.capacity = kept.capacity;
   sum.reset();
@@ -181,42 +154,6 @@ void RunMachine::State::OpenMeasuring() {
     if (it != sites.end() && it->second.dataset && it->second.dataset->test_rows > 0) Ask(it->second);
   }
   Tell("measuring", "", fmt::format("asks {} clusters to measure the finished model", kept.open->asked.size()));
-}
-
-void RunMachine::State::Finish() {
-  api::Run& run = kept.run;
-  const api::Metrics metrics = Measured(*kept.open);
-  run.rounds.back().metrics = metrics;
-  run.metrics = metrics;
-  Tell("model-measured", "", fmt::format("after round {}: {}", run.rounds.size(), Describe(metrics)));
-  api::ModelEntry entry;
-  entry.name = run.spec.name.empty() ? run.id : run.spec.name;
-  entry.run = run.id;
-  entry.digest = run.model.digest;
-  entry.size = run.model.size;
-  entry.parameters = run.model.parameters;
-  entry.model = run.spec.model;
-  entry.task = run.spec.task;
-  entry.features = run.features;
-  entry.classes = run.classes;
-  entry.metrics = metrics;
-  entry.created_at = now.wall;
-  durable.emplace_back(RegisterModel{std::move(entry)});
-  End(api::RunStatus::kFinished, "");
-}
-
-void RunMachine::State::End(api::RunStatus status, std::string message) {
-  api::Run& run = kept.run;
-  run.status = status;
-  run.message = std::move(message);
-  run.finished_at = now.wall;
-  ReleaseRound();
-  save = true;
-  Tell(fmt::format("run-{}", NameOf(status)), "", run.message);
-  if (status != api::RunStatus::kFinished) DropUnlessNeeded(run.model.digest);
-  sum.reset();
-  model = {};
-  announced.emplace_back(ote::federate::Over{});
 }
 
 void RunMachine::State::UpdateStatus(bool paused, std::string message) {
@@ -242,6 +179,17 @@ RunMachine::State::Tally RunMachine::State::Count() const {
   return tally;
 }
 
+std::string RoundName(const OpenRound& open) {
+  return open.kind == api::TaskKind::kSurvey ? "the survey" : fmt::format("round {}", open.round);
+}
+
+std::string FailedText(const Asked& asked) {
+  const api::SiteFailure& failure = asked.failure;
+  return fmt::format("{} failed{}: {}{}", asked.name,
+                     failure.phase.empty() ? "" : fmt::format(" in phase {}", failure.phase), asked.error,
+                     failure.hint.empty() ? "" : fmt::format(" ({})", failure.hint));
+}
+
 bool RunMachine::State::StepTraining() {
   const OpenRound& open = *kept.open;
   Tally tally = Count();
@@ -250,22 +198,23 @@ bool RunMachine::State::StepTraining() {
     spare = TopUp(tally.folded + tally.waiting);
     tally = Count();
   }
-  if (tally.folded >= Minimum() && (tally.waiting == 0 || PastDeadline())) {
+  const auto buffer = Buffered() ? kept.run.spec.strategy.buffer : std::numeric_limits<std::int64_t>::max();
+  const bool full = tally.folded >= std::max(buffer, Minimum());
+  if (tally.folded >= Minimum() && (tally.waiting == 0 || PastDeadline() || full)) {
     CloseTraining();
     return true;
   }
   const std::int64_t left = tally.folded + tally.waiting + spare;
   if (left < Minimum() && tally.first_failed != nullptr) {
-    End(api::RunStatus::kFailed,
-        fmt::format("round {}: {} failed in training: {}; {} of the {} clusters needed are left", open.round,
-                    tally.first_failed->name, tally.first_failed->error, left, Minimum()));
+    End(api::RunStatus::kFailed, fmt::format("{}: {}; {} of the {} clusters needed are left", RoundName(open),
+                                             FailedText(*tally.first_failed), left, Minimum()));
     return true;
   }
   if (tally.able < Minimum() || (PastDeadline() && tally.folded < Minimum())) {
     const bool late = PastDeadline() && tally.able >= Minimum();
-    UpdateStatus(true, fmt::format("round {}: {}", open.round, Missing(late)));
+    UpdateStatus(true, fmt::format("{}: {}", RoundName(open), Missing(late)));
   } else {
-    UpdateStatus(false, fmt::format("round {} of {}: {} of {} clusters have answered", open.round, kept.run.spec.rounds,
+    UpdateStatus(false, fmt::format("round {} of {}: {} of {} clusters have answered", open.round, Planned(),
                                     tally.folded, open.asked.size()));
   }
   return false;
@@ -275,7 +224,14 @@ void RunMachine::State::Settle() {
   while (!Over()) {
     if (!kept.open) {
       if (kept.run.rounds.empty()) WidenClasses();
-      if (static_cast<std::int64_t>(kept.run.rounds.size()) >= kept.run.spec.rounds) {
+      if (!kept.surveyed) {
+        if (!TryOpenSurvey()) {
+          UpdateStatus(true, Missing(false));
+          break;
+        }
+        continue;
+      }
+      if (static_cast<std::int64_t>(kept.run.rounds.size()) >= Planned()) {
         OpenMeasuring();
       } else if (!TryOpen()) {
         UpdateStatus(true, Missing(false));
@@ -285,6 +241,10 @@ void RunMachine::State::Settle() {
     }
     if (kept.open->kind == api::TaskKind::kTrain) {
       if (!StepTraining()) break;
+      continue;
+    }
+    if (kept.open->kind == api::TaskKind::kSurvey) {
+      if (!StepSurvey()) break;
       continue;
     }
     const bool done =

@@ -7,6 +7,7 @@
 
 #include "core/base/ids.h"
 #include "core/base/units.h"
+#include "core/federate/plan.h"
 #include "core/federate/run_state.h"
 #include "core/learn/classes.h"
 #include "core/learn/model.h"
@@ -46,10 +47,11 @@ Result<void> Agree(const api::RunSpec& spec, const std::vector<const Site*>& eli
     if (site->dataset->features != first.dataset->features || site->dataset->schema != first.dataset->schema) {
       return Mismatch(first, *site, "different columns");
     }
-    if ((site->dataset->classes == 0) != (first.dataset->classes == 0)) {
+    if (spec.task != api::DataTask::kClustering && (site->dataset->classes == 0) != (first.dataset->classes == 0)) {
       return Mismatch(first, *site, "different kinds of labels: classes and numbers");
     }
   }
+  if (spec.task == api::DataTask::kClustering) return {};
   const bool regression = spec.task == api::DataTask::kRegression;
   if (regression != (first.dataset->classes == 0)) {
     return Fail(ErrorId::kModelDataMismatch,
@@ -60,6 +62,14 @@ Result<void> Agree(const api::RunSpec& spec, const std::vector<const Site*>& eli
 }
 
 }  // namespace
+
+void RunMachine::State::TellFailure(std::string_view kind, const api::SiteFailure& failure, std::string message) {
+  Tell(kind, failure.name, std::move(message));
+  auto& event = std::get<Log>(announced.back()).event;
+  event.phase = failure.phase;
+  event.code = failure.code;
+  event.hint = failure.hint;
+}
 
 void RunMachine::State::Tell(std::string_view kind, std::string_view cluster, std::string message) {
   api::RunEvent event;
@@ -93,12 +103,10 @@ RunMachine& RunMachine::operator=(RunMachine&&) noexcept = default;
 RunMachine::~RunMachine() = default;
 
 Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, std::string request_id,
-                                     const std::vector<Site>& sites, Limits limits, const Now& now, Outcome* outcome) {
-  OTE_CHECK(api::Validate(spec));
+                                     const std::vector<Site>& sites, Limits limits, Artifacts artifacts, const Now& now,
+                                     Outcome* outcome, const ModelFile* from) {
+  OTE_CHECK(CheckPlan(spec));
   OTE_CHECK(CheckNamed(spec, sites));
-  if (spec.strategy.kind != api::StrategyKind::kFedAvg) {
-    return Fail(ErrorId::kUnsupported, fmt::format("strategy.kind: this ote has no {}", NameOf(spec.strategy.kind)));
-  }
   const std::vector<const Site*> eligible = Eligible(spec, sites);
   if (eligible.empty()) {
     return Fail(ErrorId::kNoSites,
@@ -111,7 +119,9 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
   run.id = std::move(id);
   run.spec = spec;
   run.request_id = std::move(request_id);
-  run.features = eligible.front()->dataset->features;
+  run.planned_rounds = spec.rounds;
+  state->kept.raw_features = eligible.front()->dataset->features;
+  run.features = state->kept.raw_features;
   if (spec.task == api::DataTask::kClassification) run.classes = UniteClasses(eligible);
   if (run.classes.size() > learn::kMaxClasses) {
     return Fail(ErrorId::kModelDataMismatch,
@@ -122,24 +132,29 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
   run.created_at = now.wall;
   run.status = api::RunStatus::kRunning;
   state->kept.schema = eligible.front()->dataset->schema;
+  const std::int64_t unit = state->Buffered() ? kFresh : 1;
   std::int64_t rows = 0;
   for (const Site* site : eligible) rows = std::min(kMaxRows, rows + site->dataset->train_rows);
-  if (rows > kMaxRows / kHeadroom) {
+  if (rows > kMaxRows / kHeadroom / unit) {
     return Fail(ErrorId::kRunInvalid,
-                fmt::format("the clusters have more than {} rows together", kMaxRows / kHeadroom));
+                fmt::format("the clusters have more than {} rows together", kMaxRows / kHeadroom / unit));
   }
-  state->kept.capacity = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(rows * kHeadroom)));
+  state->kept.capacity = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(rows * kHeadroom * unit)));
 
-  const learn::Shape shape{run.features,
-                           spec.task == api::DataTask::kRegression ? 1 : static_cast<std::int64_t>(run.classes.size())};
-  OTE_TRY(const auto model, learn::MakeModel(spec.model, shape, spec.task));
   OTE_TRY(state->deadline_length, ParseDuration(spec.sites.deadline));
-  state->layout = model->GetLayout();
-  state->model = model->Init(static_cast<std::uint64_t>(spec.seed));
-  state->limits = limits;
+  state->strategy = MakeStrategy(spec.strategy);
+  state->limits = std::move(limits);
+  state->artifacts = std::move(artifacts);
   state->now = now;
   for (const Site& site : sites) state->sites[site.name] = site;
-  state->SetModelFile();
+  if (from != nullptr) {
+    OTE_CHECK(CheckStart(run, *from, state->kept.raw_features));
+    run.classes = from->classes;
+    run.preparation = from->preparation;
+    run.features = from->features;
+    run.from_digest = spec.from;
+  }
+  if (from != nullptr || !spec.prepare.Asks()) OTE_CHECK(state->MakeFirstModel(from));
   state->save = true;
   state->Settle();
   *outcome = state->Take();

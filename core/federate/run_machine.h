@@ -12,7 +12,9 @@
 //
 // One round: (1) pick the participants, send each a task; (2) each offers an update, which is fetched, checked and
 // folded, or refused and counted; (3) when all have answered, or the deadline has passed and the minimum is reached,
-// the strategy makes the next model. Past the deadline with fewer than the minimum the run is paused: it names those
+// the strategy makes the next model. Where the run prepares its data, a survey of the sites comes before as round 0; an
+// asynchronous strategy closes a round as soon as its buffer is full, and lets the sites that are still at work go on.
+// Past the deadline with fewer than the minimum the run is paused: it names those
 // that are missing, and goes on when enough have answered. After the last round one evaluation task measures the
 // finished model.
 //
@@ -31,6 +33,7 @@
 #include "core/api/requests.h"
 #include "core/base/clock.h"
 #include "core/federate/accumulator.h"
+#include "core/federate/model_file.h"
 #include "core/federate/strategy.h"
 
 namespace ote::federate {
@@ -119,6 +122,8 @@ using Action = std::variant<StoreArtifact, SaveState, DropArtifact, SendTask, Fe
 struct Limits {
   int fetches = 2;                        // updates on their way at a time
   std::int64_t spool_bytes = 64LL << 20;  // at least one update always fits
+  // Seconds from any beginning, to time the making of a model; empty: not timed.
+  std::function<double()> stopwatch = {};
 };
 
 // Answers to an offer go back to the site: no error means taken (or taken before).
@@ -127,18 +132,30 @@ struct Outcome {
   std::optional<Error> refused;  // only after Offered
 };
 
-// Gives the bytes of an artifact while a machine is restored.
+// The bytes of an artifact.
 using ArtifactReader = std::function<Result<Bytes>(const std::string& digest)>;
+
+// How a machine gets at what it stored and fetched. Called during Restore and Handle, in the caller's thread.
+struct Artifacts {
+  ArtifactReader whole;
+  RangeReader range;  // needed by strategies that compare updates
+};
+
+// A run that failed or was cancelled can be taken up where it stopped.
+enum class Resume { kNo, kYes };
 
 class RunMachine {
  public:
   // Checks the spec against what the sites have and starts the first round, or waits for sites (paused, naming what is
-  // missing). kRunInvalid; kNoSites when no member has the data set; kModelDataMismatch when sites' schemas differ.
+  // missing). `from` is the model to start from, when spec.from names one. kRunInvalid; kNoSites when no member has the
+  // data set; kModelDataMismatch when sites' schemas, or the model and they, differ.
   static Result<RunMachine> Start(std::string id, const api::RunSpec& spec, std::string request_id,
-                                  const std::vector<Site>& sites, Limits limits, const Now& now, Outcome* outcome);
-  // From what Snapshot() gave. `sites` as they are now. kStoreCorrupt, kArtifactMissing.
+                                  const std::vector<Site>& sites, Limits limits, Artifacts artifacts, const Now& now,
+                                  Outcome* outcome, const ModelFile* from = nullptr);
+  // From what Snapshot() gave. `sites` as they are now. kStoreCorrupt, kArtifactMissing; kConflict when it is to be
+  // resumed and has finished.
   static Result<RunMachine> Restore(ByteView snapshot, const std::vector<Site>& sites, Limits limits,
-                                    const ArtifactReader& read, const Now& now, Outcome* outcome);
+                                    Artifacts artifacts, const Now& now, Outcome* outcome, Resume resume = Resume::kNo);
   RunMachine(RunMachine&&) noexcept;
   RunMachine& operator=(RunMachine&&) noexcept;
   ~RunMachine();
@@ -149,7 +166,7 @@ class RunMachine {
   const api::Run& View() const noexcept;
   // CBOR: the run, the open round, the folded contributions. No parameters: those are artifacts.
   Bytes Snapshot() const;
-  // Artifacts that must be kept for this run.
+  // Artifacts that must be kept for this run; of one that failed or was cancelled, what resuming it needs.
   std::vector<std::string> Needed() const;
 
  private:

@@ -1,10 +1,13 @@
 // What a run machine holds between events. Internal to core/federate.
 //
-// The work is split by idea: participants.cpp chooses sites, round.cpp opens and closes rounds, offers.cpp takes
-// answers, snapshot.cpp keeps it all across a restart, run_machine.cpp starts it and hands out events.
+// The work is split by idea: participants.cpp chooses sites and gives them tasks, survey.cpp asks for statistics,
+// round.cpp opens rounds and moves on, closing.cpp makes the next model and ends the run, offers.cpp takes answers,
+// updates.cpp fetches and folds what was offered, snapshot.cpp keeps it all across a restart, run_machine.cpp starts it
+// and hands out events.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,12 +15,14 @@
 #include <vector>
 
 #include "core/federate/run_machine.h"
-#include "core/learn/layout.h"
+#include "core/learn/model.h"
 
 namespace ote::federate {
 
 // More examples than this cannot stand behind one model.
 inline constexpr std::int64_t kMaxRows = std::int64_t{1} << 40;
+// fedbuff: the weight of one fresh example; staleness takes a part of it.
+inline constexpr std::int64_t kFresh = 256;
 // The finished model is measured within this, or the run's deadline when that is shorter.
 inline constexpr std::chrono::milliseconds kMeasuring = std::chrono::seconds(60);
 
@@ -29,10 +34,14 @@ struct Asked {
   std::int64_t train_rows = 0;
   std::int64_t test_rows = 0;
   Answer answer = Answer::kPending;
-  std::string error;      // kFailed, kRefused
-  std::int64_t size = 0;  // of its update
-  api::RoundSite result;  // kOffered, kFolded
+  std::string error;         // kFailed, kRefused
+  api::SiteFailure failure;  // the same, in its parts
+  std::int64_t size = 0;     // of its update
+  std::int64_t base = 0;     // the round whose model it trains from
+  std::string model;         // and that model
+  api::RoundSite result;     // kOffered, kFolded
   // Not kept across a restart:
+  std::optional<api::DataStatistics> statistics;
   bool reachable = false;
   int fetches_failed = 0;
   std::optional<std::chrono::milliseconds> ask_again;
@@ -46,7 +55,10 @@ struct Asked {
     v("testRows", self.test_rows, kRequired);
     v("answer", self.answer, kRequired);
     v("error", self.error);
+    v("failure", self.failure);
     v("size", self.size);
+    v("base", self.base);
+    v("model", self.model);
     v("result", self.result);
   }
 };
@@ -91,21 +103,38 @@ struct OpenRound {
 
 // What is on disk.
 struct Kept {
-  std::int64_t format = 1;
+  std::int64_t format = kFormat;
   api::Run run;
   std::string schema;
+  std::int64_t raw_features = 0;         // of the sites' rows, before preparation
+  bool surveyed = false;                 // the preparation stands, and so does the model
   std::int64_t capacity = 0;             // of the grids of coming rounds
   std::vector<std::string> missed;       // left out of the last round
   std::vector<std::string> measured_by;  // asked to measure the finished model: the last round's participants
+  std::vector<Asked> in_flight;          // fedbuff: at work for a round that was closed without them; sorted by name
+  api::Checkpoint best;                  // the model of run.best_round
+  std::optional<double> best_value;
+  std::int64_t worse = 0;  // rounds since then
+  std::string strategy;    // artifact: what the strategy remembers; "" for what it begins with
+  std::int64_t strategy_size = 0;
   std::optional<OpenRound> open;
+  static constexpr std::int64_t kFormat = 2;
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("format", self.format, kRequired);
     v("run", self.run, kRequired);
     v("schema", self.schema, kRequired);
+    v("rawFeatures", self.raw_features, kRequired);
+    v("surveyed", self.surveyed, kRequired);
     v("capacity", self.capacity, kRequired);
     v("missed", self.missed);
     v("measuredBy", self.measured_by);
+    v("inFlight", self.in_flight);
+    v("best", self.best);
+    v("bestValue", self.best_value);
+    v("worse", self.worse);
+    v("strategy", self.strategy);
+    v("strategySize", self.strategy_size);
     v("open", self.open);
   }
 };
@@ -121,8 +150,11 @@ struct RunMachine::State {
   Limits limits;
   std::map<std::string, Site> sites;
   std::set<std::string> unfit_told;  // sites whose data does not fit the run, already said so
-  learn::Layout layout;
+  Artifacts artifacts;
+  std::unique_ptr<Strategy> strategy;
+  std::unique_ptr<learn::Model> maker;  // null before the survey
   std::vector<float> model;
+  std::vector<float> strategy_state;
   std::optional<Accumulator> sum;
   std::vector<Fetching> fetching;
   std::int64_t spooled_bytes = 0;
@@ -142,12 +174,20 @@ struct RunMachine::State {
   bool Over() const noexcept { return kept.run.Over(); }
   std::int64_t Minimum() const noexcept { return kept.run.spec.sites.minimum; }
   bool PastDeadline() const noexcept { return now.steady >= deadline; }
-  std::int64_t UpdateBytes() const noexcept { return static_cast<std::int64_t>(model.size() * sizeof(float)); }
+  bool Buffered() const noexcept { return kept.run.spec.strategy.kind == api::StrategyKind::kFedBuff; }
+  std::int64_t Planned() const noexcept { return kept.run.planned_rounds; }
+  std::int64_t UpdateCount() const;  // values in an update of the open round
+  std::int64_t UpdateBytes() const { return UpdateCount() * static_cast<std::int64_t>(sizeof(float)); }
+  std::int64_t Staleness(const Asked& asked) const noexcept { return kept.open->round - asked.base; }
+  std::int64_t WeightOf(const Asked& asked) const;  // of its update in the sum
   void Tell(std::string_view kind, std::string_view cluster, std::string message);
+  void TellFailure(std::string_view kind, const api::SiteFailure& failure, std::string message);
   // The actions of the event at hand, in the order of the promise: durable, saved, announced.
   Outcome Take();
 
   // participants.cpp
+  // Makes the model that the run trains, from fresh parameters or from `from`, and names it.
+  Result<void> MakeFirstModel(const ModelFile* from);
   bool Fits(const Site& site);      // its data set against the run's; says so once when not
   void WidenClasses();              // before the first round: takes in the classes of sites that came after the start
   std::vector<const Site*> Pool();  // eligible and fitting, in the order of the round's draw
@@ -156,13 +196,20 @@ struct RunMachine::State {
   void SendTo(const Asked& asked);
   // Asks others in place of those that failed, when only `able` are left; gives how many more could still be asked.
   std::int64_t TopUp(std::int64_t able);
+  std::int64_t RoomFor(
+      const Site& site) const;              // rows that the open round could still take with it; negative: too many
   std::string Missing(bool past_deadline);  // "needs 3 clusters, 2 are reachable; waiting for clinic-c"
   void OnSite(const Site& site);
   void OnRemoved(const std::string& name);
 
+  // survey.cpp
+  bool TryOpenSurvey();
+  bool StepSurvey();  // whether something changed
+
   // round.cpp
   void Settle();  // moves on as far as the answers and the time allow
   bool TryOpen();
+  void PrepareSum();  // an empty one for the open round
   void BeginRound(OpenRound round, std::chrono::milliseconds length);
   struct Tally {
     std::int64_t folded = 0;
@@ -172,32 +219,48 @@ struct RunMachine::State {
   };
   Tally Count() const;
   bool StepTraining();  // whether something changed
-  void CloseTraining();
   void OpenMeasuring();
+  void UpdateStatus(bool paused, std::string message);
+  void SetWake();
+
+  // closing.cpp
+  void CloseTraining();
+  api::Round RecordOf(const OpenRound& open);
+  Result<void> MakeNextModel();
+  RoundFacts Facts();
+  void KeepCheckpoint();
+  void NoteMeasured(const api::Metrics& metrics);  // of the present model
+  std::optional<std::string> WhyStop() const;
   void Finish();
+  void Complete();  // registers the model and ends the run
   void End(api::RunStatus status, std::string message);
   void ReleaseRound();  // artifacts of the open round; tells its sites
-  void UpdateStatus(bool paused, std::string message);
   void SetModelFile();  // from `model`: stores the file and names it
-  void SetWake();
 
   // offers.cpp
   std::optional<Error> OnOffer(const std::string& site, const api::UpdateOffer& offer);
-  void OnFetched(const Fetched& fetched);
-  void OnFetchFailed(const FetchFailed& failed);
   void OnTaskRefused(const TaskRefused& refused);
+  std::optional<Error> Stale(const std::string& site, const api::UpdateOffer& offer);
   Result<void> CheckOffer(const Asked& asked, const api::UpdateOffer& offer) const;
   void CountRefusal(const std::string& site, const Error& error);
-  void Answered(Asked& asked, Answer answer, std::string error);
+  void Answered(Asked& asked, Answer answer);
+  void Failed(Asked& asked, Answer answer, api::SiteFailure failure);  // kFailed, kRefused
+  void AskAgain();                                                     // those whose time has come
+
+  // updates.cpp
   void StartFetches();
+  void OnFetched(const Fetched& fetched);
+  void OnFetchFailed(const FetchFailed& failed);
+  Result<void> Fold(ByteView update, std::int64_t weight);  // into the sum, clipped; or only checks it
   void Checkpoint();
-  void AskAgain();  // those whose time has come
   void DropUnlessNeeded(const std::string& digest);
 
   // snapshot.cpp
   std::vector<std::string> NeededNow() const;
-  Result<void> Load(const ArtifactReader& read);  // checks `kept`, and builds all else from it and its artifacts
-  void Resume();                                  // the open round, with its whole deadline
+  Result<void> Load();  // checks `kept`, and builds all else from it and its artifacts
+  Result<void> LoadModel();
+  Result<void> LoadSum();
+  void Resume();  // the open round, with its whole deadline
 };
 
 // The seed of one site in one round, from the run's seed: the same whenever and wherever it is asked for.
@@ -206,6 +269,16 @@ BigId SiteSeed(std::int64_t run_seed, std::int64_t round, std::string_view site)
 std::string DrawRank(std::int64_t run_seed, std::int64_t round, std::string_view site);
 // All class names that the sites have, in the order of learn::Table::class_names.
 std::vector<std::string> UniteClasses(const std::vector<const Site*>& sites);
+// "round 3", "the survey"
+std::string RoundName(const OpenRound& open);
+// "clinic-b failed in phase train: …"
+std::string FailedText(const Asked& asked);
+// What `error` is of a site's part in a round.
+api::SiteFailure FailureOf(const std::string& site, std::string_view phase, const Error& error);
+// "loss 0.12, accuracy 0.98 on 100 rows"
+std::string Describe(const api::Metrics& metrics);
+// What the sites of a round measured of its model, put together in the order of their names.
+api::Metrics Measured(const OpenRound& open);
 // "a, b and c"; past ten names, "a, b, … and 17 more".
 std::string ListNames(const std::vector<std::string>& names);
 // The text of a peer, cut to what fits a line.

@@ -8,6 +8,9 @@
 
 #include "core/federate/accumulator.h"
 #include "core/federate/model_file.h"
+#include "core/federate/plan.h"
+#include "core/learn/random.h"
+#include "core/learn/statistics.h"
 #include "crypto/digest.h"
 
 namespace ote::federate {
@@ -29,7 +32,7 @@ Result<ModelFile> OpenModel(const api::Task& task, ByteView file) {
   }
   OTE_TRY(ModelFile model, ReadModelFile(file));
   if (model.spec != task.model || model.task != task.task || model.features != task.features ||
-      model.classes != task.classes) {
+      model.classes != task.classes || model.preparation != task.preparation) {
     return Fail(ErrorId::kModelInvalid, "the model file is not of the model that the task describes");
   }
   return model;
@@ -40,69 +43,241 @@ Result<void> CheckRows(const api::Task& task, const learn::Table& rows, std::str
     return Fail(ErrorId::kModelDataMismatch,
                 fmt::format("the {} rows have {} features, and the model takes {}", what, rows.columns, task.features));
   }
-  if (rows.rows > 0 && rows.class_names != task.classes) {
+  if (task.task != api::DataTask::kClustering && rows.rows > 0 && rows.class_names != task.classes) {
     return Fail(ErrorId::kModelDataMismatch, fmt::format("the {} rows do not use the classes of the run", what));
   }
   return {};
 }
 
-// trained - given, as bytes. Checked as the root will check it: what it would refuse need not travel.
-Result<Bytes> Difference(const std::vector<float>& trained, const std::vector<float>& given) {
-  static_assert(std::endian::native == std::endian::little);
-  Bytes out(trained.size() * sizeof(float));
-  for (std::size_t i = 0; i < trained.size(); ++i) {
-    const float change = trained[i] - given[i];
-    if (!std::isfinite(change)) return Fail(ErrorId::kUpdateNotFinite, "training made NaN or infinity");
-    if (std::abs(static_cast<double>(change)) > kBound) {
-      return Fail(ErrorId::kUpdateOutOfRange,
-                  fmt::format("training changed a weight by {}, and the bound is {}", change, kBound));
+// Checked as the root will check it: what it would refuse need not travel.
+Result<void> CheckValue(float value) {
+  if (!std::isfinite(value)) return Fail(ErrorId::kUpdateNotFinite, "training made NaN or infinity");
+  if (std::abs(static_cast<double>(value)) <= kBound) return {};
+  return Fail(ErrorId::kUpdateOutOfRange,
+              fmt::format("a value of the update is {}, and the bound is {}", value, kBound));
+}
+
+class Performance {
+ public:
+  Performance(const api::Task& task, const learn::Table& train, const learn::Table& test, std::stop_token stop,
+              const SiteExtras& extras)
+      : task_(task), train_(train), test_(test), stop_(std::move(stop)), extras_(extras) {
+    answer_.offer = BlankOffer(task);
+  }
+
+  Result<SiteAnswer> Go(ByteView model_file) {
+    if (task_.kind == api::TaskKind::kSurvey) {
+      phase_ = "survey";
+      answer_.offer.statistics = learn::Summarise(train_);
+      return std::move(answer_);
     }
-    std::memcpy(out.data() + i * sizeof(float), &change, sizeof change);
+    phase_ = "prepare";
+    OTE_TRY(file_, OpenModel(task_, model_file));
+    OTE_CHECK(CheckRows(task_, train_, "training"));
+    OTE_CHECK(CheckRows(task_, test_, "test"));
+    OTE_TRY(model_, file_.Make());
+    OTE_CHECK(OpenMemory());
+    phase_ = "measure";
+    const double began = Seconds();
+    if (test_.rows > 0 && model_->Complete(file_.values)) {
+      OTE_TRY(answer_.offer.metrics, model_->Evaluate(file_.values, test_));
+      if (own_) {
+        OTE_TRY(answer_.offer.personal, model_->Evaluate(own_->values, test_));
+      }
+    }
+    answer_.offer.phases.measure = Seconds() - began;
+    if (task_.kind == api::TaskKind::kEvaluate) return std::move(answer_);
+    phase_ = "train";
+    if (train_.rows < 1) return Fail(ErrorId::kDataTooSmall, "there are no rows to train on");
+    const double measured = Seconds();
+    OTE_CHECK(model_->Statistical() ? Contribute() : Train());
+    answer_.offer.phases.train = Seconds() - measured;
+    answer_.offer.digest = crypto::DigestOf(answer_.update).ToString();
+    answer_.offer.size = static_cast<std::int64_t>(answer_.update.size());
+    answer_.offer.examples = train_.rows;
+    return std::move(answer_);
   }
-  return out;
-}
+  std::string_view phase() const noexcept { return phase_; }
 
-Result<SiteAnswer> Perform(const api::Task& task, ByteView model_file, const learn::Table& train,
-                           const learn::Table& test, std::stop_token stop, const OwnTraining& own) {
-  OTE_TRY(const ModelFile file, OpenModel(task, model_file));
-  OTE_CHECK(CheckRows(task, train, "training"));
-  OTE_CHECK(CheckRows(task, test, "test"));
-  OTE_TRY(const auto model, file.Make());
-  SiteAnswer answer;
-  answer.offer = BlankOffer(task);
-  if (test.rows > 0) {
-    OTE_TRY(answer.offer.metrics, model->Evaluate(file.values, test));
+ private:
+  double Seconds() const { return extras_.stopwatch ? extras_.stopwatch() : 0; }
+  bool Local(api::PersonalKind kind) const noexcept { return task_.local.personal.kind == kind; }
+
+  // The site's own model of the run, if it has one that still fits: a run whose classes were widened begins anew.
+  Result<void> OpenMemory() {
+    if (extras_.memory.personal.empty() || Local(api::PersonalKind::kNone)) return {};
+    auto own = ReadModelFile(extras_.memory.personal);
+    if (!own || own->layout != file_.layout) return {};
+    own_ = std::move(*own);
+    if (Local(api::PersonalKind::kLocalLayers)) CopyRanges(file_.values, own_->values, false);
+    return {};
   }
-  if (task.kind == api::TaskKind::kEvaluate) return answer;
 
-  if (train.rows < 1) return Fail(ErrorId::kDataTooSmall, "there are no rows to train on");
-  std::vector<float> trained = file.values;
-  OTE_TRY(const learn::Trained done,
-          own ? own(task, file, trained, std::move(stop))
-              : model->Train(trained, train, task.training, {}, task.seed.value, std::move(stop)));
-  answer.offer.train_loss = done.loss;
-  answer.offer.steps = done.steps;
-  OTE_TRY(answer.update, Difference(trained, file.values));
-  answer.offer.digest = crypto::DigestOf(answer.update).ToString();
-  answer.offer.size = static_cast<std::int64_t>(answer.update.size());
-  answer.offer.examples = train.rows;
-  return answer;
-}
+  // The ranges of the tensors that stay here, or of the others.
+  std::vector<std::pair<std::int64_t, std::int64_t>> Ranges(bool local) const {
+    std::vector<std::pair<std::int64_t, std::int64_t>> out;
+    std::int64_t at = 0;
+    for (const learn::TensorInfo& tensor : file_.layout) {
+      if (IsLocal(task_.local.personal, tensor) == local) out.emplace_back(at, at + tensor.Count());
+      at += tensor.Count();
+    }
+    return out;
+  }
+  void CopyRanges(const std::vector<float>& from, std::vector<float>& to, bool local) const {
+    for (const auto& [begin, end] : Ranges(local))
+      std::copy(from.begin() + begin, from.begin() + end, to.begin() + begin);
+  }
+
+  Result<void> Contribute() {
+    std::vector<float> values(static_cast<std::size_t>(model_->ContributionCount(file_.values)));
+    OTE_CHECK(model_->Contribute(file_.values, train_, values, task_.seed.value, stop_));
+    for (const float value : values) OTE_CHECK(CheckValue(value));
+    Append(values);
+    return {};
+  }
+
+  Result<void> Train() {
+    const bool keeps_layers = Local(api::PersonalKind::kLocalLayers);
+    std::vector<float> trained = keeps_layers && own_ ? own_->values : file_.values;
+    const std::vector<float> given = trained;
+    learn::TrainTerms terms;
+    terms.proximal = task_.local.proximal;
+    terms.class_weights = task_.preparation.class_weights;
+    std::vector<float> correction;
+    OTE_CHECK(Correct(correction));
+    terms.correction = correction;
+    OTE_TRY(const learn::Trained done,
+            extras_.own ? extras_.own(task_, file_, trained, stop_)
+                        : model_->Train(trained, train_, task_.training, terms, task_.seed.value, stop_));
+    answer_.offer.train_loss = done.loss;
+    answer_.offer.steps = done.steps;
+    OTE_CHECK(MakeUpdate(trained, given, done.steps));
+    if (task_.local.control) OTE_CHECK(MakeControl(trained, given, correction, done.steps));
+    if (keeps_layers) return Keep(trained);
+    return Local(api::PersonalKind::kDitto) ? TrainOwn() : Result<void>{};
+  }
+
+  // SCAFFOLD's c - c_i.
+  Result<void> Correct(std::vector<float>& correction) {
+    if (!task_.local.control) return {};
+    const std::size_t bytes = file_.values.size() * sizeof(float);
+    correction.assign(file_.values.size(), 0.0f);
+    const auto add = [&](ByteView from, float sign, std::string_view what) -> Result<void> {
+      if (from.empty()) return {};
+      if (from.size() != bytes) {
+        return Fail(ErrorId::kModelInvalid,
+                    fmt::format("{} has {} bytes, and the model needs {}", what, from.size(), bytes));
+      }
+      for (std::size_t i = 0; i < correction.size(); ++i) {
+        float value = 0;
+        std::memcpy(&value, from.data() + i * sizeof value, sizeof value);
+        correction[i] += sign * value;
+      }
+      return {};
+    };
+    if (!task_.local.control_digest.empty()) {
+      if (crypto::DigestOf(extras_.control).ToString() != task_.local.control_digest) {
+        return Fail(ErrorId::kArtifactCorrupt, "the control variate is not the one that the task names");
+      }
+      OTE_CHECK(add(extras_.control, 1, "the control variate"));
+    }
+    return add(extras_.memory.control, -1, "the site's own control variate");
+  }
+
+  Result<void> MakeUpdate(const std::vector<float>& trained, const std::vector<float>& given, double steps) {
+    std::vector<float> update(trained.size());
+    const auto divisor = static_cast<float>(task_.local.normalize ? steps : 1);
+    for (std::size_t i = 0; i < update.size(); ++i) {
+      update[i] = (trained[i] - given[i]) / divisor;
+      OTE_CHECK(CheckValue(update[i]));
+    }
+    if (Local(api::PersonalKind::kLocalLayers)) {
+      for (const auto& [begin, end] : Ranges(true)) std::fill(update.begin() + begin, update.begin() + end, 0.0f);
+    }
+    Append(update);
+    return {};
+  }
+
+  // Option II of the paper: c_i+ = c_i - c + (given - trained) / (steps * rate). The change of c_i is the second
+  // vector.
+  Result<void> MakeControl(const std::vector<float>& trained, const std::vector<float>& given,
+                           const std::vector<float>& correction, double steps) {
+    const double length = steps * task_.training.learning_rate;
+    std::vector<float> change(trained.size());
+    std::vector<float> next(trained.size(), 0.0f);
+    if (!extras_.memory.control.empty()) {
+      std::memcpy(next.data(), extras_.memory.control.data(), extras_.memory.control.size());
+    }
+    for (std::size_t i = 0; i < change.size(); ++i) {
+      const double mean_gradient = (static_cast<double>(given[i]) - static_cast<double>(trained[i])) / length;
+      const double common = static_cast<double>(correction[i]) + static_cast<double>(next[i]);
+      change[i] = static_cast<float>(mean_gradient - common);
+      OTE_CHECK(CheckValue(change[i]));
+      // What the root adds up is what the site adds to its own.
+      next[i] += change[i];
+    }
+    Append(change);
+    answer_.memory.control.resize(next.size() * sizeof(float));
+    std::memcpy(answer_.memory.control.data(), next.data(), answer_.memory.control.size());
+    return {};
+  }
+
+  // Ditto (Li, Hu, Beirami and Smith 2021, algorithm 1): the site's own model takes its own steps, held near the common
+  // one that the round began with.
+  Result<void> TrainOwn() {
+    std::vector<float> own = own_ ? own_->values : file_.values;
+    api::TrainSpec training = task_.training;
+    training.epochs = task_.local.personal.epochs;
+    learn::TrainTerms terms;
+    terms.proximal = task_.local.personal.lambda;
+    terms.anchor = file_.values;
+    terms.class_weights = task_.preparation.class_weights;
+    constexpr std::uint64_t kOwnStream = 0xd1770;
+    OTE_CHECK(model_->Train(own, train_, training, terms, learn::DeriveSeed(task_.seed.value, kOwnStream), stop_));
+    return Keep(own);
+  }
+
+  Result<void> Keep(const std::vector<float>& own) {
+    answer_.memory.personal = MakeModelFile(file_, own);
+    return {};
+  }
+
+  void Append(const std::vector<float>& values) {
+    static_assert(std::endian::native == std::endian::little);
+    const std::size_t at = answer_.update.size();
+    answer_.update.resize(at + values.size() * sizeof(float));
+    std::memcpy(answer_.update.data() + at, values.data(), values.size() * sizeof(float));
+  }
+
+  const api::Task& task_;
+  const learn::Table& train_;
+  const learn::Table& test_;
+  std::stop_token stop_;
+  const SiteExtras& extras_;
+  SiteAnswer answer_;
+  ModelFile file_;
+  std::unique_ptr<learn::Model> model_;
+  std::optional<ModelFile> own_;
+  std::string_view phase_;
+};
 
 }  // namespace
 
 Result<SiteAnswer> PerformTask(const api::Task& task, ByteView model_file, const learn::Table& train,
-                               const learn::Table& test, std::stop_token stop, const OwnTraining& own) {
-  auto answer = Perform(task, model_file, train, test, std::move(stop), own);
+                               const learn::Table& test, std::stop_token stop, const SiteExtras& extras) {
+  Performance performance(task, train, test, std::move(stop), extras);
+  auto answer = performance.Go(model_file);
   if (answer || answer.error().id == ErrorId::kInterrupted) return answer;
-  return SiteAnswer{FailedOffer(task, answer.error()), {}};
+  return SiteAnswer{FailedOffer(task, answer.error(), performance.phase()), {}};
 }
 
-api::UpdateOffer FailedOffer(const api::Task& task, const Error& error) {
+api::UpdateOffer FailedOffer(const api::Task& task, const Error& error, std::string_view phase) {
   api::UpdateOffer offer = BlankOffer(task);
   offer.failed = true;
   offer.error_code = static_cast<std::int64_t>(error.id);
   offer.error = error.message;
+  offer.hint = error.hint;
+  offer.phase = phase;
   return offer;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -15,9 +16,17 @@
 
 namespace ote::federate {
 
+// What a site keeps for a run from round to round. It never leaves the site.
+struct SiteMemory {
+  Bytes control;   // SCAFFOLD: its control variate, raw float32; empty for zeros
+  Bytes personal;  // its own model, a model file; empty when it has none yet
+};
+
 struct SiteAnswer {
   api::UpdateOffer offer;
-  Bytes update;  // raw float32 little-endian, trained minus given; empty for an evaluation or a failure
+  Bytes update;  // raw float32 little-endian; empty for an evaluation, a survey or a failure
+  // What takes the place of the site's memory once the answer is kept; empty parts stay as they are.
+  SiteMemory memory = {};
 };
 
 // A site's own way to train, in place of the built-in one: turns `parameters`, which are the given model's, into
@@ -25,14 +34,22 @@ struct SiteAnswer {
 using OwnTraining = std::function<Result<learn::Trained>(const api::Task& task, const ModelFile& given,
                                                          std::span<float> parameters, std::stop_token stop)>;
 
+struct SiteExtras {
+  ByteView control = {};   // the artifact that task.local.control_digest names
+  SiteMemory memory = {};  // as the last answer left it
+  OwnTraining own = {};
+  std::function<double()> stopwatch = {};  // seconds from any beginning, for the phases
+};
+
 // Checks the model file against the task (digest, layout), measures it on `test`, trains it on `train`, and makes the
-// answer. Failures come back as an offer with `failed` set, so that the root learns of them; only kInterrupted is an
-// error. Deterministic for one kernel: the same task, model and rows give the same bytes. Classes are renumbered by the
-// caller (learn::UseClasses) before.
+// answer. The rows are prepared as the task says, and their classes renumbered (learn::UseClasses), by the caller; a
+// survey has no model file, and its rows are as they were read. Failures come back as an offer with `failed` set, so
+// that the root learns of them; only kInterrupted is an error. Deterministic for one kernel: the same task, model,
+// memory and rows give the same bytes.
 Result<SiteAnswer> PerformTask(const api::Task& task, ByteView model_file, const learn::Table& train,
-                               const learn::Table& test, std::stop_token stop, const OwnTraining& own = {});
+                               const learn::Table& test, std::stop_token stop, const SiteExtras& extras = {});
 
 // A failed answer to `task`.
-api::UpdateOffer FailedOffer(const api::Task& task, const Error& error);
+api::UpdateOffer FailedOffer(const api::Task& task, const Error& error, std::string_view phase = {});
 
 }  // namespace ote::federate

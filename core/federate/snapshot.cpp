@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/base/units.h"
 #include "core/federate/model_file.h"
+#include "core/federate/plan.h"
 #include "core/federate/run_state.h"
 #include "core/learn/safetensors.h"
 
@@ -14,39 +16,58 @@ tl::unexpected<Error> Corrupt(std::string_view why) {
   return Fail(ErrorId::kStoreCorrupt, fmt::format("the state of a run: {}", why));
 }
 
-Result<void> CheckOpen(const OpenRound& open, const api::Run& run) {
-  const auto finished = static_cast<std::int64_t>(run.rounds.size());
-  const bool train = open.kind == api::TaskKind::kTrain;
-  if (open.round != finished + 1 || train != (finished < run.spec.rounds)) return Corrupt("another round is open");
-  if (open.elapsed_ms < 0) return Corrupt("a round began after it was saved");
+Result<void> CheckAsked(const std::vector<Asked>& all, const Kept& kept, bool train, std::int64_t capacity) {
   std::int64_t rows = 0;
-  for (std::size_t i = 0; i < open.asked.size(); ++i) {
-    const Asked& asked = open.asked[i];
-    if (i > 0 && open.asked[i - 1].name >= asked.name) return Corrupt("its sites are out of order");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Asked& asked = all[i];
+    if (i > 0 && all[i - 1].name >= asked.name) return Corrupt("its sites are out of order");
     if (asked.train_rows < 1 || asked.train_rows > kMaxRows - rows || asked.test_rows < 0) return Corrupt("row counts");
     rows += asked.train_rows;
+    if (asked.base < 0 || asked.base > static_cast<std::int64_t>(kept.run.rounds.size()) + 1) {
+      return Corrupt("a site works for a round to come");
+    }
     const bool weighed = asked.result.examples >= 1 && asked.result.examples <= asked.train_rows;
     if (train && asked.answer == Answer::kFolded && !weighed) return Corrupt("an update stands for no examples");
+    if (asked.result.staleness < 0) return Corrupt("an update from a round to come");
   }
-  if (train && rows > open.capacity) return Corrupt("its grid is too small");
+  if (train && rows > capacity) return Corrupt("its grid is too small");
   return {};
 }
 
-Result<void> CheckKept(const Kept& kept) {
-  if (kept.format != 1) {
-    return Fail(ErrorId::kStoreNewer,
-                fmt::format("the state of a run: it has format {}, and this ote reads 1", kept.format));
+Result<void> CheckOpen(const OpenRound& open, const Kept& kept) {
+  const api::Run& run = kept.run;
+  const auto finished = static_cast<std::int64_t>(run.rounds.size());
+  const bool train = open.kind == api::TaskKind::kTrain;
+  const bool survey = open.kind == api::TaskKind::kSurvey;
+  if (survey == kept.surveyed || open.round != (survey ? 0 : finished + 1) ||
+      (!survey && train != (finished < run.planned_rounds))) {
+    return Corrupt("another round is open");
   }
-  if (const auto valid = api::Validate(kept.run.spec); !valid) return Corrupt(valid.error().message);
+  if (open.elapsed_ms < 0) return Corrupt("a round began after it was saved");
+  if (open.capacity < 1 || open.capacity > kMaxRows) return Corrupt("its grid is out of range");
+  const bool buffered = run.spec.strategy.kind == api::StrategyKind::kFedBuff;
+  return CheckAsked(open.asked, kept, train, open.capacity / (buffered ? kFresh : 1));
+}
+
+Result<void> CheckKept(const Kept& kept) {
+  if (kept.format != Kept::kFormat) {
+    return Fail(ErrorId::kStoreNewer,
+                fmt::format("the state of a run: it has format {}, and this ote reads {}", kept.format, Kept::kFormat));
+  }
+  if (const auto valid = CheckPlan(kept.run.spec); !valid) return Corrupt(valid.error().message);
   if (kept.run.Over()) return {};
   if (kept.capacity < 1 || kept.capacity > kMaxRows) return Corrupt("its grid is out of range");
+  if (kept.raw_features < 1) return Corrupt("it has no features");
   for (std::size_t i = 0; i < kept.run.rounds.size(); ++i) {
     if (kept.run.rounds[i].round != static_cast<std::int64_t>(i) + 1) return Corrupt("its rounds are out of order");
   }
-  if (static_cast<std::int64_t>(kept.run.rounds.size()) > kept.run.spec.rounds)
-    return Corrupt("it has too many rounds");
+  const auto finished = static_cast<std::int64_t>(kept.run.rounds.size());
+  if (finished > kept.run.planned_rounds) return Corrupt("it has too many rounds");
+  if (!kept.surveyed && finished > 0) return Corrupt("it began before its survey");
+  if (kept.best.round < 0 || kept.best.round > finished) return Corrupt("its best round is to come");
   if (!std::is_sorted(kept.missed.begin(), kept.missed.end())) return Corrupt("its sites are out of order");
-  if (kept.open) OTE_CHECK(CheckOpen(*kept.open, kept.run));
+  OTE_CHECK(CheckAsked(kept.in_flight, kept, false, 0));
+  if (kept.open) OTE_CHECK(CheckOpen(*kept.open, kept));
   return {};
 }
 
@@ -59,68 +80,111 @@ Result<Bytes> ReadNeeded(const ArtifactReader& read, const std::string& digest) 
 }  // namespace
 
 std::vector<std::string> RunMachine::State::NeededNow() const {
-  std::vector<std::string> out;
-  if (Over()) return out;
-  out.push_back(kept.run.model.digest);
-  if (!kept.open) return out;
-  if (!kept.open->checkpoint.empty()) out.push_back(kept.open->checkpoint);
-  for (const Spooled& spooled : kept.open->spooled) out.push_back(spooled.digest);
-  return out;
+  std::set<std::string> out = {kept.run.model.digest};
+  if (kept.run.status != api::RunStatus::kFinished) {
+    out.insert(kept.strategy);
+    for (const api::Checkpoint& checkpoint : kept.run.checkpoints) out.insert(checkpoint.digest);
+    if (kept.run.spec.stop.select == api::Selection::kBest) out.insert(kept.best.digest);
+    for (const Asked& asked : kept.in_flight) out.insert(asked.model);
+    if (kept.open) {
+      for (const Asked& asked : kept.open->asked) {
+        if (asked.Open()) out.insert(asked.model);
+      }
+      out.insert(kept.open->checkpoint);
+      for (const Spooled& spooled : kept.open->spooled) out.insert(spooled.digest);
+    }
+  }
+  out.erase("");
+  return {out.begin(), out.end()};
 }
 
-Result<void> RunMachine::State::Load(const ArtifactReader& read) {
-  OTE_CHECK(CheckKept(kept));
-  if (Over()) return {};
+// What is made anew from the spec, and the model's parameters.
+Result<void> RunMachine::State::LoadModel() {
   const api::Run& run = kept.run;
-  OTE_TRY(deadline_length, ParseDuration(run.spec.sites.deadline));
-  OTE_TRY(const Bytes file, ReadNeeded(read, run.model.digest));
+  strategy = MakeStrategy(run.spec.strategy);
+  if (!kept.surveyed) return {};
+  OTE_TRY(const Bytes file, ReadNeeded(artifacts.whole, run.model.digest));
   auto parsed = ReadModelFile(file);
   if (!parsed) return Corrupt(parsed.error().message);
   if (parsed->spec != run.spec.model || parsed->task != run.spec.task || parsed->features != run.features ||
-      parsed->classes != run.classes) {
+      parsed->classes != run.classes || parsed->preparation != run.preparation) {
     return Corrupt("its model is another one");
   }
-  layout = std::move(parsed->layout);
+  auto made = parsed->Make();
+  if (!made) return Corrupt(made.error().message);
+  maker = std::move(*made);
   model = std::move(parsed->values);
-  if (!kept.open || kept.open->kind != api::TaskKind::kTrain) return {};
+  if (run.planned_rounds != maker->Rounds(run.spec.rounds)) return Corrupt("it has another number of rounds");
+  strategy_state.resize(static_cast<std::size_t>(strategy->StateVectors()) * model.size());
+  strategy->Begin(strategy_state);
+  if (kept.strategy.empty()) return {};
+  OTE_TRY(const Bytes state, ReadNeeded(artifacts.whole, kept.strategy));
+  if (state.size() != strategy_state.size() * sizeof(float)) return Corrupt("what its strategy remembers is cut");
+  if (!state.empty()) std::memcpy(strategy_state.data(), state.data(), state.size());
+  return {};
+}
 
+Result<void> RunMachine::State::LoadSum() {
   OpenRound& open = *kept.open;
   std::int64_t expected = 0;
-  for (Asked& asked : open.asked) {
-    if (asked.answer == Answer::kOffered) asked.answer = Answer::kPending;  // it is asked again, and offers again
-    if (asked.answer == Answer::kFolded) expected += asked.result.examples;
+  for (const Asked& asked : open.asked) {
+    if (asked.answer == Answer::kFolded) expected += WeightOf(asked);
   }
-  OTE_TRY(const Grid grid, ChooseGrid(open.capacity));
-  if (open.checkpoint.empty()) {
-    sum.emplace(model.size(), grid);
-  } else {
-    OTE_TRY(const Bytes saved, ReadNeeded(read, open.checkpoint));
+  if (strategy->NeedsAll()) {
+    spooled_bytes = std::ssize(open.spooled) * UpdateBytes();
+    return {};
+  }
+  PrepareSum();
+  if (!open.checkpoint.empty()) {
+    const Grid grid = sum->grid();
+    OTE_TRY(const Bytes saved, ReadNeeded(artifacts.whole, open.checkpoint));
     OTE_TRY(sum, Accumulator::Restore(saved));
-    if (sum->grid() != grid || sum->count() != model.size()) return Corrupt("its checkpoint is of another model");
+    if (sum->grid() != grid || std::cmp_not_equal(sum->count(), UpdateCount())) {
+      return Corrupt("its checkpoint is of another model");
+    }
   }
   for (const Spooled& spooled : open.spooled) {
-    OTE_TRY(const Bytes update, ReadNeeded(read, spooled.digest));
-    if (const auto folded = sum->FoldBytes(update, spooled.weight); !folded) return Corrupt(folded.error().message);
+    OTE_TRY(const Bytes update, ReadNeeded(artifacts.whole, spooled.digest));
+    if (const auto folded = Fold(update, spooled.weight); !folded) return Corrupt(folded.error().message);
     spooled_bytes += static_cast<std::int64_t>(update.size());
   }
   if (sum->weight() != expected) return Corrupt("its sum is not that of the updates that it names");
   return {};
 }
 
+Result<void> RunMachine::State::Load() {
+  OTE_CHECK(CheckKept(kept));
+  if (Over()) return {};
+  OTE_TRY(deadline_length, ParseDuration(kept.run.spec.sites.deadline));
+  OTE_CHECK(LoadModel());
+  // They are asked again, and offer again.
+  for (Asked& asked : kept.in_flight) asked.answer = Answer::kPending;
+  if (!kept.open) return {};
+  for (Asked& asked : kept.open->asked) {
+    const bool unsaved_answer = kept.open->kind == api::TaskKind::kSurvey && asked.answer == Answer::kFolded;
+    if (asked.answer == Answer::kOffered || unsaved_answer) asked.answer = Answer::kPending;
+  }
+  return kept.open->kind == api::TaskKind::kTrain ? LoadSum() : Result<void>{};
+}
+
 void RunMachine::State::Resume() {
   if (!kept.open) return;
   // How long it was down is not known: clocks jump. The sites were cut off too, so they get the whole time again.
-  const bool train = kept.open->kind == api::TaskKind::kTrain;
+  const bool measures = kept.open->kind == api::TaskKind::kEvaluate;
   opened = now.steady - std::chrono::milliseconds(kept.open->elapsed_ms);
-  deadline = now.steady + (train ? deadline_length : std::min(deadline_length, kMeasuring));
-  Tell("run-restored", "", fmt::format("carries on in round {}", kept.open->round));
+  deadline = now.steady + (measures ? std::min(deadline_length, kMeasuring) : deadline_length);
+  Tell("run-restored", "", fmt::format("carries on in {}", RoundName(*kept.open)));
   for (Asked& asked : kept.open->asked) {
     const auto it = sites.find(asked.name);
     asked.reachable = it != sites.end() && it->second.reachable;
     if (asked.answer == Answer::kPending && it == sites.end()) {
-      Answered(asked, Answer::kRemoved, "no longer a member");
-    } else if (asked.answer == Answer::kPending && asked.reachable) {
-      SendTo(asked);
+      asked.error = "no longer a member";
+      Answered(asked, Answer::kRemoved);
+    } else if (asked.answer == Answer::kPending) {
+      // One that was at work for an older round begins anew.
+      asked.base = kept.open->round;
+      asked.model = kept.run.model.digest;
+      if (asked.reachable) SendTo(asked);
     }
   }
 }
@@ -133,15 +197,28 @@ Bytes RunMachine::Snapshot() const {
 }
 
 Result<RunMachine> RunMachine::Restore(ByteView snapshot, const std::vector<Site>& sites, Limits limits,
-                                       const ArtifactReader& read, const Now& now, Outcome* outcome) {
+                                       Artifacts artifacts, const Now& now, Outcome* outcome, Resume resume) {
   auto state = std::make_unique<State>();
   auto kept = FromCbor<Kept>(snapshot);
   if (!kept) return Corrupt(kept.error().message);
   state->kept = std::move(*kept);
-  state->limits = limits;
+  state->limits = std::move(limits);
+  state->artifacts = std::move(artifacts);
   state->now = now;
   for (const Site& site : sites) state->sites[site.name] = site;
-  OTE_CHECK(state->Load(read));
+  api::Run& run = state->kept.run;
+  if (resume == Resume::kYes && run.Over()) {
+    if (run.status == api::RunStatus::kFinished) {
+      return Fail(ErrorId::kConflict, fmt::format("run {}: it has finished", run.id));
+    }
+    run.status = api::RunStatus::kRunning;
+    run.message.clear();
+    run.finished_at = 0;
+    ++run.resumed;
+    state->save = true;
+    state->Tell("run-taken-up", "", fmt::format("after {} rounds", run.rounds.size()));
+  }
+  OTE_CHECK(state->Load());
   if (state->Over()) {
     state->announced.emplace_back(ote::federate::Over{});
   } else {

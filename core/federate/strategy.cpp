@@ -1,9 +1,36 @@
 #include "core/federate/strategy.h"
 
-#include "core/federate/fedavg.h"
+#include <algorithm>
+
+#include "core/federate/strategies/list.h"
 
 namespace ote::federate {
+namespace {
 
-std::unique_ptr<Strategy> MakeStrategy(const api::StrategySpec&) { return std::make_unique<FedAvg>(); }
+const StrategyInfo* const kAll[] = {&kFedAvgInfo,      &kFedAvgMInfo,  &kFedProxInfo,  &kFedAdamInfo, &kFedYogiInfo,
+                                    &kFedAdagradInfo,  &kScaffoldInfo, &kFedNovaInfo,  &kFedBuffInfo, &kMedianInfo,
+                                    &kTrimmedMeanInfo, &kKrumInfo,     &kMultiKrumInfo};
+
+}  // namespace
+
+void Strategy::Begin(std::span<float> state) const { std::fill(state.begin(), state.end(), 0.0f); }
+
+Result<void> Strategy::Apply(const Accumulator&, const RoundFacts&, std::span<float>, std::span<float>) const {
+  return Fail(ErrorId::kInternal, "a strategy that compares updates was given their sum");
+}
+Result<void> Strategy::Combine(const Gathered&, std::span<float>) const {
+  return Fail(ErrorId::kInternal, "a strategy of sums was given the updates one by one");
+}
+
+std::span<const StrategyInfo* const> AllStrategies() noexcept { return kAll; }
+
+const StrategyInfo& InfoOf(api::StrategyKind kind) noexcept {
+  for (const StrategyInfo* info : kAll) {
+    if (info->kind == kind) return *info;
+  }
+  return *kAll[0];
+}
+
+std::unique_ptr<Strategy> MakeStrategy(const api::StrategySpec& spec) { return InfoOf(spec.kind).make(spec); }
 
 }  // namespace ote::federate

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/federate/run_machine.h"
 #include "core/federate/site.h"
+#include "core/learn/prepare.h"
 #include "core/learn/random.h"
 #include "core/simulate/courier.h"
 #include "crypto/digest.h"
@@ -16,8 +17,13 @@
 namespace ote::simulate {
 namespace {
 
-// The whole of a run in the making. Nothing is ever restored here, so updates are let go as soon as they are folded.
-constexpr federate::Limits kLimits{.fetches = 1, .spool_bytes = std::numeric_limits<std::int64_t>::max()};
+// Nothing is ever restored here, so no sum is checkpointed, and updates are let go as soon as they are folded.
+federate::Limits Limits() {
+  federate::Limits limits;
+  limits.fetches = 1;
+  limits.spool_bytes = std::numeric_limits<std::int64_t>::max();
+  return limits;
+}
 
 std::string SchemaOf(const learn::Table& table) {
   crypto::Hasher hasher;
@@ -49,6 +55,7 @@ class Simulation {
              std::stop_token stop)
       : spec_(spec), sites_(sites), options_(options), stop_(std::move(stop)), order_(options.arrival_seed) {
     for (std::size_t i = 0; i < sites.size(); ++i) places_[sites[i].name] = i;
+    compares_ = federate::MakeStrategy(spec.strategy)->NeedsAll();
   }
 
   Result<Simulated> Go() {
@@ -60,7 +67,7 @@ class Simulation {
     for (const SimulatedSite& site : sites_) announced.push_back(Announce(site, spec_));
     federate::Outcome outcome;
     OTE_TRY(federate::RunMachine started,
-            federate::RunMachine::Start("simulation", spec_, "", announced, kLimits, Now(), &outcome));
+            federate::RunMachine::Start("simulation", spec_, "", announced, Limits(), Store(), Now(), &outcome));
     machine_.emplace(std::move(started));
     OTE_CHECK(Perform(std::move(outcome)));
     while (!over_) {
@@ -69,7 +76,7 @@ class Simulation {
     }
     Simulated out;
     out.run = machine_->View();
-    out.model = std::move(model_);
+    out.model = std::move(artifacts_[out.run.model.digest]);
     out.messages = courier_.messages();
     out.bytes = courier_.bytes();
     return out;
@@ -97,9 +104,17 @@ class Simulation {
   Result<void> Answer(const std::string& name, const api::Task& sent) {
     if (Absent(name, sent)) return {};
     OTE_TRY(const api::Task task, courier_.Ask(api::verb::kFlTask, sent));
-    OTE_TRY(const Bytes model, courier_.Carry(task.model_digest, model_));
-    OTE_TRY(const Rows rows, RowsOf(name));
-    OTE_TRY(federate::SiteAnswer answer, federate::PerformTask(task, model, *rows.train, *rows.test, stop_));
+    OTE_TRY(const Bytes model, Carry(task.model_digest));
+    OTE_TRY(const Bytes control, Carry(task.local.control_digest));
+    OTE_TRY(const Rows rows, RowsOf(name, task));
+    federate::SiteMemory& memory = memories_[name];
+    federate::SiteExtras extras;
+    extras.control = control;
+    extras.memory = std::move(memory);
+    OTE_TRY(federate::SiteAnswer answer, federate::PerformTask(task, model, *rows.train, *rows.test, stop_, extras));
+    memory = std::move(extras.memory);
+    if (!answer.memory.control.empty()) memory.control = std::move(answer.memory.control);
+    if (!answer.memory.personal.empty()) memory.personal = std::move(answer.memory.personal);
     OTE_TRY(const api::UpdateOffer offer, courier_.Ask(api::verb::kFlOffer, answer.offer));
     update_ = std::move(answer.update);
     return Handle(federate::Offered{name, offer});
@@ -116,21 +131,51 @@ class Simulation {
     const learn::Table* train = nullptr;
     const learn::Table* test = nullptr;
   };
-  // The site's rows with the run's classes; copied only where the site lacks some.
-  Result<Rows> RowsOf(const std::string& name) {
+  Result<Bytes> Carry(const std::string& digest) {
+    if (digest.empty()) return Bytes();
+    const auto it = artifacts_.find(digest);
+    if (it == artifacts_.end()) return Fail(ErrorId::kArtifactMissing, digest);
+    return courier_.Carry(digest, it->second);
+  }
+
+  // The site's rows with the run's classes, prepared; copied only where that changes them.
+  Result<Rows> RowsOf(const std::string& name, const api::Task& task) {
     const std::size_t place = places_.at(name);
     const SimulatedSite& site = sites_[place];
-    const std::vector<std::string>& classes = machine_->View().classes;
-    if (site.train.class_names == classes && (site.test.rows == 0 || site.test.class_names == classes)) {
-      return Rows{&site.train, &site.test};
-    }
-    const auto [it, fresh] = renumbered_.try_emplace(place);
+    const bool fits =
+        task.task == api::DataTask::kClustering ||
+        (site.train.class_names == task.classes && (site.test.rows == 0 || site.test.class_names == task.classes));
+    const bool as_it_is = task.kind == api::TaskKind::kSurvey || task.preparation.columns.empty();
+    if (fits && as_it_is) return Rows{&site.train, &site.test};
+    const auto [it, fresh] = made_.try_emplace(place);
     if (fresh) {
       it->second = {site.train, site.test};
-      OTE_CHECK(learn::UseClasses(it->second.first, classes));
-      OTE_CHECK(learn::UseClasses(it->second.second, classes));
+      for (learn::Table* rows : {&it->second.first, &it->second.second}) {
+        if (!fits) OTE_CHECK(learn::UseClasses(*rows, task.classes));
+        if (!as_it_is) OTE_CHECK(learn::Prepare(*rows, task.preparation));
+      }
     }
     return Rows{&it->second.first, &it->second.second};
+  }
+
+  federate::Artifacts Store() {
+    const auto find = [this](const std::string& digest) -> Result<const Bytes*> {
+      const auto it = artifacts_.find(digest);
+      if (it == artifacts_.end()) return Fail(ErrorId::kArtifactMissing, digest);
+      return &it->second;
+    };
+    return {[find](const std::string& digest) -> Result<Bytes> {
+              OTE_TRY(const Bytes* bytes, find(digest));
+              return *bytes;
+            },
+            [find](const std::string& digest, std::int64_t offset, std::span<std::uint8_t> out) -> Result<void> {
+              OTE_TRY(const Bytes* bytes, find(digest));
+              if (static_cast<std::size_t>(offset) + out.size() > bytes->size()) {
+                return Fail(ErrorId::kArtifactCorrupt, digest);
+              }
+              std::copy_n(bytes->begin() + offset, out.size(), out.begin());
+              return {};
+            }};
   }
 
   Result<void> Handle(const federate::Event& event) {
@@ -145,8 +190,11 @@ class Simulation {
     std::optional<federate::FetchUpdate> fetch;
     for (federate::Action& action : outcome.actions) {
       if (auto* store = std::get_if<federate::StoreArtifact>(&action)) {
-        model_ = std::move(store->bytes);  // with this spool there are no checkpoints: it is a model
+        artifacts_[store->digest] = std::move(store->bytes);
+      } else if (const auto* drop = std::get_if<federate::DropArtifact>(&action)) {
+        artifacts_.erase(drop->digest);
       } else if (auto* send = std::get_if<federate::SendTask>(&action)) {
+        std::erase_if(tasks_, [send](const auto& task) { return task.first == send->site; });
         tasks_.emplace_back(std::move(send->site), std::move(send->task));
       } else if (auto* wanted = std::get_if<federate::FetchUpdate>(&action)) {
         fetch = std::move(*wanted);
@@ -162,6 +210,8 @@ class Simulation {
     if (!fetch) return {};
     OTE_TRY(const Bytes update, courier_.Carry(fetch->digest, update_));
     update_ = {};
+    // A strategy that compares updates reads them at the end of the round.
+    if (compares_) artifacts_[fetch->digest] = update;
     return Handle(federate::Fetched{fetch->site, fetch->round, fetch->digest, update});
   }
 
@@ -173,10 +223,12 @@ class Simulation {
   FakeClock clock_;
   Courier courier_;
   std::map<std::string, std::size_t> places_;
-  std::map<std::size_t, std::pair<learn::Table, learn::Table>> renumbered_;
+  std::map<std::size_t, std::pair<learn::Table, learn::Table>> made_;  // rows with classes or columns other than given
+  std::map<std::string, federate::SiteMemory> memories_;
   std::optional<federate::RunMachine> machine_;
   std::vector<std::pair<std::string, api::Task>> tasks_;
-  Bytes model_;
+  std::map<std::string, Bytes> artifacts_;  // at the root
+  bool compares_ = false;
   Bytes update_;  // of the site that has just answered
   std::optional<std::chrono::milliseconds> wake_;
   std::int64_t seq_ = 0;

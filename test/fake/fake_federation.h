@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/federate/run_machine.h"
+#include "core/learn/statistics.h"
 #include "crypto/digest.h"
 
 namespace ote::fake {
@@ -54,6 +55,18 @@ inline Bytes AsUpdate(const std::vector<float>& values) {
   return out;
 }
 
+// Statistics of rows whose four columns have the mean 2 and the variance 4.
+inline api::DataStatistics Survey(std::int64_t rows) {
+  learn::Table table;
+  table.rows = rows;
+  table.columns = 4;
+  table.feature_names = {"w", "x", "y", "z"};
+  for (std::int64_t i = 0; i < rows; ++i) table.features.insert(table.features.end(), 4, i % 2 == 0 ? 0.0F : 4.0F);
+  table.targets.resize(static_cast<std::size_t>(rows));
+  table.class_names = {"a", "b", "c"};
+  return learn::Summarise(table);
+}
+
 inline Answer Train(const api::Task& task, std::int64_t rows, std::size_t parameters = 15) {
   Answer answer;
   answer.offer.run = task.run;
@@ -64,9 +77,14 @@ inline Answer Train(const api::Task& task, std::int64_t rows, std::size_t parame
   answer.offer.metrics.accuracy = static_cast<double>(task.seed.value % 100) / 100;
   answer.offer.seconds = 0.5;
   if (task.kind == api::TaskKind::kEvaluate) return answer;
+  if (task.kind == api::TaskKind::kSurvey) {
+    answer.offer.statistics = Survey(rows);
+    return answer;
+  }
   // The model stands in through its digest: another model, another update.
-  std::mt19937_64 random(task.seed.value ^ std::hash<std::string>{}(task.model_digest));
-  std::vector<float> values(parameters);
+  std::mt19937_64 random(task.seed.value ^ std::hash<std::string>{}(task.model_digest + task.local.control_digest));
+  answer.offer.steps = 10 + static_cast<double>(task.seed.value % 7);
+  std::vector<float> values(parameters * (task.local.control ? 2 : 1));
   for (float& value : values) value = static_cast<float>(static_cast<double>(random() % 2'000'001) / 1e6 - 1.0);
   answer.update = AsUpdate(values);
   answer.offer.digest = crypto::DigestOf(answer.update).ToString();
@@ -87,7 +105,8 @@ class Federation {
   // Starts the run; again and again until it is accepted when the root was killed on the way.
   Result<void> Start() {
     federate::Outcome outcome;
-    auto machine = federate::RunMachine::Start("run-1", spec_, "req", SiteList(), limits, Now(), &outcome);
+    auto machine = federate::RunMachine::Start("run-1", spec_, "req", SiteList(), limits, Store(), Now(), &outcome,
+                                               from ? &*from : nullptr);
     if (!machine) return Fail(machine.error());
     machine_.emplace(std::move(*machine));
     Perform(std::move(outcome));
@@ -150,21 +169,31 @@ class Federation {
     inbox_.clear();
     kill_after = -1;
   }
-  Result<void> Restart() {
+  Result<void> Restart(federate::Resume resume = federate::Resume::kNo) {
     if (!saved) return Start();
     federate::Outcome outcome;
-    auto machine = federate::RunMachine::Restore(
-        *saved, SiteList(), limits,
-        [this](const std::string& digest) -> Result<Bytes> {
-          const auto it = artifacts.find(digest);
-          if (it == artifacts.end()) return Fail(ErrorId::kArtifactMissing, digest);
-          return it->second;
-        },
-        Now(), &outcome);
+    auto machine = federate::RunMachine::Restore(*saved, SiteList(), limits, Store(), Now(), &outcome, resume);
     if (!machine) return Fail(machine.error());
+    over = false;
     machine_.emplace(std::move(*machine));
     Perform(std::move(outcome));
     return {};
+  }
+
+  federate::Artifacts Store() {
+    const auto find = [this](const std::string& digest) -> Result<Bytes> {
+      const auto it = artifacts.find(digest);
+      if (it == artifacts.end()) return Fail(ErrorId::kArtifactMissing, digest);
+      return it->second;
+    };
+    return {find, [find](const std::string& digest, std::int64_t offset, std::span<std::uint8_t> out) -> Result<void> {
+              OTE_TRY(const Bytes bytes, find(digest));
+              if (static_cast<std::size_t>(offset) + out.size() > bytes.size()) {
+                return Fail(ErrorId::kArtifactCorrupt, digest);
+              }
+              std::copy_n(bytes.begin() + offset, out.size(), out.begin());
+              return {};
+            }};
   }
 
   bool Alive() const { return machine_.has_value(); }
@@ -185,6 +214,7 @@ class Federation {
   }
 
   federate::Limits limits;
+  std::optional<federate::ModelFile> from;
   FakeClock clock;
   bool shuffle = true;
   int kill_after = -1;  // actions until the root is killed; -1 for never

@@ -14,9 +14,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t length = std::min<std::size_t>(size - 2, static_cast<std::size_t>(data[0] | data[1] << 8));
   const ByteView state(data + 2, length);
   const ByteView artifact(data + 2 + length, size - 2 - length);
-  const ArtifactReader read = [artifact](const std::string&) -> Result<Bytes> {
-    return Bytes(artifact.begin(), artifact.end());
-  };
+  const Artifacts read = {
+      [artifact](const std::string&) -> Result<Bytes> { return Bytes(artifact.begin(), artifact.end()); },
+      [artifact](const std::string&, std::int64_t offset, std::span<std::uint8_t> out) -> Result<void> {
+        if (static_cast<std::size_t>(offset) + out.size() > artifact.size()) {
+          return Fail(ErrorId::kArtifactCorrupt, "short");
+        }
+        std::copy_n(artifact.begin() + offset, out.size(), out.begin());
+        return {};
+      }};
   Site site;
   site.name = "a";
   site.reachable = true;

@@ -1,0 +1,54 @@
+// What a site keeps for runs from round to round: its control variate, and its own model, which is in its registry too.
+// Nothing of it leaves the site. One thread.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "agent/context.h"
+#include "core/federate/site.h"
+
+namespace ote::agent {
+
+struct SiteMemoryRecord {
+  static constexpr std::string_view kKind = "site-memory";
+  std::string run;
+  std::string control;  // artifacts; "" for none
+  std::string personal;
+  UnixMillis at = 0;
+
+  std::string Key() const { return run; }
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("run", self.run, kRequired);
+    v("control", self.control);
+    v("personal", self.personal);
+    v("at", self.at);
+  }
+};
+
+class SiteMemories {
+ public:
+  // Runs that are remembered at a time; of more, the one that was longest without a round is forgotten.
+  static constexpr std::size_t kMost = 32;
+
+  explicit SiteMemories(Context& context) : context_(context) {}
+
+  // What was kept last; empty for a run that is new here. A damaged artifact counts as none, and is logged.
+  federate::SiteMemory Load(const std::string& run);
+  // Stores the parts of `made` that are not empty, and puts the site's own model into its registry. To be called within
+  // a transaction of the store; artifacts that it made useless go with Sweep.
+  Result<void> Put(const api::Task& task, const federate::SiteAnswer& made);
+  // The run is over. Its own model stays in the registry.
+  Result<void> Forget(const std::string& run);
+  // Artifacts that are needed.
+  std::set<std::string> Needed() const;
+  // Removes what the last changes left behind. `needed` tells of others' needs.
+  void Sweep(const std::function<bool(const std::string& digest)>& needed);
+
+ private:
+  Context& context_;
+  std::set<std::string> left_;
+};
+
+}  // namespace ote::agent

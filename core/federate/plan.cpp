@@ -1,0 +1,222 @@
+#include "core/federate/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/units.h"
+#include "core/federate/strategy.h"
+#include "core/learn/models.h"
+#include "core/learn/prepare.h"
+
+namespace ote::federate {
+namespace {
+
+tl::unexpected<Error> No(std::string message, std::string hint) {
+  return Fail(ErrorId::kRunInvalid, std::move(message), std::move(hint));
+}
+
+bool IsRobust(api::StrategyKind kind) {
+  using K = api::StrategyKind;
+  return kind == K::kMedian || kind == K::kTrimmedMean || kind == K::kKrum || kind == K::kMultiKrum;
+}
+
+// Models that make themselves of statistics have no gradient steps for anything to change.
+Result<void> CheckStatistical(const api::RunSpec& spec) {
+  if (!learn::InfoOf(spec.model.kind).statistical) return {};
+  const std::string_view kind = NameOf(spec.model.kind);
+  if (spec.strategy.kind != api::StrategyKind::kFedAvg) {
+    return No(fmt::format("strategy.kind: {} changes gradient steps or their mean, and {} is made of statistics",
+                          NameOf(spec.strategy.kind), kind),
+              "leave strategy out, or choose a model that is trained by steps, such as mlp");
+  }
+  if (spec.strategy.clip_norm) {
+    return No(
+        fmt::format("strategy.clipNorm: {} sends statistics, and a statistic that is scaled down is a wrong one", kind),
+        "leave clipNorm out");
+  }
+  if (spec.personalization.kind != api::PersonalKind::kNone) {
+    return No(fmt::format("personalization.kind: {} is made at the root, and has no layers or steps at a site", kind),
+              "leave personalization out");
+  }
+  if (spec.trainer != api::TrainerKind::kBuiltin) {
+    return No(fmt::format("trainer: {} asks the sites for statistics that only ote makes", kind),
+              "set trainer: builtin");
+  }
+  if (!spec.from.empty()) {
+    return No(fmt::format("from: {} begins with the first of its statistics", kind), "leave from out");
+  }
+  return {};
+}
+
+Result<void> CheckStrategy(const api::RunSpec& spec) {
+  using K = api::StrategyKind;
+  const api::StrategySpec& strategy = spec.strategy;
+  const std::string_view kind = NameOf(strategy.kind);
+  const bool counts_steps = strategy.kind == K::kScaffold || strategy.kind == K::kFedNova;
+  if (counts_steps && spec.training.optimizer == api::OptimizerKind::kAdam) {
+    return No(
+        fmt::format("training.optimizer: {} needs to know how far a step goes, and adam's steps have no such length",
+                    kind),
+        "set training.optimizer: sgd");
+  }
+  if (counts_steps && spec.trainer != api::TrainerKind::kBuiltin) {
+    return No(fmt::format("trainer: {} changes each step of the training, and a site's own trainer takes its steps "
+                          "unseen",
+                          kind),
+              "set trainer: builtin, or strategy.kind: fedavg");
+  }
+  if ((IsRobust(strategy.kind) || counts_steps) && strategy.clip_norm) {
+    return No(fmt::format("strategy.clipNorm: {} {}", kind,
+                          counts_steps ? "sends updates whose norm means something else"
+                                       : "bounds what one site can do already"),
+              "leave clipNorm out");
+  }
+  if (strategy.kind == K::kFedBuff && strategy.buffer < spec.sites.minimum) {
+    return No(fmt::format("strategy.buffer: a buffer of {} closes a round before the sites.minimum of {} is there",
+                          strategy.buffer, spec.sites.minimum),
+              fmt::format("set strategy.buffer: {}", spec.sites.minimum));
+  }
+  if (strategy.kind == K::kKrum || strategy.kind == K::kMultiKrum) {
+    const std::int64_t need = 2 * strategy.byzantine.value_or(0) + 3;
+    if (spec.sites.minimum < need) {
+      return No(fmt::format("sites.minimum: {} needs {} updates in each round, and {} would do for a round to close",
+                            kind, need, spec.sites.minimum),
+                fmt::format("set sites.minimum: {}", need));
+    }
+  }
+  if (strategy.kind == K::kMultiKrum && strategy.keep && strategy.byzantine &&
+      *strategy.keep > spec.sites.minimum - *strategy.byzantine) {
+    return No(fmt::format("strategy.keep: of {} updates {} may be lies, so {} cannot all be kept", spec.sites.minimum,
+                          *strategy.byzantine, *strategy.keep),
+              fmt::format("set strategy.keep: {}", spec.sites.minimum - *strategy.byzantine));
+  }
+  return {};
+}
+
+Result<void> CheckPersonal(const api::RunSpec& spec) {
+  if (spec.personalization.kind == api::PersonalKind::kNone) return {};
+  if (spec.trainer != api::TrainerKind::kBuiltin) {
+    return No("trainer: a site's own model is trained by ote, and the trainer would not see it",
+              "set trainer: builtin");
+  }
+  if (spec.personalization.kind == api::PersonalKind::kLocalLayers &&
+      spec.strategy.kind == api::StrategyKind::kScaffold) {
+    return No(
+        "personalization.kind: with local-layers each site trains another model, and scaffold corrects all of them "
+        "by one direction",
+        "set personalization.kind: ditto, or strategy.kind: fedavg");
+  }
+  return {};
+}
+
+Result<void> CheckPrepare(const api::RunSpec& spec) {
+  if (!spec.from.empty() && spec.prepare.Asks()) {
+    return No("prepare: the model that the run starts from was made for rows prepared its way, and brings that along",
+              "leave prepare out");
+  }
+  const bool classifies = spec.task == api::DataTask::kClassification;
+  if (spec.prepare.class_weights != api::ClassWeights::kNone && !classifies) {
+    return No(fmt::format("prepare.classWeights: a {} has no classes", NameOf(spec.task)), "leave classWeights out");
+  }
+  if (spec.prepare.class_weights != api::ClassWeights::kNone && spec.trainer != api::TrainerKind::kBuiltin) {
+    return No("prepare.classWeights: a site's own trainer weighs its rows itself", "set trainer: builtin");
+  }
+  if (spec.prepare.class_weights != api::ClassWeights::kNone && learn::InfoOf(spec.model.kind).statistical) {
+    return No(fmt::format("prepare.classWeights: {} counts every row once", NameOf(spec.model.kind)),
+              "leave classWeights out");
+  }
+  if (spec.prepare.one_hot && spec.model.kind == api::ModelKind::kCnn) {
+    return No("prepare.oneHot: cnn reads the columns as the pixels of an image, and an image has no categories",
+              "leave oneHot out");
+  }
+  return {};
+}
+
+Result<void> CheckStop(const api::RunSpec& spec) {
+  const bool asked = spec.stop.target || spec.stop.patience > 0 || spec.stop.select == api::Selection::kBest;
+  if (!asked || spec.stop.metric == api::Measure::kLoss) return {};
+  const bool classifies = spec.task == api::DataTask::kClassification;
+  const bool fits = spec.stop.metric == api::Measure::kRmse ? spec.task == api::DataTask::kRegression : classifies;
+  if (fits) return {};
+  return No(fmt::format("stop.metric: a {} has no {}", NameOf(spec.task), NameOf(spec.stop.metric)),
+            fmt::format("set stop.metric: {}", classifies                                ? "loss, accuracy or auc"
+                                               : spec.task == api::DataTask::kRegression ? "loss or rmse"
+                                                                                         : "loss"));
+}
+
+}  // namespace
+
+Result<void> CheckPlan(const api::RunSpec& spec) {
+  OTE_CHECK(api::Validate(spec));
+  OTE_CHECK(learn::CheckTask(spec.model, spec.task));
+  OTE_CHECK(CheckStatistical(spec));
+  OTE_CHECK(CheckStrategy(spec));
+  OTE_CHECK(CheckPersonal(spec));
+  OTE_CHECK(CheckPrepare(spec));
+  return CheckStop(spec);
+}
+
+bool IsLocal(const api::PersonalSpec& spec, const learn::TensorInfo& tensor) {
+  return std::any_of(spec.layers.begin(), spec.layers.end(), [&tensor](const std::string& layer) {
+    const bool begins = tensor.name.compare(0, layer.size(), layer) == 0;
+    return begins && (tensor.name.size() == layer.size() || tensor.name[layer.size()] == '.');
+  });
+}
+
+Result<void> CheckLayers(const api::PersonalSpec& spec, const learn::Layout& layout) {
+  std::size_t local = 0;
+  for (const learn::TensorInfo& tensor : layout) local += IsLocal(spec, tensor) ? 1U : 0U;
+  std::string names;
+  for (const learn::TensorInfo& tensor : layout) names += (names.empty() ? "" : ", ") + tensor.name;
+  for (const std::string& layer : spec.layers) {
+    api::PersonalSpec one;
+    one.layers = {layer};
+    const bool known = std::any_of(layout.begin(), layout.end(), [&](const auto& t) { return IsLocal(one, t); });
+    if (!known) {
+      return No(fmt::format("personalization.layers: the model has no tensor {}", layer), "its tensors are " + names);
+    }
+  }
+  if (local > 0 && local == layout.size()) {
+    return No("personalization.layers: all layers stay at the sites, so there is nothing to train together",
+              "leave some of these out: " + names);
+  }
+  return {};
+}
+
+Result<void> CheckStart(const api::Run& run, const ModelFile& from, std::int64_t raw_features) {
+  const auto differs = [&run](std::string_view what) {
+    return Fail(ErrorId::kModelDataMismatch, fmt::format("from: model {} {}", run.spec.from, what),
+                "ote model show " + run.spec.from);
+  };
+  if (from.spec != run.spec.model) return differs("is of another kind or other settings than model says");
+  if (from.task != run.spec.task) return differs(fmt::format("is for {}", NameOf(from.task)));
+  const bool prepared = !from.preparation.columns.empty();
+  const std::int64_t takes = prepared ? static_cast<std::int64_t>(from.preparation.columns.size()) : from.features;
+  if (takes != raw_features) {
+    return differs(fmt::format("takes {} columns, and the data set has {}", takes, raw_features));
+  }
+  for (const std::string& name : run.classes) {
+    if (std::find(from.classes.begin(), from.classes.end(), name) != from.classes.end()) continue;
+    return differs(fmt::format("does not know the class {}", name));
+  }
+  return {};
+}
+
+std::string DescribeMemory(const api::RunSpec& spec, std::int64_t sites, std::int64_t parameters) {
+  const auto strategy = MakeStrategy(spec.strategy);
+  const auto size = [](std::int64_t bytes) { return FormatSize(static_cast<std::uint64_t>(bytes)); };
+  const std::int64_t update = strategy->Vectors() * parameters * static_cast<std::int64_t>(sizeof(float));
+  if (!strategy->NeedsAll()) {
+    const std::int64_t state = strategy->StateVectors() * parameters * static_cast<std::int64_t>(sizeof(float));
+    return fmt::format("a round takes {} of memory at the root, however many clusters there are",
+                       size(parameters * static_cast<std::int64_t>(sizeof(float)) + 2 * update + state));
+  }
+  const auto bound = static_cast<std::int64_t>(*ParseSize(spec.strategy.memory));
+  return fmt::format(
+      "{} needs every update at once: a round keeps {} updates of {} on disk and reads them through {} of "
+      "memory",
+      NameOf(spec.strategy.kind), sites, size(update), size(std::min(bound, sites * update)));
+}
+
+}  // namespace ote::federate
