@@ -9,5 +9,6 @@ extern const ModelInfo kLinearInfo;
 extern const ModelInfo kSoftmaxInfo;
 extern const ModelInfo kMlpInfo;
 extern const ModelInfo kGbtInfo;
+extern const ModelInfo kKmeansInfo;
 
 }  // namespace ote::learn
