@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "core/learn/model.h"
 #include "learn_fixture.h"
@@ -145,4 +147,113 @@ TEST_CASE("a column that says something only by being missing splits") {
   const auto metrics = model->Evaluate(MakeOf(*model, {table}), table);
   REQUIRE(metrics);
   CHECK(*metrics->accuracy == 1.0);
+}
+
+TEST_CASE("trees are those of XGBoost") {
+  std::ifstream in(OTE_SOURCE_DIR "/test/vectors/trees.json");
+  REQUIRE(in);
+  for (const auto& vector : nlohmann::json::parse(in)["trees"]) {
+    INFO(vector["name"]);
+    const auto classes = vector["classes"].get<std::int64_t>();
+    const auto& settings = vector["spec"];
+    auto spec = Gbt(settings["trees"], settings["depth"]);
+    spec.shrinkage = settings["shrinkage"];
+    spec.lambda = settings["lambda"];
+    spec.gamma = settings["gamma"];
+    spec.min_child_weight = settings["minChildWeight"];
+    Table table;
+    table.columns = vector["columns"];
+    for (const auto& x : vector["x"]) table.features.push_back(x.is_null() ? kNaN : x.get<float>());
+    table.targets = vector["y"].get<std::vector<float>>();
+    table.rows = static_cast<std::int64_t>(table.targets.size());
+    for (std::int64_t c = 0; c < classes; ++c) table.class_names.push_back(std::to_string(c));
+    const auto model = MakeFor(spec, table, classes == 0 ? DataTask::kRegression : DataTask::kClassification);
+    const auto outputs = model->Predict(MakeOf(*model, Deal(table, 3)), table);
+    REQUIRE(outputs);
+    const auto want = vector["outputs"].get<std::vector<float>>();
+    REQUIRE(outputs->size() == want.size());
+    // XGBoost sums slopes of 32 bits.
+    for (std::size_t i = 0; i < want.size(); ++i) CHECK((*outputs)[i] == Approx(want[i]).epsilon(2e-5).margin(2e-5));
+  }
+}
+
+TEST_CASE("trees refuse rows and means that do not fit") {
+  const Table table = Rings(200, 1);
+  const auto model = MakeFor(Gbt(2, 2), table, DataTask::kClassification);
+  std::vector<float> parameters = model->Init(1);
+  CHECK_FALSE(model->Complete(parameters));
+  const auto sent = [&](const Table& rows, std::stop_token stop = {}) {
+    std::vector<float> out(static_cast<std::size_t>(model->ContributionCount(parameters)));
+    const auto done = model->Contribute(parameters, rows, out, 1, std::move(stop));
+    REQUIRE_FALSE(done);
+    return done.error().id;
+  };
+  CHECK(sent(Take(table, {})) == ErrorId::kDataTooSmall);
+  CHECK(sent(Clouds(9, 5, 2, 1)) == ErrorId::kModelDataMismatch);
+  CHECK(sent(Clouds(9, 4, 3, 1)) == ErrorId::kModelDataMismatch);
+  std::stop_source source;
+  source.request_stop();
+  CHECK(sent(table, source.get_token()) == ErrorId::kInterrupted);
+  for (int i = 0; i < 3; ++i) REQUIRE(Exchange(*model, parameters, {table}));
+  CHECK(model->Complete(parameters));
+  CHECK(sent(table, source.get_token()) == ErrorId::kInterrupted);
+  std::vector<double> mean(static_cast<std::size_t>(model->ContributionCount(parameters)) + 1);
+  CHECK(model->Advance(parameters, mean, 200).error().id == ErrorId::kUpdateShape);
+  mean.pop_back();
+  mean[3] = std::numeric_limits<double>::infinity();
+  CHECK(model->Advance(parameters, mean, 200).error().id == ErrorId::kUpdateNotFinite);
+  parameters.pop_back();
+  CHECK(model->Predict(parameters, table).error().id == ErrorId::kModelDataMismatch);
+}
+
+TEST_CASE("trees that are too large to send are refused with what to change") {
+  auto spec = Gbt(10000, 8);
+  const auto large = MakeModel(spec, {10, 100}, DataTask::kClassification);
+  REQUIRE_FALSE(large);
+  CHECK(large.error().id == ErrorId::kRunInvalid);
+  CHECK(large.error().hint.find("fewer trees") != std::string::npos);
+  spec.trees = 1;
+  const auto wide = MakeModel(spec, {1000, 10}, DataTask::kClassification);
+  REQUIRE_FALSE(wide);
+  CHECK(wide.error().hint.find("fewer bins") != std::string::npos);
+}
+
+TEST_CASE("a damaged buffer of trees is refused or used, and never followed out of bounds") {
+  const Table table = Rings(60, 1);
+  auto spec = Gbt(3, 3);
+  spec.bins = 8;
+  const auto model = MakeFor(spec, table, DataTask::kClassification);
+  std::vector<std::vector<float>> stages = {model->Init(1)};
+  for (int i = 0; i < 9; ++i) {
+    stages.push_back(stages.back());
+    REQUIRE(Exchange(*model, stages.back(), {table}));
+  }
+  Random random(3);
+  int refused = 0;
+  for (int turn = 0; turn < 4000; ++turn) {
+    std::vector<float> parameters = stages[random.Below(stages.size())];
+    // The trees and the progress are at the end, behind the many cuts.
+    const std::size_t tail = random.Below(2) == 0 ? 90 : parameters.size();
+    for (std::uint64_t n = random.Below(4); n < 4; ++n) {
+      float& value = parameters[parameters.size() - 1 - random.Below(tail)];
+      const std::uint64_t kind = random.Below(8);
+      value = kind == 0   ? kNaN
+              : kind == 1 ? -3e38f
+              : kind == 2 ? 1e9f
+              : kind < 6  ? static_cast<float>(random.Below(6)) - 1
+                          : static_cast<float>(random.Normal());
+    }
+    const std::int64_t count = model->ContributionCount(parameters);
+    refused += count == 0 ? 1 : 0;
+    std::vector<float> out(static_cast<std::size_t>(count));
+    const bool sent = model->Contribute(parameters, table, out, 1, {}).has_value();
+    CHECK(sent <= (count > 0));
+    CHECK(model->Predict(parameters, table).has_value() == (count > 0));
+    CHECK(model->Evaluate(parameters, table).has_value() <= (count > 0));
+    std::vector<double> mean(static_cast<std::size_t>(count));
+    for (double& value : mean) value = random.Normal();
+    if (model->Advance(parameters, mean, 60)) CHECK(model->ContributionCount(parameters) > 0);
+  }
+  CHECK(refused > 500);
+  CHECK(refused < 3900);
 }

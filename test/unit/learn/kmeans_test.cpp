@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/learn/model.h"
@@ -156,4 +158,23 @@ TEST_CASE("centroids refuse what they cannot measure, and parameters that no run
       CHECK(moved <= (count > 0));
     }
   }
+}
+
+TEST_CASE("iterations are those of scikit-learn, and the clusters as good as its best start") {
+  std::ifstream in(OTE_SOURCE_DIR "/test/vectors/trees.json");
+  REQUIRE(in);
+  const auto vector = nlohmann::json::parse(in)["kmeans"];
+  const Table table = Points(vector["x"].get<std::vector<float>>(), vector["columns"]);
+  const auto model = Kmeans(6, table);
+  std::vector<float> parameters = vector["start"].get<std::vector<float>>();
+  parameters.insert(parameters.end(), {16, 16, 16, 6, 0});
+  for (int step = 0; step < vector["steps"].get<int>(); ++step) {
+    REQUIRE(Exchange(*model, parameters, Deal(table, 3)));
+  }
+  const auto want = vector["centroids"].get<std::vector<float>>();
+  for (std::size_t i = 0; i < want.size(); ++i) CHECK(parameters[i] == Approx(want[i]).epsilon(1e-5).margin(1e-5));
+
+  const auto own = model->Evaluate(MakeOf(*model, Deal(table, 3), 20), table);
+  REQUIRE(own);
+  CHECK(*own->loss < 1.02 * vector["bestLoss"].get<double>());
 }
