@@ -152,7 +152,9 @@ TEST_CASE("a column that says something only by being missing splits") {
 TEST_CASE("trees are those of XGBoost") {
   std::ifstream in(OTE_SOURCE_DIR "/test/vectors/trees.json");
   REQUIRE(in);
-  for (const auto& vector : nlohmann::json::parse(in)["trees"]) {
+  const auto vectors = nlohmann::json::parse(in);
+  REQUIRE(vectors["trees"].size() == 5);
+  for (const auto& vector : vectors["trees"]) {
     INFO(vector["name"]);
     const auto classes = vector["classes"].get<std::int64_t>();
     const auto& settings = vector["spec"];
