@@ -8,5 +8,7 @@ namespace ote::learn {
 extern const ModelInfo kLinearInfo;
 extern const ModelInfo kSoftmaxInfo;
 extern const ModelInfo kMlpInfo;
+extern const ModelInfo kGbtInfo;
+extern const ModelInfo kKmeansInfo;
 
 }  // namespace ote::learn
