@@ -5,6 +5,8 @@
 #include <new>
 #include <string>
 
+#include "core/learn/random.h"
+
 namespace ote::learn {
 namespace {
 
@@ -38,6 +40,29 @@ Layout LayoutOf(const Network& network) {
     layout.push_back({name + ".bias", {layer.outputs}});
   }
   return layout;
+}
+
+void InitUniform(std::span<float> weights, double fan, std::uint64_t seed) {
+  const double bound = std::sqrt(6.0 / fan);
+  Random random(seed);
+  for (float& weight : weights) weight = static_cast<float>(bound * (2 * random.Uniform() - 1));
+}
+
+void InitWeights(const Network& network, std::uint64_t seed, std::uint64_t first, std::span<float> parameters) {
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const Layer& layer = network.layers[i];
+    const bool feeds_relu = i + 1 < network.layers.size() && network.activation == api::Activation::kRelu;
+    const auto fan = static_cast<double>(feeds_relu ? layer.inputs : layer.inputs + layer.outputs);
+    InitUniform(
+        parameters.subspan(static_cast<std::size_t>(layer.weight), static_cast<std::size_t>(layer.bias - layer.weight)),
+        fan, DeriveSeed(seed, first + i));
+  }
+}
+
+std::vector<Range> DecayedBy(const Network& network) {
+  std::vector<Range> ranges;
+  for (const Layer& layer : network.layers) ranges.emplace_back(layer.weight, layer.bias);
+  return ranges;
 }
 
 void Workspace::Free::operator()(float* p) const noexcept { ::operator delete[](p, kAlignment); }
@@ -114,52 +139,6 @@ void Workspace::Backward(const float* parameters, float* gradient) {
     kernels_.back(slope, parameters + layer.weight, next, rows_, layer.inputs, layer.outputs, scratch_);
     derive(next, outputs_[i], rows_ * layer.inputs);
     slope = next;
-  }
-}
-
-Optimizer::Optimizer(const Network& network, const Kernels& kernels, const api::TrainSpec& spec,
-                     const float* parameters)
-    : network_(network), kernels_(kernels), spec_(spec) {
-  const auto count = static_cast<std::size_t>(network.Parameters());
-  gradient_.resize(count);
-  if (spec.optimizer == api::OptimizerKind::kAdam) {
-    first_.resize(count);
-    second_.resize(count);
-  }
-  const auto l2 = static_cast<float>(spec.l2);
-  for (const Layer& layer : network.layers) {
-    for (std::int64_t i = layer.weight; i < layer.bias; ++i)
-      gradient_[static_cast<std::size_t>(i)] = l2 * parameters[i];
-  }
-}
-
-void Optimizer::Step(float* parameters) {
-  AdamStep adam{};
-  if (spec_.optimizer == api::OptimizerKind::kAdam) {
-    beta1_power_ *= spec_.beta1;
-    beta2_power_ *= spec_.beta2;
-    adam.rate = static_cast<float>(spec_.learning_rate / (1 - beta1_power_));
-    adam.second_bias = static_cast<float>(1 / (1 - beta2_power_));
-    adam.beta1 = static_cast<float>(spec_.beta1);
-    adam.beta2 = static_cast<float>(spec_.beta2);
-    adam.epsilon = static_cast<float>(spec_.epsilon);
-  }
-  const auto step = [&](std::int64_t begin, std::int64_t end, float l2) {
-    float* const w = parameters + begin;
-    float* const g = gradient_.data() + begin;
-    if (spec_.optimizer == api::OptimizerKind::kAdam) {
-      kernels_.adam(w, g, first_.data() + begin, second_.data() + begin, end - begin, l2, adam);
-    } else {
-      kernels_.sgd(w, g, end - begin, static_cast<float>(spec_.learning_rate), static_cast<float>(spec_.momentum), l2);
-    }
-  };
-  if (spec_.l2 == 0) {
-    step(0, network_.Parameters(), 0);
-    return;
-  }
-  for (const Layer& layer : network_.layers) {
-    step(layer.weight, layer.bias, static_cast<float>(spec_.l2));
-    step(layer.bias, layer.bias + layer.outputs, 0);
   }
 }
 

@@ -1,4 +1,4 @@
-// Fully connected layers over one flat buffer of parameters: what all the models are made of.
+// Fully connected layers over one flat buffer of parameters.
 #pragma once
 
 #include <cstdint>
@@ -6,14 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "core/api/training.h"
-#include "core/learn/data.h"
-#include "core/learn/kernels.h"
-#include "core/learn/layout.h"
+#include "core/api/model.h"
+#include "core/learn/descent.h"
 
 namespace ote::learn {
-
-enum class Loss { kCrossEntropy, kSquare };
 
 struct Layer {
   std::int64_t inputs = 0;
@@ -36,24 +32,23 @@ struct Network {
 // `units` from the inputs to the outputs: {784, 256, 10}. At least two, all positive.
 Network MakeNetwork(std::span<const std::int64_t> units);
 Layout LayoutOf(const Network& network);
-
-enum class Purpose { kForward, kTraining };
+// Uniform values of variance 2 / fan.
+void InitUniform(std::span<float> weights, double fan, std::uint64_t seed);
+// Fresh weights (see Model::Init), layer i drawn from the (first + i)-th stream of `seed`. Biases are left as they are.
+void InitWeights(const Network& network, std::uint64_t seed, std::uint64_t first, std::span<float> parameters);
+// The weights, which L2 makes small; not the biases.
+std::vector<Range> DecayedBy(const Network& network);
 
 // The buffers for batches of up to `rows` rows; nothing is allocated after construction. One thread. `network` and
 // `kernels` must outlive it.
-class Workspace {
+class Workspace final : public Pass {
  public:
   Workspace(const Network& network, const Kernels& kernels, std::int64_t rows, Purpose purpose);
 
-  // Copies (and scales) the rows index[0..) of the table, and their targets, in.
-  void Load(const Table& table, std::span<const std::uint32_t> index);
-  // Logits or values [rows×outputs] of what was loaded.
-  std::span<float> Forward(const float* parameters);
-  // After Forward: turns its result into the loss's slope, each row's multiplied by the weight of its class (none: 1).
-  // Returns the sum of the losses of the rows, without weights.
-  double Slope(std::span<const double> class_weights = {});
-  // After Slope: adds the gradient of the mean loss to `gradient`, laid out as the parameters.
-  void Backward(const float* parameters, float* gradient);
+  void Load(const Table& table, std::span<const std::uint32_t> index) override;
+  std::span<float> Forward(const float* parameters) override;
+  double Slope(std::span<const double> class_weights = {}) override;
+  void Backward(const float* parameters, float* gradient) override;
 
  private:
   struct Free {
@@ -70,24 +65,6 @@ class Workspace {
   float* slopes_[2] = {nullptr, nullptr};
   float* targets_ = nullptr;
   float* scratch_ = nullptr;
-};
-
-// Applies gradients that were added to Gradient() to the parameters, and leaves the buffer ready for the next batch.
-class Optimizer {
- public:
-  Optimizer(const Network& network, const Kernels& kernels, const api::TrainSpec& spec, const float* parameters);
-  float* Gradient() noexcept { return gradient_.data(); }
-  void Step(float* parameters);
-
- private:
-  const Network& network_;
-  const Kernels& kernels_;
-  const api::TrainSpec& spec_;
-  std::vector<float> gradient_;  // SGD: the velocity too
-  std::vector<float> first_;     // Adam's moments
-  std::vector<float> second_;
-  double beta1_power_ = 1;
-  double beta2_power_ = 1;
 };
 
 }  // namespace ote::learn
