@@ -23,6 +23,9 @@ Result<std::vector<std::uint32_t>> RowNumbers(const Table& rows) {
   return order;
 }
 
+// Beside the streams of the passes.
+constexpr std::uint64_t kNoiseStream = ~std::uint64_t{0};
+
 std::uint64_t PassSeed(std::uint64_t seed, std::int64_t pass) {
   return DeriveSeed(seed, static_cast<std::uint64_t>(pass));
 }
@@ -105,6 +108,7 @@ Result<Trained> GradientModel::Train(std::span<float> parameters, const Table& r
   OTE_TRY(std::vector<std::uint32_t> order, RowNumbers(rows));
 
   Trained trained;
+  const std::uint64_t noise = DeriveSeed(seed, kNoiseStream);
   std::int64_t steps = 0;
   for (std::int64_t pass = 0; pass < spec.epochs; ++pass) {
     Random random(PassSeed(seed, pass));
@@ -113,7 +117,8 @@ Result<Trained> GradientModel::Train(std::span<float> parameters, const Table& r
     for (std::int64_t at = 0; at < rows.rows; at += batch) {
       if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "training: stopped before it was done");
       const auto size = static_cast<std::size_t>(std::min(batch, rows.rows - at));
-      network->Load(rows, std::span(order).subspan(static_cast<std::size_t>(at), size));
+      network->Load(rows, std::span(order).subspan(static_cast<std::size_t>(at), size),
+                    DeriveSeed(noise, static_cast<std::uint64_t>(steps)));
       network->Forward(parameters.data());
       loss += network->Slope(terms.class_weights);
       if (!std::isfinite(loss)) {
@@ -148,7 +153,7 @@ Result<std::vector<float>> GradientModel::Predict(std::span<const float> paramet
   OTE_TRY(const std::unique_ptr<Pass> network, MakePass(kernels, batch, Purpose::kForward));
   for (std::int64_t at = 0; at < rows.rows; at += batch) {
     const auto size = static_cast<std::size_t>(std::min(batch, rows.rows - at));
-    network->Load(rows, std::span(order).subspan(static_cast<std::size_t>(at), size));
+    network->Load(rows, std::span(order).subspan(static_cast<std::size_t>(at), size), 0);
     const std::span<float> out = network->Forward(parameters.data());
     if (outline_.loss == Loss::kCrossEntropy) {
       kernels.softmax(out.data(), static_cast<std::int64_t>(size), outline_.outputs);
@@ -175,7 +180,7 @@ Result<api::Metrics> GradientModel::Evaluate(std::span<const float> parameters, 
   for (std::int64_t at = 0; at < rows.rows; at += batch) {
     const auto begin = static_cast<std::size_t>(at);
     const auto size = static_cast<std::size_t>(std::min(batch, rows.rows - at));
-    network->Load(rows, std::span(order).subspan(begin, size));
+    network->Load(rows, std::span(order).subspan(begin, size), 0);
     const std::span<const float> out = network->Forward(parameters.data());
     for (std::size_t i = 0; classifies && i < size; ++i) {
       const std::span<const float> row = out.subspan(i * outputs, outputs);

@@ -20,8 +20,9 @@ enum class Purpose { kForward, kTraining };
 class Pass {
  public:
   virtual ~Pass() = default;
-  // Copies (and scales) the rows index[0..) of the table, and their targets, in.
-  virtual void Load(const Table& table, std::span<const std::uint32_t> index) = 0;
+  // Copies (and scales) the rows index[0..) of the table, and their targets, in. What is random in a batch, in training
+  // alone, comes from `noise`.
+  virtual void Load(const Table& table, std::span<const std::uint32_t> index, std::uint64_t noise) = 0;
   // Logits or values [rows×outputs] of what was loaded.
   virtual std::span<float> Forward(const float* parameters) = 0;
   // After Forward: turns its result into the loss's slope, each row's multiplied by the weight of its class (none: 1).

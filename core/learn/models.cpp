@@ -10,7 +10,7 @@
 namespace ote::learn {
 namespace {
 
-const ModelInfo* const kAll[] = {&kLinearInfo, &kSoftmaxInfo, &kMlpInfo};
+const ModelInfo* const kAll[] = {&kLinearInfo, &kSoftmaxInfo, &kMlpInfo, &kCnnInfo};
 
 std::string Listed(const std::vector<api::DataTask>& tasks) {
   std::string out;

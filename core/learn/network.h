@@ -23,14 +23,15 @@ struct Network {
   api::Activation activation = api::Activation::kRelu;  // between the layers
   Loss loss = Loss::kCrossEntropy;
   float input_scale = 1.0f;
+  double dropout = 0;  // the part of the last layer's inputs that a training leaves out (Srivastava et al. 2014)
 
   std::int64_t Inputs() const noexcept { return layers.front().inputs; }
   std::int64_t Outputs() const noexcept { return layers.back().outputs; }
   std::int64_t Parameters() const noexcept { return layers.back().bias + layers.back().outputs; }
 };
 
-// `units` from the inputs to the outputs: {784, 256, 10}. At least two, all positive.
-Network MakeNetwork(std::span<const std::int64_t> units);
+// `units` from the inputs to the outputs: {784, 256, 10}. At least two, all positive. The parameters begin at `start`.
+Network MakeNetwork(std::span<const std::int64_t> units, std::int64_t start = 0);
 Layout LayoutOf(const Network& network);
 // Uniform values of variance 2 / fan.
 void InitUniform(std::span<float> weights, double fan, std::uint64_t seed);
@@ -45,12 +46,19 @@ class Workspace final : public Pass {
  public:
   Workspace(const Network& network, const Kernels& kernels, std::int64_t rows, Purpose purpose);
 
-  void Load(const Table& table, std::span<const std::uint32_t> index) override;
+  void Load(const Table& table, std::span<const std::uint32_t> index, std::uint64_t noise = 0) override;
   std::span<float> Forward(const float* parameters) override;
   double Slope(std::span<const double> class_weights = {}) override;
-  void Backward(const float* parameters, float* gradient) override;
+  void Backward(const float* parameters, float* gradient) override { Backward(parameters, gradient, nullptr); }
+
+  // For a network whose inputs are made by another one: Expect in place of Load, then fill Inputs() [rows×inputs].
+  void Expect(const Table& table, std::span<const std::uint32_t> index, std::uint64_t noise);
+  float* Inputs() noexcept { return outputs_[0]; }
+  // Fills `inputs` with the slope of the inputs too, unless it is null.
+  void Backward(const float* parameters, float* gradient, float* inputs);
 
  private:
+  void Drop(const float* from, float* to) const;
   struct Free {
     void operator()(float* p) const noexcept;
   };
@@ -62,6 +70,9 @@ class Workspace final : public Pass {
   std::unique_ptr<float[], Free> memory_;
   std::int64_t claimed_ = 0;
   std::vector<float*> outputs_;  // [0] the batch, [i + 1] what layer i gives
+  float* dropped_ = nullptr;     // the last layer's inputs, after dropout
+  std::uint64_t noise_ = 0;
+  bool drops_ = false;
   float* slopes_[2] = {nullptr, nullptr};
   float* targets_ = nullptr;
   float* scratch_ = nullptr;

@@ -8,5 +8,6 @@ namespace ote::learn {
 extern const ModelInfo kLinearInfo;
 extern const ModelInfo kSoftmaxInfo;
 extern const ModelInfo kMlpInfo;
+extern const ModelInfo kCnnInfo;
 
 }  // namespace ote::learn
