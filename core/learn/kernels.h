@@ -18,6 +18,39 @@ struct AdamStep {
   float epsilon;
 };
 
+// The extents of a convolution that keeps the sides of its images. Images lie in planes, one a channel, with zeros
+// around them, so that a filter may reach over the edge; side is odd. MakeConvShape fills in the second half.
+struct ConvShape {
+  std::int64_t channels = 0;
+  std::int64_t filters = 0;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::int64_t side = 0;
+
+  std::int64_t row = 0;    // floats from a row to the next: the right margin of one is the left margin of the next
+  std::int64_t plane = 0;  // floats from a plane to the next
+  std::int64_t start = 0;  // where the first pixel of a plane is
+  std::int64_t span = 0;   // floats from there on that hold all pixels, and margins: a multiple of kConvSlack
+};
+// Floats behind the last plane of a buffer that are read, and must be finite, beside the planes themselves.
+constexpr std::int64_t kConvSlack = 16;
+// Images among which convolve_gradient adds before it rounds to the gradient.
+constexpr std::int64_t kConvBlock = 8;
+
+// What is done to each value z of a plane on the way forward: scale * (z - center) + shift.
+struct PlaneForm {
+  float center;
+  float scale;
+  float shift;
+};
+// On the way back a plane becomes constant + linear * (z - center), and gain times the slope is added at the winners.
+struct PlaneSlope {
+  float center;
+  float constant;
+  float linear;
+  float gain;
+};
+
 struct Kernels {
   const char* name;
 
@@ -54,6 +87,37 @@ struct Kernels {
   // out[n×columns] = scale · rows index[0..n) of x.
   void (*gather)(const float* x, const std::uint32_t* index, float* out, std::int64_t n, std::int64_t columns,
                  float scale);
+
+  // Scales `count` images, pixels side by side, into the pixels of planes; and takes them out again.
+  void (*place)(const float* images, float* planes, std::int64_t count, const ConvShape& shape, float scale);
+  void (*take)(const float* planes, float* images, std::int64_t count, const ConvShape& shape);
+  // w[filters×channels×side×side] in the order in which convolve reads it; and turned round, for the way back: a
+  // convolution of the filters' planes that gives the channels'. Both take as many floats as w.
+  void (*pack)(const float* w, float* packed, const ConvShape& shape);
+  void (*pack_back)(const float* w, float* packed, const ConvShape& shape);
+  // Each of `images` groups of `filters` planes = the convolution of `channels` planes, plus the filter's bias (null
+  // for none). Leaves anything in the margins from `start` on.
+  void (*convolve)(const float* in, const float* packed, const float* bias, float* out, const ConvShape& shape,
+                   std::int64_t images);
+  // gw += the gradient of the filters, gb[filters] += the sums of delta's planes, whose margins must be zero.
+  void (*convolve_gradient)(const float* in, const float* delta, float* gw, float* gb, const ConvShape& shape,
+                            std::int64_t images);
+  // Mean and variance of each of `count` runs of `planes` planes, pixels only: mask[span] is 1 there and 0 in margins.
+  void (*moments)(const float* z, const float* mask, float* means, float* variances, std::int64_t count,
+                  std::int64_t planes, const ConvShape& shape);
+  // The greatest value of each square of `side` pixels of `count` planes, brought into form, and where it was in its
+  // plane. Rows and columns that do not fill a square are left out. Squares lie side by side in `out` and `winners`.
+  void (*pool)(const float* z, const PlaneForm* forms, float* out, std::int32_t* winners, std::int64_t count,
+               std::int64_t side, const ConvShape& shape);
+  // For each of `count` planes with `size` squares: the sum of its slopes, and of slope * (z - center) at the winners.
+  void (*pool_sums)(const float* slope, const std::int32_t* winners, const float* z, const float* centers, float* sums,
+                    float* products, std::int64_t count, std::int64_t size, const ConvShape& shape);
+  // Turns each plane of z into its slope (see PlaneSlope), with zeros in the margins.
+  void (*pool_back)(const float* slope, const std::int32_t* winners, const float* mask, const PlaneSlope* slopes,
+                    float* z, std::int64_t count, std::int64_t size, const ConvShape& shape);
+
+  // out[i] = x[i] * scale, or 0 for the part threshold / 2^32 of them that `key` decides on.
+  void (*dropout)(const float* x, float* out, std::int64_t n, std::uint64_t key, std::uint32_t threshold, float scale);
 
   // The yardstick of the benchmark: the three products of a layer as users of Eigen write them. No data gradient when
   // dx is null.

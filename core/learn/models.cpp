@@ -10,7 +10,7 @@
 namespace ote::learn {
 namespace {
 
-const ModelInfo* const kAll[] = {&kLinearInfo, &kSoftmaxInfo, &kMlpInfo, &kGbtInfo, &kKmeansInfo};
+const ModelInfo* const kAll[] = {&kLinearInfo, &kSoftmaxInfo, &kMlpInfo, &kCnnInfo, &kGbtInfo, &kKmeansInfo};
 
 std::string Listed(const std::vector<api::DataTask>& tasks) {
   std::string out;

@@ -1,4 +1,4 @@
-// Fully connected layers over one flat buffer of parameters: what all the models are made of.
+// Fully connected layers over one flat buffer of parameters.
 #pragma once
 
 #include <cstdint>
@@ -6,14 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "core/api/training.h"
-#include "core/learn/data.h"
-#include "core/learn/kernels.h"
-#include "core/learn/layout.h"
+#include "core/api/model.h"
+#include "core/learn/descent.h"
 
 namespace ote::learn {
-
-enum class Loss { kCrossEntropy, kSquare };
 
 struct Layer {
   std::int64_t inputs = 0;
@@ -27,35 +23,42 @@ struct Network {
   api::Activation activation = api::Activation::kRelu;  // between the layers
   Loss loss = Loss::kCrossEntropy;
   float input_scale = 1.0f;
+  double dropout = 0;  // the part of the last layer's inputs that a training leaves out (Srivastava et al. 2014)
 
   std::int64_t Inputs() const noexcept { return layers.front().inputs; }
   std::int64_t Outputs() const noexcept { return layers.back().outputs; }
   std::int64_t Parameters() const noexcept { return layers.back().bias + layers.back().outputs; }
 };
 
-// `units` from the inputs to the outputs: {784, 256, 10}. At least two, all positive.
-Network MakeNetwork(std::span<const std::int64_t> units);
+// `units` from the inputs to the outputs: {784, 256, 10}. At least two, all positive. The parameters begin at `start`.
+Network MakeNetwork(std::span<const std::int64_t> units, std::int64_t start = 0);
 Layout LayoutOf(const Network& network);
-
-enum class Purpose { kForward, kTraining };
+// Uniform values of variance 2 / fan.
+void InitUniform(std::span<float> weights, double fan, std::uint64_t seed);
+// Fresh weights (see Model::Init), layer i drawn from the (first + i)-th stream of `seed`. Biases are left as they are.
+void InitWeights(const Network& network, std::uint64_t seed, std::uint64_t first, std::span<float> parameters);
+// The weights, which L2 makes small; not the biases.
+std::vector<Range> DecayedBy(const Network& network);
 
 // The buffers for batches of up to `rows` rows; nothing is allocated after construction. One thread. `network` and
 // `kernels` must outlive it.
-class Workspace {
+class Workspace final : public Pass {
  public:
   Workspace(const Network& network, const Kernels& kernels, std::int64_t rows, Purpose purpose);
 
-  // Copies (and scales) the rows index[0..) of the table, and their targets, in.
-  void Load(const Table& table, std::span<const std::uint32_t> index);
-  // Logits or values [rows×outputs] of what was loaded.
-  std::span<float> Forward(const float* parameters);
-  // After Forward: turns its result into the loss's slope, each row's multiplied by the weight of its class (none: 1).
-  // Returns the sum of the losses of the rows, without weights.
-  double Slope(std::span<const double> class_weights = {});
-  // After Slope: adds the gradient of the mean loss to `gradient`, laid out as the parameters.
-  void Backward(const float* parameters, float* gradient);
+  void Load(const Table& table, std::span<const std::uint32_t> index, std::uint64_t noise = 0) override;
+  std::span<float> Forward(const float* parameters) override;
+  double Slope(std::span<const double> class_weights = {}) override;
+  void Backward(const float* parameters, float* gradient) override { Backward(parameters, gradient, nullptr); }
+
+  // For a network whose inputs are made by another one: Expect in place of Load, then fill Inputs() [rows×inputs].
+  void Expect(const Table& table, std::span<const std::uint32_t> index, std::uint64_t noise);
+  float* Inputs() noexcept { return outputs_[0]; }
+  // Fills `inputs` with the slope of the inputs too, unless it is null.
+  void Backward(const float* parameters, float* gradient, float* inputs);
 
  private:
+  void Drop(const float* from, float* to) const;
   struct Free {
     void operator()(float* p) const noexcept;
   };
@@ -67,27 +70,12 @@ class Workspace {
   std::unique_ptr<float[], Free> memory_;
   std::int64_t claimed_ = 0;
   std::vector<float*> outputs_;  // [0] the batch, [i + 1] what layer i gives
+  float* dropped_ = nullptr;     // the last layer's inputs, after dropout
+  std::uint64_t noise_ = 0;
+  bool drops_ = false;
   float* slopes_[2] = {nullptr, nullptr};
   float* targets_ = nullptr;
   float* scratch_ = nullptr;
-};
-
-// Applies gradients that were added to Gradient() to the parameters, and leaves the buffer ready for the next batch.
-class Optimizer {
- public:
-  Optimizer(const Network& network, const Kernels& kernels, const api::TrainSpec& spec, const float* parameters);
-  float* Gradient() noexcept { return gradient_.data(); }
-  void Step(float* parameters);
-
- private:
-  const Network& network_;
-  const Kernels& kernels_;
-  const api::TrainSpec& spec_;
-  std::vector<float> gradient_;  // SGD: the velocity too
-  std::vector<float> first_;     // Adam's moments
-  std::vector<float> second_;
-  double beta1_power_ = 1;
-  double beta2_power_ = 1;
 };
 
 }  // namespace ote::learn

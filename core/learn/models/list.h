@@ -10,5 +10,6 @@ extern const ModelInfo kSoftmaxInfo;
 extern const ModelInfo kMlpInfo;
 extern const ModelInfo kGbtInfo;
 extern const ModelInfo kKmeansInfo;
+extern const ModelInfo kCnnInfo;
 
 }  // namespace ote::learn
