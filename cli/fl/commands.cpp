@@ -17,6 +17,7 @@ Command FlCommand() {
   noun.Add(LogsCommand());
   noun.Add(WatchCommand());
   noun.Add(CancelCommand());
+  noun.Add(StrategiesCommand());
   return noun;
 }
 

@@ -13,6 +13,7 @@ Command FlCommand();
 
 Command RunCommandOfFl();
 Command SimulateCommand();
+Command StrategiesCommand();
 Command ListRunsCommand();
 Command ShowRunCommand();
 Command LogsCommand();
@@ -43,6 +44,8 @@ struct RunFlags {
   std::optional<std::chrono::milliseconds> deadline;
   std::optional<std::int64_t> rounds;
   std::optional<std::int64_t> seed;
+  std::optional<std::string> from;
+  std::vector<std::string> set;  // "strategy.proximal=0.1"
 };
 void AddRunFlags(Command& command, RunFlags& flags);
 // The file's run with the flags over it, checked. `dataset` stands in where neither names one.
@@ -51,6 +54,7 @@ Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std:
 struct RunOptions {
   RunFlags flags;
   bool detach = false;
+  std::string resume;
 };
 Result<Exit> RunFl(Context& context, const RunOptions& options);
 

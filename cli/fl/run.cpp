@@ -28,7 +28,7 @@ Result<Exit> Watch(Context& context, const WatchOptions& options) {
     OTE_TRY(AgentLink link, AgentLink::Open(context));
     OTE_TRY(const api::Run run,
             link.Ask<api::Run>(api::verb::kFlShow, api::NameRequest{options.run}, context.Patience(kQuick)));
-    rounds = run.spec.rounds;
+    rounds = run.planned_rounds;
   }
   OTE_TRY(const api::Run run, FollowRun(context, options.run, rounds));
   return FinishRun(context, run);
@@ -71,7 +71,36 @@ Result<Exit> Logs(Context& context, const LogsOptions& options) {
 
 }  // namespace
 
+namespace {
+
+Result<Exit> Resume(Context& context, const RunOptions& options) {
+  if (!options.flags.file.empty() || options.flags.dataset || !options.flags.set.empty()) {
+    return Fail(ErrorId::kUsage, "--resume: a run goes on as it was begun, and no other setting can be given",
+                "ote fl run --resume " + options.resume);
+  }
+  if (context.flags.dry_run) {
+    Say(context, fmt::format("run {}: would be taken up where it stopped", options.resume));
+    return Exit::kDone;
+  }
+  api::Run run;
+  {
+    OTE_TRY(AgentLink link, AgentLink::Open(context));
+    OTE_TRY(run, link.Ask<api::Run>(api::verb::kFlResume, api::NameRequest{options.resume}, context.Patience(kQuick)));
+  }
+  if (run.status == api::RunStatus::kFinished) Say(context, fmt::format("run {}: it has finished already", run.id));
+  if (options.detach) {
+    PrintOne(context, ToJson(run), run.id + "\n", run.id);
+    Next(context, "ote fl watch " + run.id);
+    return Exit::kDone;
+  }
+  OTE_TRY(const api::Run ended, FollowRun(context, run.id, run.planned_rounds));
+  return FinishRun(context, ended);
+}
+
+}  // namespace
+
 Result<Exit> RunFl(Context& context, const RunOptions& options) {
+  if (!options.resume.empty()) return Resume(context, options);
   OTE_TRY(const api::RunSpec spec, ReadRun(context, options.flags));
   api::Run run;
   {
@@ -93,7 +122,7 @@ Result<Exit> RunFl(Context& context, const RunOptions& options) {
     Next(context, "ote fl watch " + run.id);
     return Exit::kDone;
   }
-  OTE_TRY(const api::Run ended, FollowRun(context, run.id, spec.rounds));
+  OTE_TRY(const api::Run ended, FollowRun(context, run.id, run.planned_rounds));
   auto exit = FinishRun(context, ended);
   if (exit) Next(context, "ote model export " + ended.id);
   return exit;
@@ -107,9 +136,12 @@ Command RunCommandOfFl() {
       "when it finished, 1 when it failed. Ctrl-C and --timeout end the wait, not the run, and print the command to "
       "come back.");
   AddRunFlags(c, options->flags);
+  c.Option("--resume", "RUN", options->resume, "take up a run that failed or was cancelled where it stopped")
+      .Completes(Names::kRun);
   c.Switch("--detach", options->detach, "return at once with the run's id");
   c.Example("ote fl run -f run.yaml", "as the file says");
   c.Example("ote fl run --dataset digits --model mlp --rounds 20", "by flags alone");
+  c.Example("ote fl run --resume run-7k2m9q4x0d", "go on with one that was cancelled");
   c.Exits({Exit::kFailed, Exit::kTimedOut, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound, Exit::kInterrupted});
   c.Changes();
   c.Does([options](Context& context) { return RunFl(context, *options); });

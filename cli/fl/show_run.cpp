@@ -17,7 +17,7 @@ struct NameOptions {
   std::string name;
 };
 
-std::string RoundsText(const api::Run& run) { return fmt::format("{} of {}", run.rounds.size(), run.spec.rounds); }
+std::string RoundsText(const api::Run& run) { return fmt::format("{} of {}", run.rounds.size(), run.planned_rounds); }
 
 Result<Exit> List(Context& context) {
   OTE_TRY(AgentLink link, AgentLink::Open(context));

@@ -81,7 +81,7 @@ Result<Exit> SimulateFl(Context& context, const SimulateOptions& options) {
   };
   how.on_round = [&](const api::Run& run) {
     if (run.rounds.empty()) return;
-    const std::string text = fmt::format("round {}/{}  {} sites  {}", run.rounds.back().round, run.spec.rounds,
+    const std::string text = fmt::format("round {}/{}  {} sites  {}", run.rounds.back().round, run.planned_rounds,
                                          run.rounds.back().participants.size(), MetricsText(run.metrics));
     if (progress.Animated()) return progress.Now(text);
     progress.Change(text, {{"round", run.rounds.back().round}, {"metrics", ToJson(run.metrics)}});

@@ -229,7 +229,8 @@ struct RunMachine::State {
   Result<void> MakeNextModel();
   RoundFacts Facts();
   void KeepCheckpoint();
-  void NoteMeasured(const api::Metrics& metrics);  // of the present model
+  void NoteMeasured(const OpenRound& open);  // what it measured of the present model
+  void ForgetAtSites();                      // what sites keep for the run
   std::optional<std::string> WhyStop() const;
   void Finish();
   void Complete();  // registers the model and ends the run
