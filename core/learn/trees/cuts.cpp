@@ -132,17 +132,4 @@ std::vector<float> Cut(std::span<const Bucket> buckets, std::int64_t bins) {
   return cuts;
 }
 
-std::size_t PlaceOf(std::span<const float> edges, float value) noexcept {
-  if (edges.empty()) return 0;
-  // Without branches on the values, which nothing could predict.
-  const float* base = edges.data();
-  std::size_t length = edges.size();
-  while (length > 1) {
-    const std::size_t half = length / 2;
-    base += base[half - 1] <= value ? half : 0;
-    length -= half;
-  }
-  return static_cast<std::size_t>(base - edges.data()) + (*base <= value ? 1 : 0);
-}
-
 }  // namespace ote::learn::trees
