@@ -17,6 +17,9 @@ Command FlCommand() {
   noun.Add(LogsCommand());
   noun.Add(WatchCommand());
   noun.Add(CancelCommand());
+  noun.Add(ReportCommand());
+  noun.Add(CompareCommand());
+  noun.Add(MetricsCommand());
   return noun;
 }
 
