@@ -64,7 +64,7 @@ std::string Grid(const api::Run& run, const std::vector<SiteTally>& sites) {
   const double height = kTop + rows * kRow + 56;
   const double cell = std::min((kWidth - kNames) / static_cast<double>(run.rounds.size()), 24.0);
   std::map<std::string, double> tops;
-  std::string svg = Open(height, "Who took part");
+  std::string svg = Open(height, "Sites by round");
   for (const SiteTally& site : sites) {
     const double y = kTop + kRow * static_cast<double>(tops.size());
     tops.emplace(site.name, y);
@@ -103,13 +103,13 @@ std::string Grid(const api::Run& run, const std::vector<SiteTally>& sites) {
 }
 
 std::string Counts(const api::Run& run) {
-  Chart chart{"Who took part", "round", "sites", Unit::kNumber, {{"took part", {}}, {"left out", {}}, {"failed", {}}}};
+  Chart chart{"Sites by round", "round", "sites", Unit::kNumber, {{"took part", {}}, {"left out", {}}, {"failed", {}}}};
   for (const api::Round& round : run.rounds) {
     const auto add = [&](std::size_t i, std::size_t count) {
       chart.series[i].points.emplace_back(round.round, static_cast<double>(count));
     };
     add(0, round.participants.size());
-    add(1, round.left_out.size());
+    add(1, LateSites(round).size());
     add(2, round.failed.size());
   }
   return RenderSvg(chart);

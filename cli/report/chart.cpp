@@ -129,7 +129,11 @@ class Drawing {
 
   void Axes() {
     svg_ += fmt::format("<text class=\"heading\" x=\"{:g}\" y=\"18\">{}</text>\n", kLeft, EscapeHtml(chart_.title));
-    for (const double tick : Ticks(ys_.low, ys_.high)) {
+    // Sizes are round in their own unit.
+    const double scale =
+        chart_.unit == Unit::kSize ? std::pow(1024.0, std::floor(std::log2(std::max(ys_.high, 1.0)) / 10)) : 1.0;
+    for (const double step : Ticks(ys_.low / scale, ys_.high / scale)) {
+      const double tick = step * scale;
       const double y = Y(tick);
       svg_ += fmt::format("<line class=\"grid\" x1=\"{:g}\" y1=\"{:.1f}\" x2=\"{:g}\" y2=\"{:.1f}\"/>", kLeft, y,
                           kLeft + kPlotWidth, y);
@@ -262,7 +266,7 @@ std::string Clip(std::string_view text, std::size_t limit) {
 
 std::vector<double> Ticks(double low, double high) {
   if (!(high > low) || !std::isfinite(low) || !std::isfinite(high)) return {};
-  const double rough = (high - low) / 5;
+  const double rough = (high - low) / 8;
   const double power = std::pow(10.0, std::floor(std::log10(rough)));
   double step = power;
   for (const double factor : {1.0, 2.0, 5.0, 10.0}) {

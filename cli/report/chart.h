@@ -51,7 +51,7 @@ std::string EscapeHtml(std::string_view text);
 // At most `limit` characters of it, with an ellipsis where it was cut.
 std::string Clip(std::string_view text, std::size_t limit);
 
-// Where the ticks of an axis from `low` to `high` stand: 3 to 8 round numbers that lie within.
+// Where the ticks of an axis from `low` to `high` stand: 3 to 9 round numbers that lie within.
 std::vector<double> Ticks(double low, double high);
 // The value as an axis and a table show it: "97.5 %", "1.2 MiB", "0.25 s".
 std::string ValueText(double value, Unit unit);

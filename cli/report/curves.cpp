@@ -99,7 +99,8 @@ std::string BytesChart(const api::Run& run) {
 }
 
 std::string SecondsChart(const api::Run& run) {
-  Chart chart{"Seconds", "round", "", Unit::kSeconds, {{"the whole round", {}}, {"the slowest site", {}}}};
+  Chart chart{"Seconds", "round", "", Unit::kSeconds, {{"the whole round", {}}}};
+  Series slowest_site{"the slowest site", {}};
   Series making{"making the next model", {}};
   bool any = false;
   bool made = false;
@@ -110,9 +111,10 @@ std::string SecondsChart(const api::Run& run) {
     double slowest = 0;
     for (const api::RoundSite& site : round.sites)
       slowest = std::max(slowest, std::max(site.seconds, SumOf(site.phases)));
-    if (slowest > 0) chart.series[1].points.emplace_back(round.round, slowest);
+    if (slowest > 0) slowest_site.points.emplace_back(round.round, slowest);
     making.points.emplace_back(round.round, round.aggregate_seconds);
   }
+  if (Draws(slowest_site)) chart.series.push_back(std::move(slowest_site));
   if (made) chart.series.push_back(std::move(making));
   return any ? RenderSvg(chart) : std::string();
 }

@@ -33,7 +33,7 @@ Json RoundRow(const api::Run& run, const api::Round& round) {
   Json row = {{"run", run.id},
               {"round", round.round},
               {"participants", round.participants.size()},
-              {"leftOut", round.left_out.size()},
+              {"leftOut", LateSites(round).size()},
               {"failed", round.failed.size()},
               {"examples", examples},
               {"trainLoss", examples > 0 ? Value(loss / static_cast<double>(examples)) : Json()},

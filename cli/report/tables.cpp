@@ -89,6 +89,8 @@ std::string SiteTable(std::vector<SiteTally> sites, const MeasureInfo& measure) 
   const auto any = [&](auto&& has) { return std::any_of(sites.begin(), sites.end(), has); };
   const bool personal = any([&](const SiteTally& site) { return measure.Of(site.personal).has_value(); });
   const bool stale = any([](const SiteTally& site) { return site.staleness > 0; });
+  const bool timed = any([](const SiteTally& site) { return site.seconds > 0; });
+  const bool counted = any([](const SiteTally& site) { return site.bytes_up > 0 || site.bytes_down > 0; });
   const bool trainer = any([](const SiteTally& site) { return !site.trainer.empty() && site.trainer != "builtin"; });
   const std::size_t all = sites.size();
   if (all > kSites) {
@@ -100,7 +102,8 @@ std::string SiteTable(std::vector<SiteTally> sites, const MeasureInfo& measure) 
   std::vector<std::string> titles = {"Site",    "#Took part", "#Left out",
                                      "#Failed", "#Rows",      "#" + std::string(measure.name)};
   if (personal) titles.emplace_back("#Personal " + std::string(measure.name));
-  for (const char* title : {"#Seconds", "#Up", "#Down"}) titles.emplace_back(title);
+  if (timed) titles.emplace_back("#Seconds");
+  if (counted) titles.insert(titles.end(), {"#Up", "#Down"});
   if (stale) titles.emplace_back("#Staleness");
   if (trainer) titles.emplace_back("Trainer");
   Html table(titles);
@@ -109,9 +112,11 @@ std::string SiteTable(std::vector<SiteTally> sites, const MeasureInfo& measure) 
                                       Count(site.left_out),  Count(site.failed),
                                       Count(site.examples),  MeasuredText(measure.Of(site.metrics), measure)};
     if (personal) cells.push_back(MeasuredText(measure.Of(site.personal), measure));
-    cells.push_back(fmt::format("{:.2f}", site.seconds));
-    cells.push_back(site.bytes_up == 0 ? "–" : SizeText(site.bytes_up));
-    cells.push_back(site.bytes_down == 0 ? "–" : SizeText(site.bytes_down));
+    if (timed) cells.push_back(fmt::format("{:.2f}", site.seconds));
+    if (counted) {
+      cells.push_back(SizeText(site.bytes_up));
+      cells.push_back(SizeText(site.bytes_down));
+    }
     if (stale) cells.push_back(Count(site.staleness));
     if (trainer) cells.push_back(EscapeHtml(site.trainer));
     table.Add(cells);
@@ -143,12 +148,14 @@ std::string RoundTable(const api::Run& run, const MeasureInfo& measure) {
   const std::size_t every = all > kRounds ? (all + kRounds / 2 - 1) / (kRounds / 2) : 1;
   const bool failed =
       std::any_of(run.rounds.begin(), run.rounds.end(), [](const api::Round& round) { return !round.failed.empty(); });
+  const bool rated = std::any_of(run.rounds.begin(), run.rounds.end(),
+                                 [](const api::Round& round) { return round.learning_rate > 0; });
   std::vector<std::string> titles = {"#Round", "Took part", "Left out"};
   if (failed) titles.emplace_back("Failed");
-  for (const std::string& title : {"#" + std::string(measure.name), std::string("#Loss"), std::string("#Rate"),
-                                   std::string("#Seconds"), std::string("#Up"), std::string("#Down")}) {
-    titles.push_back(title);
-  }
+  titles.push_back("#" + std::string(measure.name));
+  titles.emplace_back("#Loss");
+  if (rated) titles.emplace_back("#Rate");
+  titles.insert(titles.end(), {"#Seconds", "#Up", "#Down"});
   Html table(titles);
   std::size_t shown = 0;
   for (std::size_t i = 0; i < all; ++i) {
@@ -157,7 +164,7 @@ std::string RoundTable(const api::Run& run, const MeasureInfo& measure) {
     if (i % every != 0 && i + 1 != all && round.round != best_round && !missing) continue;
     ++shown;
     std::vector<std::string> cells = {std::to_string(round.round), NameList(round.participants),
-                                      NameList(round.left_out)};
+                                      NameList(LateSites(round))};
     if (failed) {
       std::vector<std::string> names;
       for (const api::SiteFailure& failure : round.failed) names.push_back(failure.name);
@@ -165,7 +172,7 @@ std::string RoundTable(const api::Run& run, const MeasureInfo& measure) {
     }
     cells.push_back(MeasuredText(measure.Of(round.metrics), measure));
     cells.push_back(MeasuredText(round.metrics.loss, InfoOf(api::Measure::kLoss)));
-    cells.push_back(round.learning_rate > 0 ? fmt::format("{:.3g}", round.learning_rate) : "–");
+    if (rated) cells.push_back(round.learning_rate > 0 ? fmt::format("{:.3g}", round.learning_rate) : "–");
     cells.push_back(fmt::format("{:.2f}", round.seconds));
     cells.push_back(SizeText(round.bytes_up));
     cells.push_back(SizeText(round.bytes_down));

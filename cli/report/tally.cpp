@@ -62,7 +62,7 @@ std::vector<SiteTally> TallySites(const api::Run& run) {
   };
   for (const api::Round& round : run.rounds) {
     for (const std::string& name : round.participants) ++of(name).took_part;
-    for (const std::string& name : round.left_out) ++of(name).left_out;
+    for (const std::string& name : LateSites(round)) ++of(name).left_out;
     for (const api::SiteFailure& failure : round.failed) ++of(failure.name).failed;
     for (const api::RoundSite& site : round.sites) {
       SiteTally& tally = of(site.name);
@@ -107,6 +107,17 @@ std::vector<FailureTally> TallyFailures(const api::Run& run) {
   std::vector<FailureTally> all;
   for (auto& [name, causes] : sites) std::move(causes.begin(), causes.end(), std::back_inserter(all));
   return all;
+}
+
+std::vector<std::string> LateSites(const api::Round& round) {
+  std::vector<std::string> late;
+  for (const std::string& name : round.left_out) {
+    if (std::none_of(round.failed.begin(), round.failed.end(),
+                     [&](const api::SiteFailure& failure) { return failure.name == name; })) {
+      late.push_back(name);
+    }
+  }
+  return late;
 }
 
 Totals TotalsOf(const api::Run& run) {

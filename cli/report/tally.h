@@ -68,6 +68,9 @@ std::vector<FailureTally> TallyFailures(const api::Run& run);
 // Whether two failures are told as one.
 bool SameCause(const api::SiteFailure& a, const api::SiteFailure& b) noexcept;
 
+// Those that did not answer in time: left out, and not because they failed.
+std::vector<std::string> LateSites(const api::Round& round);
+
 struct Totals {
   double seconds = 0;  // of all rounds
   double aggregate_seconds = 0;

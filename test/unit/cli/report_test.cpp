@@ -24,7 +24,7 @@ TEST_CASE("a chart draws what is finite, and is well-formed whatever the names h
   CHECK(svg.find("loss &lt; &quot;1&quot; &amp; more") != std::string::npos);
   CHECK(svg.find("a&lt;b") != std::string::npos);
   CHECK(svg.find("nan") == std::string::npos);
-  CHECK(svg.find("points=\"56.0,") != std::string::npos);
+  CHECK(svg.find("points=\"66.0,") != std::string::npos);
 }
 
 TEST_CASE("a chart of nothing, or of one point, is still a chart") {
