@@ -101,7 +101,7 @@ std::string BytesChart(const api::Run& run) {
 std::string SecondsChart(const api::Run& run) {
   Chart chart{"Seconds", "round", "", Unit::kSeconds, {{"the whole round", {}}}};
   Series slowest_site{"the slowest site", {}};
-  Series making{"making the next model", {}};
+  Series making{"making the model", {}};
   bool any = false;
   bool made = false;
   for (const api::Round& round : run.rounds) {
