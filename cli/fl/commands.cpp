@@ -18,6 +18,9 @@ Command FlCommand() {
   noun.Add(WatchCommand());
   noun.Add(CancelCommand());
   noun.Add(StrategiesCommand());
+  noun.Add(ReportCommand());
+  noun.Add(CompareCommand());
+  noun.Add(MetricsCommand());
   return noun;
 }
 

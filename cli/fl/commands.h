@@ -19,6 +19,9 @@ Command ShowRunCommand();
 Command LogsCommand();
 Command WatchCommand();
 Command CancelCommand();
+Command ReportCommand();
+Command CompareCommand();
+Command MetricsCommand();
 
 // A run as its file and the flags over it say.
 struct RunFlags {

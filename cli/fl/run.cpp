@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "cli/fl/commands.h"
+#include "cli/fl/failures.h"
 #include "cli/fl/follow.h"
 #include "cli/fl/show_run.h"
 #include "cli/frame/interrupt.h"
@@ -23,20 +24,15 @@ struct LogsOptions {
 };
 
 Result<Exit> Watch(Context& context, const WatchOptions& options) {
-  std::int64_t rounds = 0;
-  {
-    OTE_TRY(AgentLink link, AgentLink::Open(context));
-    OTE_TRY(const api::Run run,
-            link.Ask<api::Run>(api::verb::kFlShow, api::NameRequest{options.run}, context.Patience(kQuick)));
-    rounds = run.planned_rounds;
-  }
-  OTE_TRY(const api::Run run, FollowRun(context, options.run, rounds));
+  OTE_TRY(const api::Run known, FetchRun(context, options.run));
+  OTE_TRY(const api::Run run, FollowRun(context, options.run, known.planned_rounds));
   return FinishRun(context, run);
 }
 
 std::string LogLine(const api::RunEvent& event) {
+  const std::string what = CauseText({event.cluster, event.phase, event.code, event.message, {}});
   return fmt::format("{}  {:>3}  {:<22}  {}{}\n", FormatTime(event.at), event.round, event.kind,
-                     event.cluster.empty() ? "" : event.cluster + ": ", event.message);
+                     event.cluster.empty() ? "" : event.cluster + ": ", Printable(what));
 }
 
 Result<Exit> Logs(Context& context, const LogsOptions& options) {
