@@ -1,5 +1,9 @@
 #include "core/api/dataset.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "crypto/digest.h"
 
 namespace ote::api {
@@ -11,6 +15,15 @@ DatasetSummary Dataset::Summary() const {
     hasher.Update(AsBytes(columns[i].name));
   }
   DatasetSummary summary;
+  // Categorical columns are other columns than those of numbers; which categories they have is not told.
+  bool first = true;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].missing > 0) summary.missing = true;
+    if (std::find(categorical.begin(), categorical.end(), columns[i].name) == categorical.end()) continue;
+    hasher.Update(AsBytes((first ? "\n\ncategorical " : " ") + std::to_string(i)));
+    first = false;
+    ++summary.categorical;
+  }
   summary.name = name;
   summary.train_rows = train_rows;
   summary.test_rows = test_rows;
@@ -19,6 +32,19 @@ DatasetSummary Dataset::Summary() const {
   summary.class_names = class_names;
   summary.schema = hasher.Finish().ToString();
   return summary;
+}
+
+Result<void> CheckPrepared(const DatasetSummary& dataset, const PrepareSpec& prepare) {
+  if (dataset.categorical > 0 && !prepare.one_hot) {
+    return Fail(ErrorId::kDataNeedsPrepare,
+                fmt::format("data set {}: columns of categories: {}", dataset.name, dataset.categorical),
+                "set prepare.oneHot to true in the run file");
+  }
+  if (dataset.missing && prepare.missing == MissingPolicy::kRefuse) {
+    return Fail(ErrorId::kDataNeedsPrepare, fmt::format("data set {}: it has values that are missing", dataset.name),
+                "set prepare.missing to mean, median or zero in the run file");
+  }
+  return {};
 }
 
 }  // namespace ote::api
