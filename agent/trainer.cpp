@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/statistics.h"
 #include "agent/task_courier.h"
 #include "core/base/log.h"
 
@@ -36,12 +37,17 @@ bool SameTask(const api::Task& a, const api::Task& b) {
 Result<federate::SiteAnswer> Perform(const api::Task& task, const RegisteredFile& file, DataCache& cache,
                                      ByteView model, const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "superseded");
-  if (file.dataset.task != task.task) {
+  // A clustering passes the labels over, whatever they are.
+  if (task.task != api::DataTask::kClustering && file.dataset.task != task.task) {
     return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: registered for {}, the run is for {}",
                                                          task.dataset, NameOf(file.dataset.task), NameOf(task.task)));
   }
-  OTE_TRY(const auto* split, cache.Load(file, task.classes));
-  if (split->train.columns != task.features) {
+  const bool survey = task.kind == api::TaskKind::kSurvey;
+  auto loaded = survey ? cache.LoadRaw(file) : cache.Load(file, task.classes, task.preparation);
+  if (!loaded) return Fail(std::move(loaded).error());
+  const auto* split = *loaded;
+  if (survey) OTE_CHECK(CheckEnough(file.dataset, split->train.rows));
+  if (!survey && split->train.columns != task.features) {
     return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: it has {} features, the model wants {}",
                                                          task.dataset, split->train.columns, task.features));
   }

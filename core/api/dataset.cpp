@@ -8,21 +8,27 @@
 
 namespace ote::api {
 
-DatasetSummary Dataset::Summary() const {
+std::string SchemaDigest(const std::vector<std::string>& names, const std::vector<std::size_t>& categorical) {
   crypto::Hasher hasher;
-  for (std::size_t i = 0; i < columns.size(); ++i) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     if (i != 0) hasher.Update(AsBytes("\n"));
-    hasher.Update(AsBytes(columns[i].name));
+    hasher.Update(AsBytes(names[i]));
   }
+  for (std::size_t i = 0; i < categorical.size(); ++i) {
+    hasher.Update(AsBytes(fmt::format("{}{}", i == 0 ? "\n\ncategorical " : " ", categorical[i])));
+  }
+  return hasher.Finish().ToString();
+}
+
+DatasetSummary Dataset::Summary() const {
   DatasetSummary summary;
-  // Categorical columns are other columns than those of numbers; which categories they have is not told.
-  bool first = true;
+  std::vector<std::string> names;
+  std::vector<std::size_t> places;
   for (std::size_t i = 0; i < columns.size(); ++i) {
+    names.push_back(columns[i].name);
     if (columns[i].missing > 0) summary.missing = true;
-    if (std::find(categorical.begin(), categorical.end(), columns[i].name) == categorical.end()) continue;
-    hasher.Update(AsBytes((first ? "\n\ncategorical " : " ") + std::to_string(i)));
-    first = false;
-    ++summary.categorical;
+    const bool holds = std::find(categorical.begin(), categorical.end(), columns[i].name) != categorical.end();
+    if (holds) places.push_back(i);
   }
   summary.name = name;
   summary.train_rows = train_rows;
@@ -30,7 +36,8 @@ DatasetSummary Dataset::Summary() const {
   summary.features = static_cast<std::int64_t>(columns.size());
   summary.classes = classes;
   summary.class_names = class_names;
-  summary.schema = hasher.Finish().ToString();
+  summary.schema = SchemaDigest(names, places);
+  summary.categorical = static_cast<std::int64_t>(places.size());
   return summary;
 }
 

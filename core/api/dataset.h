@@ -84,6 +84,9 @@ struct Dataset {
   DatasetSummary Summary() const;
 };
 
+// Of the names of the features, and of which of them, ascending, hold categories. Which categories is not in it.
+std::string SchemaDigest(const std::vector<std::string>& names, const std::vector<std::size_t>& categorical);
+
 // Whether a run that prepares its rows so can use the data set: kDataNeedsPrepare with the field of the run file that
 // is needed, when values are missing or columns hold categories.
 Result<void> CheckPrepared(const DatasetSummary& dataset, const PrepareSpec& prepare);

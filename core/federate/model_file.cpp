@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/learn/prepare.h"
 #include "core/learn/safetensors.h"
 
 namespace ote::federate {
@@ -44,12 +45,13 @@ learn::Shape ModelFile::Shape() const noexcept {
 Result<std::unique_ptr<learn::Model>> ModelFile::Make() const { return learn::MakeModel(spec, Shape(), task); }
 
 Bytes MakeModelFile(const ModelFile& about, std::span<const float> values) {
-  const learn::Metadata metadata = {{"format", std::string(kFormat)},
-                                    {"ote.kind", std::string(NameOf(about.spec.kind))},
-                                    {"ote.task", std::string(NameOf(about.task))},
-                                    {"ote.model", DumpJson(ToJson(about.spec))},
-                                    {"ote.features", std::to_string(about.features)},
-                                    {"ote.classes", DumpJson(ToJson(about.classes))}};
+  learn::Metadata metadata = {{"format", std::string(kFormat)},
+                              {"ote.kind", std::string(NameOf(about.spec.kind))},
+                              {"ote.task", std::string(NameOf(about.task))},
+                              {"ote.model", DumpJson(ToJson(about.spec))},
+                              {"ote.features", std::to_string(about.features)},
+                              {"ote.classes", DumpJson(ToJson(about.classes))}};
+  if (!about.preparation.Empty()) metadata["ote.preparation"] = DumpJson(ToJson(about.preparation));
   return learn::WriteSafetensors(about.layout, values, metadata);
 }
 
@@ -70,6 +72,13 @@ Result<ModelFile> ReadModelFile(ByteView bytes) {
     return Invalid(fmt::format("ote.features: {} is not a number of features", features));
   }
   OTE_TRY(out.classes, TakeJson<std::vector<std::string>>(view.metadata, "ote.classes"));
+  if (view.metadata.count("ote.preparation") != 0) {
+    OTE_TRY(out.preparation, TakeJson<api::Preparation>(view.metadata, "ote.preparation"));
+    if (const auto valid = learn::CheckPreparation(out.preparation); !valid) return Invalid(valid.error().message);
+    if (learn::PreparedColumns(out.preparation, out.features) != out.features) {
+      return Invalid("ote.preparation: it does not make the features that the model takes");
+    }
+  }
   const auto model = out.Make();
   if (!model) return Invalid(model.error().message);
   if ((*model)->GetLayout() != view.layout) return Invalid("its tensors are not those of the model that it names");

@@ -2,7 +2,8 @@
 //
 // Nothing of when, where or by which run it was made stands in it: the same learning gives the same file, and so the
 // same digest. Metadata keys, all of them strings: "format" ("ote-model-1"), "ote.kind", "ote.task", "ote.model" (the
-// ModelSpec as JSON), "ote.features" (a number), "ote.classes" (a JSON list, [] for regression).
+// ModelSpec as JSON), "ote.features" (a number), "ote.classes" (a JSON list, [] for regression),
+// and "ote.preparation" (the Preparation as JSON) when there is one.
 #pragma once
 
 #include <memory>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "core/api/dataset.h"
+#include "core/api/prepare.h"
 #include "core/api/training.h"
 #include "core/learn/model.h"
 
@@ -21,6 +23,7 @@ struct ModelFile {
   api::DataTask task = api::DataTask::kClassification;
   std::int64_t features = 0;
   std::vector<std::string> classes;
+  api::Preparation preparation;  // of the rows that it takes; its features are the prepared columns
   learn::Layout layout;
   std::vector<float> values;  // all tensors side by side, in layout order
 
