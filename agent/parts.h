@@ -9,6 +9,7 @@
 #include "agent/members.h"
 #include "agent/models.h"
 #include "agent/run_controller.h"
+#include "agent/statistics.h"
 #include "agent/trainer.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
@@ -25,6 +26,7 @@ class Parts {
       : context_(context),
         transfer(context),
         datasets(context, uplink),
+        statistics(context, members, datasets),
         trainer(context, uplink, transfer, datasets),
         runs(context, members, transfer),
         models(context) {}
@@ -33,6 +35,7 @@ class Parts {
   Result<void> Start() {
     OTE_CHECK(transfer.Start());
     OTE_CHECK(datasets.Start());
+    OTE_CHECK(statistics.Start());
     OTE_CHECK(trainer.Start());
     OTE_CHECK(runs.Start());
     OTE_CHECK(models.Start());
@@ -42,6 +45,7 @@ class Parts {
 
   Transfer transfer;
   Datasets datasets;
+  Statistics statistics;
   Trainer trainer;
   RunController runs;
   Models models;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/statistics.h"
 #include "agent/task_courier.h"
 #include "core/base/log.h"
 
@@ -53,20 +54,24 @@ double Seconds() { return std::chrono::duration<double>(std::chrono::steady_cloc
 Result<federate::SiteAnswer> Perform(const api::Task& task, const RegisteredFile& file, DataCache& cache, Given& given,
                                      const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "superseded");
-  const bool labels_matter = task.task != api::DataTask::kClustering;
-  if (labels_matter && file.dataset.task != task.task) {
+  // A clustering passes the labels over, whatever they are.
+  if (task.task != api::DataTask::kClustering && file.dataset.task != task.task) {
     return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: registered for {}, the run is for {}",
                                                          task.dataset, NameOf(file.dataset.task), NameOf(task.task)));
   }
   const double began = Seconds();
-  OTE_TRY(const auto* split, cache.Load(file, task.classes));
-  const double loaded = Seconds();
+  const bool survey = task.kind == api::TaskKind::kSurvey;
+  auto loaded = survey ? cache.LoadRaw(file) : cache.Load(file, task.classes, task.preparation);
+  if (!loaded) return Fail(std::move(loaded).error());
+  const auto* split = *loaded;
+  if (survey) OTE_CHECK(CheckEnough(file.dataset, split->train.rows));
+  const double ready = Seconds();
   federate::SiteExtras extras;
   extras.control = ViewOf(given.control);
   extras.memory = std::move(given.memory);
   extras.stopwatch = Seconds;
   OTE_TRY(auto answer, federate::PerformTask(task, ViewOf(given.model), split->train, split->test, stop, extras));
-  answer.offer.phases.prepare = loaded - began;
+  answer.offer.phases.prepare = ready - began;
   answer.offer.seconds = Seconds() - began;
   return answer;
 }

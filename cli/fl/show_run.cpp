@@ -40,7 +40,7 @@ Result<Exit> List(Context& context) {
   std::vector<std::string> ids;
   for (const api::Run& run : list.items) {
     table.Add({run.id, run.spec.name == run.id ? "" : run.spec.name, std::string(NameOf(run.status)), run.spec.dataset,
-               std::string(NameOf(run.spec.model.kind)), std::to_string(run.spec.rounds), MetricsText(run.metrics),
+               std::string(NameOf(run.spec.model.kind)), std::to_string(run.planned_rounds), MetricsText(run.metrics),
                Ago(run.created_at, now), Short(run.model.digest), run.message});
     items.push_back(ToJson(run));
     ids.push_back(run.id);

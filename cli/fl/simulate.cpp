@@ -111,6 +111,7 @@ Command SimulateCommand() {
       .Completes(Names::kFile);
   c.Option("--ignore", "COLUMNS", options->data.ignore, "csv: columns that are neither feature nor label");
   c.Option("--format", "FORMAT", options->data.format, "the format of the file");
+  AddMissingFlags(c, options->data);
   c.Option("--dirichlet", "ALPHA", options->dirichlet,
            "draw the shares of each class from Dirichlet(ALPHA); evenly without");
   c.Option("--test-fraction", "FRACTION", options->test_fraction, "the part of each site's rows that is held out");

@@ -37,9 +37,9 @@ std::string Glance(const api::Run& run, const MeasureInfo& measure, const std::v
   const Totals totals = TotalsOf(run);
   const auto best = BestOf(run, measure);
   std::string html = "<dl>" + Tile("Status", std::string(NameOf(run.status)));
-  html += Tile("Rounds", static_cast<std::int64_t>(run.rounds.size()) == run.spec.rounds
+  html += Tile("Rounds", static_cast<std::int64_t>(run.rounds.size()) == run.planned_rounds
                              ? fmt::format("{}", run.rounds.size())
-                             : fmt::format("{} of {}", run.rounds.size(), run.spec.rounds));
+                             : fmt::format("{} of {}", run.rounds.size(), run.planned_rounds));
   html += Tile("Sites", fmt::format("{}", sites.size()));
   const auto last = measure.Of(run.metrics);
   if (last) html += Tile(fmt::format("Final {}", measure.name), MeasuredText(last, measure));

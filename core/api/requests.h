@@ -4,6 +4,7 @@
 // `parent` the parent, towards its child; `operator` a command line with the control key of the state folder.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ inline constexpr std::string_view kArtifactGet = "artifact.get";  // ArtifactRan
 // parent
 inline constexpr std::string_view kFlTask = "fl.task";    // Task -> Empty: taken and on disk
 inline constexpr std::string_view kFlClose = "fl.close";  // RoundRef -> Empty: the round is over; forget its update
+inline constexpr std::string_view kDataSummary = "data.summary";       // NameRequest -> DataStatistics
 inline constexpr std::string_view kRevocations = "trust.revocations";  // crypto::RevocationList -> Empty
 // operator
 inline constexpr std::string_view kAgentStatus = "agent.status";      // Empty -> AgentStatus
@@ -43,6 +45,7 @@ inline constexpr std::string_view kTokenRevoke = "token.revoke";      // NameReq
 inline constexpr std::string_view kDataAdd = "data.add";              // DataAddRequest -> Dataset
 inline constexpr std::string_view kDataList = "data.list";            // Empty -> DataList
 inline constexpr std::string_view kDataRemove = "data.remove";        // NameRequest -> Dataset
+inline constexpr std::string_view kDataStats = "data.stats";          // StatsRequest -> Stats
 inline constexpr std::string_view kFlStart = "fl.start";              // StartRequest -> Run
 inline constexpr std::string_view kFlList = "fl.list";                // Empty -> RunList (rounds left out)
 inline constexpr std::string_view kFlShow = "fl.show";                // NameRequest -> Run
@@ -335,6 +338,37 @@ struct DataAddRequest {
   static void Fields(Self& self, V&& v) {
     v("dataset", self.dataset, kRequired);
     v("replace", self.replace);
+  }
+};
+// Statistics of a data set of this agent, or, at a root, of its members, all together.
+struct StatsRequest {
+  std::string name;
+  bool federated = false;
+  std::vector<std::string> clusters;  // federated: only these; empty for all that have it
+  Labels selector;                    // federated: labels that a cluster must carry, all of them
+  std::int64_t timeout_ms = 60'000;   // federated: for the clusters to answer
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("federated", self.federated);
+    v("clusters", self.clusters);
+    v("selector", self.selector);
+    v("timeoutMs", self.timeout_ms);
+  }
+};
+struct Stats {
+  std::string name;
+  DataStatistics statistics;
+  std::map<std::string, std::int64_t> clusters;  // rows of each that they are of
+  std::vector<SiteFailure> failed;               // sorted by name: those that are not in them
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("statistics", self.statistics, kRequired);
+    v("clusters", self.clusters);
+    v("failed", self.failed);
   }
 };
 struct StartRequest {

@@ -97,7 +97,7 @@ class HeaderReader {
 struct ElementType {
   std::string_view name;
   std::uint64_t size;
-  Result<std::vector<float>> (*read)(ByteView, ErrorId, std::string_view);
+  Result<std::vector<float>> (*read)(ByteView, ErrorId, std::string_view, NotThere);
 };
 template <class T>
 constexpr ElementType Little(std::string_view name) {
@@ -112,7 +112,7 @@ constexpr ElementType kTypes[] = {
 
 }  // namespace
 
-Result<Array> ParseNpy(ByteView bytes, std::string_view name) {
+Result<Array> ParseNpy(ByteView bytes, std::string_view name, NotThere missing) {
   const auto refuse = [&](std::string_view why) {
     return Fail(ErrorId::kDataBadFormat, fmt::format("{}: npy: {}", name, why));
   };
@@ -149,7 +149,7 @@ Result<Array> ParseNpy(ByteView bytes, std::string_view name) {
   }
   Array array;
   array.shape = *header->shape;
-  OTE_TRY(array.values, type->read(data, ErrorId::kDataBadFormat, name));
+  OTE_TRY(array.values, type->read(data, ErrorId::kDataBadFormat, name, missing));
   return array;
 }
 
