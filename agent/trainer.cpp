@@ -32,33 +32,69 @@ bool SameTask(const api::Task& a, const api::Task& b) {
   return ToJson(a) == ToJson(copy);
 }
 
-// In the worker's thread.
-Result<federate::SiteAnswer> Perform(const api::Task& task, const RegisteredFile& file, DataCache& cache,
-                                     ByteView model, const std::stop_token& stop) {
-  if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "superseded");
-  if (file.dataset.task != task.task) {
-    return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: registered for {}, the run is for {}",
-                                                         task.dataset, NameOf(file.dataset.task), NameOf(task.task)));
-  }
-  OTE_TRY(const auto* split, cache.Load(file, task.classes));
-  if (split->train.columns != task.features) {
-    return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: it has {} features, the model wants {}",
-                                                         task.dataset, split->train.columns, task.features));
-  }
-  return federate::PerformTask(task, model, split->train, split->test, stop);
+Error Misfit(const api::Task& task, const std::string& why) {
+  return {ErrorId::kModelDataMismatch, fmt::format("data set {}: {}", task.dataset, why),
+          fmt::format("ote data show {}", task.dataset)};
 }
 
-federate::SiteAnswer Failed(const api::Task& task, Error error) {
-  if (!error.hint.empty()) error.message += fmt::format(" (at the cluster: {})", error.hint);
-  return {federate::FailedOffer(task, error), {}};
+// A failure before the task itself was begun.
+federate::SiteAnswer Failed(const api::Task& task, const Error& error, std::string_view phase) {
+  return {federate::FailedOffer(task, error, phase), {}};
+}
+
+Error NoTrainer(const api::Task& task, const std::string& cluster) {
+  return {ErrorId::kTrainerMissing,
+          fmt::format("no trainer is registered here for the data set {}, and the run asks for one", task.dataset),
+          fmt::format("at {}: ote trainer add NAME --command …; or trainer: any in the run file", cluster)};
+}
+
+// What the worker's thread needs.
+struct Work {
+  api::Task task;
+  RegisteredFile file;
+  std::optional<OwnTrainer> own;
+  Stopwatch queued;
+};
+
+// In the worker's thread.
+Result<federate::SiteAnswer> Perform(const Work& work, DataCache& cache, ByteView model, const std::stop_token& stop) {
+  if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "superseded");
+  const auto& task = work.task;
+  const auto& dataset = work.file.dataset;
+  const double wait = work.queued.Seconds();
+  const Stopwatch preparing;
+  if (dataset.task != task.task) {
+    const auto why = fmt::format("registered for {}, the run is for {}", NameOf(dataset.task), NameOf(task.task));
+    return Failed(task, Misfit(task, why), "prepare");
+  }
+  const auto split = cache.Load(work.file, task.classes);
+  if (!split) return Failed(task, split.error(), "prepare");
+  const auto& rows = **split;
+  if (rows.train.columns != task.features) {
+    const auto why = fmt::format("it has {} features, the model wants {}", rows.train.columns, task.features);
+    return Failed(task, Misfit(task, why), "prepare");
+  }
+  const double prepare = preparing.Seconds();
+  federate::OwnTraining training;
+  if (work.own) {
+    training = [&](const api::Task& asked, const federate::ModelFile& given, const learn::Table& train,
+                   std::span<float> parameters, const std::stop_token& token) {
+      return TrainByCommand(*work.own, dataset, asked, given, train, parameters, token);
+    };
+  }
+  OTE_TRY(auto answer, federate::PerformTask(task, model, rows.train, rows.test, stop, training));
+  answer.offer.phases.wait = wait;
+  answer.offer.phases.prepare = prepare;
+  if (work.own) answer.offer.trainer = work.own->trainer.name;
+  return answer;
 }
 
 }  // namespace
 
 std::string TaskKey(const std::string& run, std::int64_t round) { return fmt::format("{}/{}", run, round); }
 
-Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets)
-    : context_(context), uplink_(uplink), transfer_(transfer), datasets_(datasets) {}
+Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets, const Trainers& trainers)
+    : context_(context), uplink_(uplink), transfer_(transfer), datasets_(datasets), trainers_(trainers) {}
 
 Trainer::~Trainer() {
   for (auto& [key, job] : jobs_) {
@@ -209,6 +245,7 @@ void Trainer::Begin(const std::string& key) {
 
 void Trainer::FetchModel(const std::string& key) {
   auto& job = jobs_.at(key);
+  job.since = {};
   const auto ask = [this](std::string_view verb, Json body, std::chrono::milliseconds patience,
                           Rpc::Continuation then) { uplink_.Call(verb, std::move(body), patience, std::move(then)); };
   job.fetch = transfer_.Fetch(
@@ -220,6 +257,7 @@ void Trainer::FetchModel(const std::string& key) {
         found->fetch = 0;
         if (result) {
           found->tries = 0;
+          found->fetch_seconds += found->since.Seconds();
           return Train(key);
         }
         const auto& error = result.error();
@@ -235,7 +273,7 @@ void Trainer::FetchModel(const std::string& key) {
         }
         const bool disk = error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed;
         if (disk || !(refused || MayPass(error) || error.id == ErrorId::kFailed)) {
-          return Keep(key, Failed(found->task, error));
+          return Keep(key, Failed(found->task, error, "fetch"));
         }
         found->timer = Later(found->tries, [this, key, serial] {
           if (auto* waiting = Find(key, serial)) {
@@ -249,15 +287,21 @@ void Trainer::FetchModel(const std::string& key) {
 void Trainer::Train(const std::string& key) {
   auto& job = jobs_.at(key);
   auto file = datasets_.Find(job.task.dataset);
-  if (!file) return Keep(key, Failed(job.task, file.error()));
+  if (!file) return Keep(key, Failed(job.task, file.error(), "prepare"));
+  std::optional<OwnTrainer> own;
+  if (job.task.kind == api::TaskKind::kTrain && job.task.trainer != api::TrainerKind::kBuiltin) {
+    own = trainers_.For(job.task.dataset);
+    if (!own && job.task.trainer == api::TrainerKind::kExec) {
+      return Keep(key, Failed(job.task, NoTrainer(job.task, context_.membership.name), "train"));
+    }
+  }
   // The task's own check of the digest is enough.
   auto model = context_.artifacts.Map(job.task.model_digest, store::Artifacts::Check::kNothing);
-  if (!model) return Keep(key, Failed(job.task, model.error()));
+  if (!model) return Keep(key, Failed(job.task, model.error(), "fetch"));
   auto bytes = std::make_shared<store::MappedArtifact>(std::move(*model));
   job.training = datasets_.GetWorker().Run<Result<federate::SiteAnswer>>(
-      [task = job.task, file = std::move(*file), cache = datasets_.Cache(), bytes](const std::stop_token& stop) {
-        return Perform(task, file, *cache, bytes->View(), stop);
-      },
+      [work = Work{job.task, std::move(*file), std::move(own), {}}, cache = datasets_.Cache(),
+       bytes](const std::stop_token& stop) { return Perform(work, *cache, bytes->View(), stop); },
       [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](Result<federate::SiteAnswer> answer) {
         if (alive.lock()) Trained(key, serial, std::move(answer));
       });
@@ -273,7 +317,11 @@ void Trainer::Trained(const std::string& key, std::uint64_t serial, Result<feder
     context_.artifacts.Remove(job->task.model_digest);
     return Begin(key);
   }
-  if (!answer) answer = Failed(job->task, answer.error());
+  if (!answer) answer = Failed(job->task, answer.error(), "train");
+  auto& offer = answer->offer;
+  offer.phases.fetch = job->fetch_seconds;
+  const auto& phases = offer.phases;
+  offer.seconds = phases.wait + phases.fetch + phases.prepare + phases.measure + phases.train;
   Keep(key, *answer);
 }
 
@@ -291,12 +339,12 @@ void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
   };
   if (auto written = write(); !written) {
     log::Error("answer not kept", {{"run", task.run}, {"round", task.round}, {"why", written.error().message}});
-    record.offer = federate::FailedOffer(task, written.error());
+    record.offer = federate::FailedOffer(task, written.error(), "write");
   }
   jobs_.erase(key);
   const auto& offer = record.offer;
   if (offer.failed) {
-    log::Warn("task failed", {{"run", task.run}, {"round", task.round}, {"why", offer.error}});
+    log::Warn("task failed", {{"run", task.run}, {"round", task.round}, {"phase", offer.phase}, {"why", offer.error}});
   } else {
     log::Info("task done", {{"run", task.run}, {"round", task.round}, {"examples", offer.examples}});
   }

@@ -19,6 +19,8 @@ constexpr int kMaxFetches = 5;
 constexpr std::int64_t kSavesPerRound = 32;
 // Refusals that are all told in the log; of more, only every doubling.
 constexpr std::int64_t kToldRefusals = 20;
+// Of what a site says of its failure, which may have the end of what its trainer printed.
+constexpr std::size_t kLongestReason = 1000;
 
 Error Refused(ErrorId id, std::string message) { return Error{id, std::move(message), {}}; }
 
@@ -119,8 +121,10 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
         Refused(ErrorId::kUpdateDuplicate, fmt::format("{} is out of round {}: {}", site, open.round, asked->error)));
   }
   if (offer.failed) {
-    const std::string why = offer.error.empty() ? "it gave no reason" : CutText(offer.error);
-    Tell("site-failed", site, why);
+    const std::string why = offer.error.empty() ? "it gave no reason" : CutText(offer.error, kLongestReason);
+    const bool known = offer.error_code > 0 && offer.error_code < 10'000;
+    TellFailure(site, offer.phase,
+                {known ? static_cast<ErrorId>(offer.error_code) : ErrorId::kTrainingFailed, why, offer.hint});
     Answered(*asked, Answer::kFailed, why);
     return std::nullopt;
   }
@@ -225,7 +229,7 @@ void RunMachine::State::OnTaskRefused(const TaskRefused& refusal) {
     return;
   }
   const std::string why = CutText(refusal.error.message);
-  Tell("site-failed", refusal.site, why);
+  TellFailure(refusal.site, {}, {id, why, refusal.error.hint});
   Answered(*asked, Answer::kFailed, why);
 }
 

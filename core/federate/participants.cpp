@@ -173,6 +173,7 @@ void RunMachine::State::SendTo(const Asked& asked) {
   task.task = run.spec.task;
   task.model = run.spec.model;
   task.training = run.spec.training;
+  task.trainer = run.spec.trainer;
   task.features = run.features;
   task.classes = run.classes;
   task.model_digest = run.model.digest;

@@ -71,6 +71,14 @@ void RunMachine::State::Tell(std::string_view kind, std::string_view cluster, st
   announced.emplace_back(Log{std::move(event)});
 }
 
+void RunMachine::State::TellFailure(std::string_view cluster, std::string_view phase, const Error& error) {
+  Tell("site-failed", cluster, error.message);
+  auto& event = std::get<Log>(announced.back()).event;
+  event.phase = CutText(phase, 40);
+  event.code = error.Code();
+  event.hint = CutText(error.hint);
+}
+
 Outcome RunMachine::State::Take() {
   Outcome out;
   out.actions = std::move(durable);

@@ -144,6 +144,8 @@ struct RunMachine::State {
   bool PastDeadline() const noexcept { return now.steady >= deadline; }
   std::int64_t UpdateBytes() const noexcept { return static_cast<std::int64_t>(model.size() * sizeof(float)); }
   void Tell(std::string_view kind, std::string_view cluster, std::string message);
+  // That a site could not do its part.
+  void TellFailure(std::string_view cluster, std::string_view phase, const Error& error);
   // The actions of the event at hand, in the order of the promise: durable, saved, announced.
   Outcome Take();
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/base/stopwatch.h"
 #include "core/federate/accumulator.h"
 #include "core/federate/model_file.h"
 #include "crypto/digest.h"
@@ -62,26 +63,36 @@ Result<Bytes> Difference(const std::vector<float>& trained, const std::vector<fl
   return out;
 }
 
+// `phase` is what it is at, and `phases` how long it took.
 Result<SiteAnswer> Perform(const api::Task& task, ByteView model_file, const learn::Table& train,
-                           const learn::Table& test, std::stop_token stop, const OwnTraining& own) {
+                           const learn::Table& test, std::stop_token stop, const OwnTraining& own,
+                           std::string_view& phase, api::Phases& phases) {
+  phase = "fetch";
   OTE_TRY(const ModelFile file, OpenModel(task, model_file));
+  phase = "prepare";
   OTE_CHECK(CheckRows(task, train, "training"));
   OTE_CHECK(CheckRows(task, test, "test"));
   OTE_TRY(const auto model, file.Make());
   SiteAnswer answer;
   answer.offer = BlankOffer(task);
+  phase = "measure";
   if (test.rows > 0) {
+    const Stopwatch measuring;
     OTE_TRY(answer.offer.metrics, model->Evaluate(file.values, test));
+    phases.measure = measuring.Seconds();
   }
   if (task.kind == api::TaskKind::kEvaluate) return answer;
 
+  phase = "train";
   if (train.rows < 1) return Fail(ErrorId::kDataTooSmall, "there are no rows to train on");
   std::vector<float> trained = file.values;
-  OTE_TRY(const learn::Trained done,
-          own ? own(task, file, trained, std::move(stop))
-              : model->Train(trained, train, task.training, {}, task.seed.value, std::move(stop)));
-  answer.offer.train_loss = done.loss;
-  answer.offer.steps = done.steps;
+  const Stopwatch training;
+  const auto done = own ? own(task, file, train, trained, std::move(stop))
+                        : model->Train(trained, train, task.training, {}, task.seed.value, std::move(stop));
+  phases.train = training.Seconds();
+  if (!done) return Fail(done.error());
+  answer.offer.train_loss = done->loss;
+  answer.offer.steps = done->steps;
   OTE_TRY(answer.update, Difference(trained, file.values));
   answer.offer.digest = crypto::DigestOf(answer.update).ToString();
   answer.offer.size = static_cast<std::int64_t>(answer.update.size());
@@ -93,16 +104,22 @@ Result<SiteAnswer> Perform(const api::Task& task, ByteView model_file, const lea
 
 Result<SiteAnswer> PerformTask(const api::Task& task, ByteView model_file, const learn::Table& train,
                                const learn::Table& test, std::stop_token stop, const OwnTraining& own) {
-  auto answer = Perform(task, model_file, train, test, std::move(stop), own);
-  if (answer || answer.error().id == ErrorId::kInterrupted) return answer;
-  return SiteAnswer{FailedOffer(task, answer.error()), {}};
+  std::string_view phase;
+  api::Phases phases;
+  auto answer = Perform(task, model_file, train, test, std::move(stop), own, phase, phases);
+  if (!answer && answer.error().id == ErrorId::kInterrupted) return answer;
+  if (!answer) answer = SiteAnswer{FailedOffer(task, answer.error(), phase), {}};
+  answer->offer.phases = phases;
+  return answer;
 }
 
-api::UpdateOffer FailedOffer(const api::Task& task, const Error& error) {
+api::UpdateOffer FailedOffer(const api::Task& task, const Error& error, std::string_view phase) {
   api::UpdateOffer offer = BlankOffer(task);
   offer.failed = true;
   offer.error_code = static_cast<std::int64_t>(error.id);
   offer.error = error.message;
+  offer.phase = phase;
+  offer.hint = error.hint;
   return offer;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 #include <stop_token>
+#include <string_view>
 #include <vector>
 
 #include "core/api/run.h"
@@ -21,9 +22,10 @@ struct SiteAnswer {
 };
 
 // A site's own way to train, in place of the built-in one: turns `parameters`, which are the given model's, into
-// trained ones. kInterrupted when stopped.
-using OwnTraining = std::function<Result<learn::Trained>(const api::Task& task, const ModelFile& given,
-                                                         std::span<float> parameters, std::stop_token stop)>;
+// trained ones. `train` are the rows that the built-in one would have trained on. kInterrupted when stopped.
+using OwnTraining =
+    std::function<Result<learn::Trained>(const api::Task& task, const ModelFile& given, const learn::Table& train,
+                                         std::span<float> parameters, std::stop_token stop)>;
 
 // Checks the model file against the task (digest, layout), measures it on `test`, trains it on `train`, and makes the
 // answer. Failures come back as an offer with `failed` set, so that the root learns of them; only kInterrupted is an
@@ -32,7 +34,7 @@ using OwnTraining = std::function<Result<learn::Trained>(const api::Task& task, 
 Result<SiteAnswer> PerformTask(const api::Task& task, ByteView model_file, const learn::Table& train,
                                const learn::Table& test, std::stop_token stop, const OwnTraining& own = {});
 
-// A failed answer to `task`.
-api::UpdateOffer FailedOffer(const api::Task& task, const Error& error);
+// A failed answer to `task`; `phase` as in api::UpdateOffer.
+api::UpdateOffer FailedOffer(const api::Task& task, const Error& error, std::string_view phase);
 
 }  // namespace ote::federate
