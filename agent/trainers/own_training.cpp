@@ -76,14 +76,14 @@ Result<Command> CommandOf(const OwnTrainer& own, const api::Dataset& dataset, co
   Command command;
   auto& plan = command.plan;
   OTE_TRY(auto words, api::SplitCommand(trainer.command));
-  OTE_TRY(plan.argv, api::FillPlaceholders(std::move(words), handover.paths));
+  OTE_TRY(plan.argv, api::FillPlaceholders(words, handover.paths));
   auto program = FindProgram(plan.argv.front());
   if (program.empty()) {
     return Fail(ErrorId::kTrainerFailed,
                 fmt::format("{}: there is no such program, or it may not be run", plan.argv.front()),
                 fmt::format("ote trainer show {} at {}", trainer.name, own.cluster));
   }
-  plan.argv.front() = std::move(program);
+  plan.argv.front() = words.front() = std::move(program);
   plan.environment = EnvironmentOf(trainer, task, handover);
   plan.folder = handover.folder;
   OTE_TRY(plan.timeout, ParseDuration(trainer.time_limit));
@@ -96,7 +96,7 @@ Result<Command> CommandOf(const OwnTrainer& own, const api::Dataset& dataset, co
   if (!support.program.empty()) {
     SandboxView view{own.state, handover.folder, {dataset.path}};
     if (!dataset.label_path.empty()) view.inputs.push_back(dataset.label_path);
-    plan.argv = InSandbox(support.program, trainer, view, plan.argv);
+    plan.argv = InSandbox(support.program, trainer, view, words, plan.argv);
     command.runs_in = "in a sandbox";
     return command;
   }
@@ -137,8 +137,9 @@ Result<void> Judge(const OwnTrainer& own, const api::Task& task, const ProcessEn
   using How = ProcessEnd::How;
   const auto with = [&said](std::string what) { return said.empty() ? what : what + ": " + said; };
   if (end.how == How::kTimedOut) {
-    return Fail(ErrorId::kTrainerTimedOut, with(fmt::format("not done within {}", own.trainer.time_limit)),
-                fmt::format("at {}: ote trainer add {} … --time-limit DURATION --replace", own.cluster, own.trainer.name));
+    return Fail(
+        ErrorId::kTrainerTimedOut, with(fmt::format("not done within {}", own.trainer.time_limit)),
+        fmt::format("at {}: ote trainer add {} … --time-limit DURATION --replace", own.cluster, own.trainer.name));
   }
   if (end.how == How::kExited && end.number == 0) return {};
   const auto what = end.how == How::kSignalled ? fmt::format("it was ended by {}", SignalText(end.number))

@@ -39,8 +39,9 @@ std::string FolderOf(const std::string& word) {
   if (fs::is_directory(path, error)) return path == "/" ? std::string() : word;
   auto folder = path.parent_path();
   if (folder.filename() == "bin") folder = folder.parent_path();
-  // A file that lies in the root folder comes alone.
-  return folder == "/" ? word : folder.string();
+  // Folders that have much more in them than a trainer: /etc, /srv, somebody's home. The file comes alone.
+  const bool wide = folder == "/" || folder.parent_path() == "/" || folder.parent_path() == "/home";
+  return wide ? word : folder.string();
 }
 
 std::vector<std::string> Walls() {
@@ -72,7 +73,7 @@ SandboxSupport FindSandbox(const fs::path& folder, const std::stop_token& stop) 
 }
 
 std::vector<std::string> InSandbox(const std::string& bwrap, const api::Trainer& trainer, const SandboxView& view,
-                                   const std::vector<std::string>& argv) {
+                                   const std::vector<std::string>& named, const std::vector<std::string>& argv) {
   std::vector<std::string> words{bwrap};
   for (auto& wall : Walls()) words.push_back(std::move(wall));
   const auto readable = [&words](const std::string& path) { Add(words, {"--ro-bind-try", path, path}); };
@@ -89,7 +90,7 @@ std::vector<std::string> InSandbox(const std::string& bwrap, const api::Trainer&
   }
   // Shorter paths first: one that lies in another would be hidden by it.
   std::set<std::string> folders;
-  for (const auto& word : argv) {
+  for (const auto& word : named) {
     if (auto folder = FolderOf(word); !folder.empty()) folders.insert(std::move(folder));
   }
   folders.insert(trainer.read.begin(), trainer.read.end());

@@ -26,9 +26,10 @@ struct SandboxView {
   std::vector<std::string> inputs;  // files of the data set: to be read
 };
 // The words that run `argv` in a sandbox. To be read are the system's programs and libraries, `view.inputs`,
-// trainer.read, and the folders in which files lie that `argv` names by absolute paths; of a .../bin/PROGRAM the folder
-// above, as virtual environments want it.
+// trainer.read, and the folders in which files lie that `named` has, the words of the command as they were registered;
+// of a .../bin/PROGRAM the folder above, as virtual environments want it. From a folder at the top, or a home, the file
+// comes alone.
 std::vector<std::string> InSandbox(const std::string& bwrap, const api::Trainer& trainer, const SandboxView& view,
-                                   const std::vector<std::string>& argv);
+                                   const std::vector<std::string>& named, const std::vector<std::string>& argv);
 
 }  // namespace ote::agent

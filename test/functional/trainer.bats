@@ -69,7 +69,7 @@ failure() { fl logs "$(run_id)" -o jsonl | jq -c 'select(.kind == "site-failed" 
   needs_module numpy
   run_without_a exec
   jq -e '.phase == "train" and .code == "OTE-E0321" and (.hint | contains("ote trainer add"))' <<<"$(failure)"
-  grep -q 'clinic-a  train: no trainer is registered here for the data set digits' run.err
+  grep -q 'clinic-a  train:  no trainer is registered here for the data set digits' run.err
 }
 
 @test "a trainer that ends with a status is told with cluster, phase, cause and hint" {
@@ -118,7 +118,7 @@ SH
     echo "$kind: $(failure)"
     jq -e '.phase == "train" and .code == "OTE-E0325"' <<<"$(failure)"
   done
-  jq -e '.message | contains("metrics.json: /loss")' <<<"$(failure)"
+  jq -e '.message | contains("metrics.json: loss: it is")' <<<"$(failure)"
 }
 
 @test "in the sandbox there is no network, nothing to write but the own folder, and no state of the agent" {
@@ -190,22 +190,38 @@ SH
 }
 
 @test "an agent that is stopped or killed takes its trainer with it, and does the task again" {
-  local path run
+  needs_sandbox
+  local path run begun
   path=$(script wait.sh <<'SH'
-touch "$1/begun.$OTE_ROUND"
-[ ! -e "$1/fast" ] || exit 5
+sleep 4343 &
+touch "$OTE_OUTPUT/begun"
 sleep 4343
 SH
   )
-  register clinic-a wait --command "sh $path $scratch/trainers" --sandbox off
+  register clinic-a wait --command "sh $path"
   run=$(fl run --dataset digits --model softmax --trainer any --rounds 1 --minimum 3 --deadline 60s --detach -q)
-  wait_until 20 test -e "$scratch/trainers/begun.1"
+  begun=$scratch/clinic-a/trainers/work/$run-1/output/begun
+  wait_until 20 test -e "$begun"
   kill_agent "$scratch/clinic-a"
   wait_until 5 bash -c '! pgrep -f "^sleep 4343$"'
-  rm "$scratch/trainers/begun.1"
+  rm "$begun"
   ote cluster start --state "$scratch/clinic-a" -q
-  wait_until 20 test -e "$scratch/trainers/begun.1"
+  wait_until 20 test -e "$begun"
   ote cluster stop --state "$scratch/clinic-a" -q
   wait_until 5 bash -c '! pgrep -f "^sleep 4343$"'
   fl cancel "$run" --yes -q
+}
+
+@test "a trainer whose run was cancelled is ended" {
+  local path run
+  path=$(script wait.sh <<'SH'
+touch "$OTE_OUTPUT/begun"
+sleep 4545
+SH
+  )
+  register clinic-a wait --command "sh $path" --sandbox off
+  run=$(fl run --dataset digits --model softmax --trainer any --rounds 1 --minimum 3 --detach -q)
+  wait_until 20 test -e "$scratch/clinic-a/trainers/work/$run-1/output/begun"
+  fl cancel "$run" --yes -q
+  wait_until 5 bash -c '! pgrep -f "^sleep 4545$"'
 }
