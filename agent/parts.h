@@ -11,6 +11,8 @@
 #include "agent/run_controller.h"
 #include "agent/statistics.h"
 #include "agent/trainer.h"
+#include "agent/trainers/output_desk.h"
+#include "agent/trainers/registry.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
 #include "core/base/log.h"
@@ -27,8 +29,10 @@ class Parts {
         transfer(context),
         datasets(context, uplink),
         statistics(context, members, datasets),
-        trainer(context, uplink, transfer, datasets),
+        trainers(context),
+        trainer(context, uplink, transfer, datasets, trainers),
         runs(context, members, transfer),
+        output(context, members, [this](const std::string& run) { return runs.IdOf(run); }),
         models(context) {}
 
   // Registers the verbs and takes up what was going on when the agent last stopped.
@@ -36,8 +40,10 @@ class Parts {
     OTE_CHECK(transfer.Start());
     OTE_CHECK(datasets.Start());
     OTE_CHECK(statistics.Start());
+    OTE_CHECK(trainers.Start());
     OTE_CHECK(trainer.Start());
     OTE_CHECK(runs.Start());
+    output.Start();
     OTE_CHECK(models.Start());
     DropLeftovers();
     return {};
@@ -46,8 +52,10 @@ class Parts {
   Transfer transfer;
   Datasets datasets;
   Statistics statistics;
+  Trainers trainers;
   Trainer trainer;
   RunController runs;
+  OutputDesk output;
   Models models;
 
  private:

@@ -40,6 +40,7 @@ struct RunFlags {
   std::optional<std::int64_t> batch_size;
   std::optional<std::int64_t> epochs;
   std::optional<api::StrategyKind> strategy;
+  std::optional<api::TrainerKind> trainer;
   std::vector<std::string> clusters;
   Labels selector;
   std::optional<double> fraction;

@@ -63,7 +63,10 @@ class Picture {
     if (event.round > 0) line += fmt::format("  round {}/{}", std::min(event.round, rounds_), rounds_);
     line += "  " + event.kind;
     if (!event.cluster.empty()) line += "  " + event.cluster;
+    if (!event.phase.empty()) line += "  " + event.phase + ":";
     if (!event.message.empty()) line += "  " + event.message;
+    if (!event.code.empty()) line += " [" + event.code + "]";
+    if (!event.hint.empty()) line += "; hint: " + event.hint;
     return line;
   }
 

@@ -1,6 +1,7 @@
 // ote fl run, watch and logs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "cli/fl/commands.h"
@@ -20,6 +21,8 @@ struct WatchOptions {
 };
 struct LogsOptions {
   std::string run;
+  std::string cluster;
+  std::int64_t bytes = 65'536;
   bool follow = false;
 };
 
@@ -31,13 +34,39 @@ Result<Exit> Watch(Context& context, const WatchOptions& options) {
 
 std::string LogLine(const api::RunEvent& event) {
   const std::string what = CauseText({event.cluster, event.phase, event.code, event.message, {}});
-  return fmt::format("{}  {:>3}  {:<22}  {}{}\n", FormatTime(event.at), event.round, event.kind,
-                     event.cluster.empty() ? "" : event.cluster + ": ", Printable(what));
+  std::string line = fmt::format("{}  {:>3}  {:<22}  {}{}\n", FormatTime(event.at), event.round, event.kind,
+                                 event.cluster.empty() ? "" : event.cluster + ": ", Printable(what));
+  if (!event.hint.empty()) line += fmt::format("{:>55}hint: {}\n", "", Printable(event.hint));
+  return line;
+}
+
+// What the trainer of a site printed, line by line.
+Result<Exit> Output(Context& context, AgentLink& link, const LogsOptions& options) {
+  OTE_TRY(
+      const api::OutputTail tail,
+      link.Ask<api::OutputTail>(api::verb::kFlOutput, api::OutputRequest{options.run, options.cluster, options.bytes},
+                                context.Patience(kQuick)));
+  std::string text;
+  std::string_view rest = tail.text;
+  // The first line of a part may be half a line.
+  if (tail.cut) rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    text += Printable(rest.substr(0, end)) + "\n";
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  PrintOne(context, ToJson(tail), text, tail.run);
+  return Exit::kDone;
 }
 
 Result<Exit> Logs(Context& context, const LogsOptions& options) {
   const Interruption interruption;
   OTE_TRY(AgentLink link, AgentLink::Open(context));
+  // A site keeps no history of runs: what its own trainer printed is all that it knows.
+  if (!options.cluster.empty() || !link.IsRoot()) {
+    if (options.follow) return Fail(ErrorId::kUsage, "--follow: not for what a trainer printed");
+    return Output(context, link, options);
+  }
   std::vector<Json> events;
   const bool lines = context.flags.output == Format::kTable || context.flags.output == Format::kWide;
   auto last = link.Wire().Stream(
@@ -161,11 +190,16 @@ Command LogsCommand() {
   Command c("logs", "print what happened in a run, step by step");
   c.About(
       "Every task, update, refusal and departure, in order. With --follow new ones as they come, until the run is "
-      "over.");
+      "over. With --cluster what the trainer of that cluster's own printed, which the cluster keeps; at a cluster "
+      "what its own one did.");
   c.Argument("RUN", options->run, "the run's id or name").Completes(Names::kRun);
   c.Switch("-f,--follow", options->follow, "wait for more");
+  c.Option("--cluster", "NAME", options->cluster, "what the trainer of this cluster's own printed")
+      .Completes(Names::kCluster);
+  c.Option("--bytes", "COUNT", options->bytes, "with --cluster: how much of its end, up to 262144");
   c.Example("ote fl logs run-7k2m9q4x0d", "so far");
   c.Example("ote fl logs run-7k2m9q4x0d -f", "to the end");
+  c.Example("ote fl logs run-7k2m9q4x0d --cluster clinic-a", "what the trainer at a cluster printed");
   c.Exits({Exit::kUnreachable, Exit::kNotFound, Exit::kInterrupted});
   c.Does([options](Context& context) { return Logs(context, *options); });
   return c;

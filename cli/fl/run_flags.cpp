@@ -32,6 +32,8 @@ void AddRunFlags(Command& c, RunFlags& f) {
   c.Option("--momentum", "FACTOR", f.momentum, "sgd: the momentum").Fallback("0.9");
   c.Option("--l2", "FACTOR", f.l2, "weight decay").Fallback("0");
   c.Option("--strategy", "NAME", f.strategy, "how updates become the next model").Fallback("fedavg");
+  c.Option("--trainer", "WHO", f.trainer, "who trains at a cluster: ote, its own command, or that where there is one");
+  c.Fallback("builtin");
   c.Option("--clusters", "NAMES", f.clusters, "only these clusters").Completes(Names::kCluster);
   c.Option("-l,--selector", "KEY=VALUE", f.selector, "only clusters that carry the label");
   c.Option("--fraction", "FRACTION", f.fraction, "the part of the clusters that each round asks, drawn anew")
@@ -68,6 +70,7 @@ Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std:
   Override(flags.batch_size, spec.training.batch_size);
   Override(flags.epochs, spec.training.epochs);
   Override(flags.strategy, spec.strategy.kind);
+  Override(flags.trainer, spec.trainer);
   if (!flags.clusters.empty()) spec.sites.clusters = flags.clusters;
   if (!flags.selector.empty()) spec.sites.selector = flags.selector;
   Override(flags.fraction, spec.sites.fraction);

@@ -68,6 +68,12 @@ struct Split {
   Table train;
   Table test;
 };
+// The numbers of the rows on each side, ascending: what SplitTable takes.
+struct SplitNumbers {
+  std::vector<std::int64_t> train;
+  std::vector<std::int64_t> test;
+};
+Result<SplitNumbers> SplitRows(std::int64_t rows, double test_fraction, std::uint64_t seed);
 // Puts each row to one side by a hash of `seed` and its number: the same rows at every call; test gets at least one row
 // and train at least one when there are two or more. fraction 0 leaves test empty.
 Result<Split> SplitTable(const Table& table, double test_fraction, std::uint64_t seed);

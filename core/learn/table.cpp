@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/learn/data.h"
 #include "core/learn/random.h"
@@ -74,24 +75,27 @@ Table Take(const Table& table, std::span<const std::int64_t> rows) {
   return part;
 }
 
-Result<Split> SplitTable(const Table& table, double test_fraction, std::uint64_t seed) {
+Result<SplitNumbers> SplitRows(std::int64_t rows, double test_fraction, std::uint64_t seed) {
   if (!(test_fraction >= 0 && test_fraction < 1)) {
     return Fail(ErrorId::kUsage, fmt::format("test fraction {}: not from 0 to below 1", test_fraction));
   }
-  if (test_fraction == 0) return Split{table, Take(table, {})};
-  if (table.rows < 2) {
-    return Fail(ErrorId::kDataTooSmall,
-                fmt::format("{} rows: a training and a test part need two at least", table.rows));
+  SplitNumbers split;
+  auto& [train, test] = split;
+  if (test_fraction == 0) {
+    train.resize(static_cast<std::size_t>(rows));
+    std::iota(train.begin(), train.end(), 0);
+    return split;
+  }
+  if (rows < 2) {
+    return Fail(ErrorId::kDataTooSmall, fmt::format("{} rows: a training and a test part need two at least", rows));
   }
   const std::uint64_t key = DeriveSeed(seed, kSplitStream);
   const auto bound = static_cast<std::uint64_t>(std::ldexp(test_fraction, 53)) << 11;
-  std::vector<std::int64_t> train;
-  std::vector<std::int64_t> test;
   std::int64_t lowest = 0;
   std::int64_t highest = 0;
   std::uint64_t lowest_hash = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t highest_hash = 0;
-  for (std::int64_t row = 0; row < table.rows; ++row) {
+  for (std::int64_t row = 0; row < rows; ++row) {
     const std::uint64_t hash = DeriveSeed(key, static_cast<std::uint64_t>(row));
     (hash < bound ? test : train).push_back(row);
     if (hash < lowest_hash) {
@@ -110,7 +114,13 @@ Result<Split> SplitTable(const Table& table, double test_fraction, std::uint64_t
     train.push_back(highest);
     std::erase(test, highest);
   }
-  return Split{Take(table, train), Take(table, test)};
+  return split;
+}
+
+Result<Split> SplitTable(const Table& table, double test_fraction, std::uint64_t seed) {
+  OTE_TRY(const SplitNumbers split, SplitRows(table.rows, test_fraction, seed));
+  if (split.test.empty()) return Split{table, Take(table, {})};
+  return Split{Take(table, split.train), Take(table, split.test)};
 }
 
 Result<api::Dataset> Describe(const DataSource& source, const std::string& name, double test_fraction,
