@@ -39,14 +39,14 @@ Result<void> Trainers::Start() {
 }
 
 std::optional<OwnTrainer> Trainers::For(const std::string& dataset) const {
-  const api::Trainer* general = nullptr;
+  const api::Trainer* found = nullptr;
   for (const auto& [name, trainer] : trainers_) {
-    const auto own = [&] { return OwnTrainer{trainer, context_.membership.name, context_.folder.path, sandbox_}; };
-    if (std::ranges::find(trainer.datasets, dataset) != trainer.datasets.end()) return own();
-    if (trainer.datasets.empty()) general = &trainer;
+    const bool bound = std::ranges::find(trainer.datasets, dataset) != trainer.datasets.end();
+    if (bound || (found == nullptr && trainer.datasets.empty())) found = &trainer;
+    if (bound) break;
   }
-  if (general == nullptr) return std::nullopt;
-  return OwnTrainer{*general, context_.membership.name, context_.folder.path, sandbox_};
+  if (found == nullptr) return std::nullopt;
+  return OwnTrainer{*found, context_.membership.name, context_.folder.path, sandbox_};
 }
 
 // Whether there is a sandbox is found out first, so that the answer tells it.

@@ -61,6 +61,45 @@ failure() { fl logs "$(run_id)" -o jsonl | jq -c 'select(.kind == "site-failed" 
   jq -e --argjson ours "$ours" '.status == "finished" and .metrics.accuracy > $ours - 0.03' run.json
 }
 
+# With one batch of all rows the order does not matter: the two ways must take the same steps.
+same_steps() {
+  local flags=(--dataset digits --input-scale 0.0625 --batch-size 1048576 --rounds 1 --epochs 4 --l2 0.01 "$@")
+  fl run "${flags[@]}" -o json >builtin.json 2>/dev/null
+  fl run "${flags[@]}" --trainer exec -o json >own.json 2>/dev/null
+  jq -c '[.status, .metrics.loss, .rounds[0].sites[].trainLoss]' builtin.json own.json
+  jq -es '.[0].status == "finished" and .[1].status == "finished" and
+    ((.[0].metrics.loss - .[1].metrics.loss) | fabs < 1e-4) and
+    ([.[0].rounds[0].sites, .[1].rounds[0].sites | map(.trainLoss)] | transpose | all(.[0] - .[1] | fabs < 1e-4))' \
+    builtin.json own.json
+}
+
+@test "PyTorch takes the same steps as the built-in training" {
+  needs_module torch
+  local name
+  for name in "${sites[@]}"; do
+    register "$name" torch --command "/usr/bin/python3 $templates/torch/train.py"
+  done
+  same_steps --model mlp --hidden 16,8 --momentum 0.5
+  same_steps --model mlp --activation tanh --optimizer adam --learning-rate 0.01
+  same_steps --model softmax
+}
+
+@test "NumPy takes the same steps as the built-in training" {
+  needs_module numpy
+  local name
+  for name in "${sites[@]}"; do
+    register "$name" numpy --command "/usr/bin/python3 $templates/numpy/train.py"
+  done
+  same_steps --model softmax --momentum 0.5
+}
+
+@test "too little memory is told as that" {
+  register clinic-a greedy --command "/usr/bin/python3 -c 'bytearray(10**9)'" --memory 128MiB
+  run_without_a
+  failure
+  jq -e '.code == "OTE-E0323" and (.message | contains("MemoryError")) and (.hint | contains("--memory"))' <<<"$(failure)"
+}
+
 @test "a site without a trainer of its own fails a run that asks for one, and the others go on" {
   local name
   for name in clinic-b clinic-c; do
