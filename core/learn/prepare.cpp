@@ -40,6 +40,9 @@ Result<api::ColumnPreparation> PlanColumn(const api::PrepareSpec& spec, const ap
   }
   if (column.categorical) {
     if (!spec.one_hot) return Needs(column.name, "it holds categories", kHowCategories);
+    if (column.categories.empty() && column.count > 0) {
+      return Fail(ErrorId::kStatisticsInvalid, fmt::format("column \"{}\": a site told no categories", column.name));
+    }
     if (column.categories.empty()) {
       return Needs(column.name, "no site has a value in it", "register the data with --ignore for this column");
     }
@@ -167,7 +170,11 @@ Result<api::Preparation> PlanPreparation(const api::PrepareSpec& spec, const api
     OTE_TRY(auto prepared, PlanColumn(spec, column));
     if (touches) plan.columns.push_back(std::move(prepared));
   }
-  if (spec.class_weights == api::ClassWeights::kBalanced) plan.class_weights = BalancedWeights(merged, classes);
+  const bool balances = spec.class_weights == api::ClassWeights::kBalanced && !classes.empty();
+  if (balances && merged.classes.empty()) {
+    return Fail(ErrorId::kStatisticsInvalid, "statistics: a site told no rows of its classes");
+  }
+  if (balances) plan.class_weights = BalancedWeights(merged, classes);
   OTE_CHECK(CheckPreparation(plan));
   return plan;
 }

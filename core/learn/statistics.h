@@ -37,8 +37,8 @@ Result<void> CheckStatistics(const api::DataStatistics& statistics);
 
 // As over the rows of all sites together. Counts, ranges, classes and categories are exact, means and variances (Chan,
 // Golub and LeVeque 1979) up to rounding. A quantile stands at a rank that is off by one part of the sites' quantiles
-// at most: 1/64 of the rows where each site has 256 or more; there are none when a site left them out. The same bits in
-// any order of the sites.
+// at most: 1/64 of the rows where each site has 256 or more; there are none when a site left them out, as of classes
+// and categories. The same bits in any order of the sites.
 //
 // kStatisticsInvalid also when the sites' columns differ; kTooManyCategories when all sites together have too many.
 Result<api::DataStatistics> MergeStatistics(std::span<const api::DataStatistics> sites);

@@ -202,6 +202,10 @@ Result<api::DataStatistics> MergeStatistics(std::span<const api::DataStatistics>
     Add(site.classes, out.classes);
     if (out.classes.size() > kMaxClasses) return Invalid("more classes in all than there can be");
   }
+  // What some left out is not told of all.
+  if (std::any_of(sites.begin(), sites.end(), [](const auto& s) { return s.rows > 0 && s.classes.empty(); })) {
+    out.classes.clear();
+  }
   for (std::size_t i = 0; i < sites.front().columns.size(); ++i) {
     Column column;
     column.name = sites.front().columns[i].name;
@@ -219,6 +223,9 @@ Result<api::DataStatistics> MergeStatistics(std::span<const api::DataStatistics>
       }
       parts.push_back(&part);
     }
+    const bool all = std::all_of(parts.begin(), parts.end(),
+                                 [](const Column* part) { return part->count == 0 || !part->categories.empty(); });
+    if (!all) column.categories.clear();
     if (!column.categorical) MergeNumbers(std::move(parts), column);
     out.columns.push_back(std::move(column));
   }

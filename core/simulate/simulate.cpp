@@ -68,7 +68,10 @@ class Simulation {
     }
     if (places_.size() != sites_.size()) return Fail(ErrorId::kUsage, "two simulated sites have the same name");
     std::vector<federate::Site> announced;
-    for (const SimulatedSite& site : sites_) announced.push_back(Announce(site, spec_));
+    for (const SimulatedSite& site : sites_) {
+      announced.push_back(Announce(site, spec_));
+      OTE_CHECK(api::CheckPrepared(*announced.back().dataset, spec_.prepare));
+    }
     federate::Outcome outcome;
     OTE_TRY(federate::RunMachine started,
             federate::RunMachine::Start("simulation", spec_, "", announced, Limits(), Store(), Now(), &outcome));

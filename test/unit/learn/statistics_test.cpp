@@ -367,3 +367,16 @@ TEST_CASE("statistics of very many columns go without quantiles, or not at all")
   REQUIRE_FALSE(refused);
   CHECK(refused.error().id == ErrorId::kUnsupported);
 }
+
+TEST_CASE("what one site left out is not told of all") {
+  Table rows = Colours({2, 0, 2, 1});
+  rows.class_names = {"no", "yes"};
+  const auto whole = Summarise(rows);
+  auto part = whole;
+  part.classes.clear();
+  part.columns[0].categories.clear();
+  const auto merged = Merged({whole, part});
+  CHECK(merged.classes.empty());
+  CHECK(merged.columns[0].categories.empty());
+  CHECK(CheckStatistics(merged));
+}
