@@ -12,6 +12,7 @@
 #include "agent/trainer.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
+#include "agent/uploads.h"
 #include "core/base/log.h"
 #include "crypto/digest.h"
 
@@ -24,23 +25,27 @@ class Parts {
   Parts(Context& context, Members& members, Uplink& uplink)
       : context_(context),
         transfer(context),
+        uploads(context, transfer),
         datasets(context, uplink),
         trainer(context, uplink, transfer, datasets),
         runs(context, members, transfer),
-        models(context) {}
+        models(context,
+               [this](const std::string& digest) { return runs.Needs(digest) || trainer.Needed().contains(digest); }) {}
 
   // Registers the verbs and takes up what was going on when the agent last stopped.
   Result<void> Start() {
     OTE_CHECK(transfer.Start());
+    OTE_CHECK(uploads.Start());
     OTE_CHECK(datasets.Start());
     OTE_CHECK(trainer.Start());
-    OTE_CHECK(runs.Start());
     OTE_CHECK(models.Start());
+    OTE_CHECK(runs.Start());
     DropLeftovers();
     return {};
   }
 
   Transfer transfer;
+  Uploads uploads;
   Datasets datasets;
   Trainer trainer;
   RunController runs;

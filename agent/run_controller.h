@@ -29,6 +29,8 @@ class RunController {
   Result<void> Start();
 
   std::int64_t ActiveCount() const noexcept { return std::ssize(drivers_); }
+  // Whether a run or a registered model needs an artifact, or may do so.
+  bool Needs(const std::string& digest) const { return NeededElsewhere(digest, {}); }
   // Artifacts that runs and registered models need; kBusy while a run cannot tell.
   Result<std::set<std::string>> Needed() const;
 

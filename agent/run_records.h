@@ -30,7 +30,7 @@ struct RunRecord {
   std::optional<Bytes> snapshot;         // written when there
   bool over = false;                     // removes what the run was restored from
   std::vector<api::RunEvent> events;     // appended to its history
-  std::optional<api::ModelEntry> model;  // registered
+  std::optional<api::ModelEntry> model;  // registered as the next version of its name
 };
 
 // Writes all of it durably, or nothing.

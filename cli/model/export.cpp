@@ -92,7 +92,7 @@ Command ExportCommand() {
   c.About(
       "safetensors is the file that the digest is of: `b2sum -l 256` of it gives the model's digest. npy writes one "
       "file a tensor, for numpy.load. A file that is there with other content is not overwritten.");
-  c.Argument("MODEL", options->model, "its name, run or digest, or a .safetensors file").Completes(Names::kModel);
+  c.Argument("MODEL", options->model, kModelOrFileHelp).Completes(Names::kModel);
   c.Option("--format", "FORMAT", options->format, "one safetensors file, or a folder of npy files");
   c.Option("--to", "PATH", options->to, "where it is written").Completes(Names::kFile);
   c.Fallback("MODEL.safetensors, or MODEL-npy");
