@@ -1,7 +1,7 @@
 #include "agent/models.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "core/base/log.h"
 #include "core/federate/model_file.h"
@@ -28,13 +28,13 @@ Result<void> Models::Start() {
 Result<api::ModelList> Models::List(const api::ModelListRequest& request) const {
   OTE_TRY(auto models, registry_.List());
   api::ModelList list;
-  std::set<std::string> seen;
+  // The newest of a name has its highest number, whatever its clock said.
+  std::map<std::string, std::int64_t> newest;
+  for (const auto& model : models) newest[model.name] = std::max(newest[model.name], model.version);
   std::size_t room = wire::kMaxHeader - 4096;
   for (auto model = models.rbegin(); model != models.rend() && list.items.size() < kMostListed; ++model) {
     if (!request.name.empty() && model->name != request.name) continue;
-    // The newest of a name has its highest number, whatever its clock said.
-    const auto newer = [&](const auto& other) { return other.name == model->name && other.version > model->version; };
-    if (!request.all && std::ranges::any_of(models, newer)) continue;
+    if (!request.all && model->version < newest[model->name]) continue;
     // What grows with columns and clusters is for model.show.
     model->preparation = {};
     model->participants.clear();

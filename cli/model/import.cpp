@@ -21,9 +21,12 @@ struct ImportOptions {
   std::string name;
   std::filesystem::path spec;
   std::vector<std::string> tags;
+  std::optional<api::DataTask> task;
+  std::vector<std::string> classes;
 };
 
 Result<federate::ModelFile> ReadModel(const Context& context, const ImportOptions& options, ByteView bytes) {
+  if (options.file.extension() == ".onnx") return federate::ReadOnnxFile(bytes, options.task, options.classes);
   if (!options.spec.empty()) {
     OTE_TRY(const std::string text, ReadTextFile(context.Absolute(options.spec), 1 << 20));
     OTE_TRY(const auto spec, FromYaml<federate::ForeignSpec>(text, options.spec.string()));
@@ -102,11 +105,16 @@ Command ImportCommand() {
   c.About(
       "It becomes the next version of NAME; the same file as the newest version adds none. Reads .safetensors files of "
       "ote and, when --spec tells what they hold, others whose tensors are float32 and have the names and shapes of "
-      "that model. SPEC is YAML: model as in a run file, task, features, and classes by name.");
+      "that model. SPEC is YAML: model as in a run file, task, features, and classes by name. Of .onnx files it reads "
+      "chains of Gemm, or MatMul and Add, with Relu, Tanh and Softmax, and refuses every other operator.");
   c.Argument("FILE", options->file, "the file").Completes(Names::kFile);
   c.Option("--name", "NAME", options->name, "the name in the registry").Required().Completes(Names::kModel);
   c.Option("--spec", "SPEC", options->spec, "what the tensors of a file are that ote did not write")
       .Completes(Names::kFile);
+  c.Option("--task", "TASK", options->task, "onnx: what it does when it does not end in Softmax")
+      .Fallback("regression");
+  c.Option("--classes", "NAMES", options->classes, "onnx: what its classes are called, in their order");
+  c.Fallback("as ote wrote them, or 0, 1, …");
   c.Option("--tag", "TAG", options->tags, "tags for the new version");
   c.Example("ote model import digits.safetensors --name digits", "a file that ote model export wrote");
   c.Example("ote model import weights.safetensors --name digits --spec model.yaml --tag candidate", "another's");

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
+#include "core/learn/onnx.h"
 #include "core/learn/safetensors.h"
 
 namespace ote::federate {
@@ -46,6 +48,20 @@ TensorDifference Distance(const learn::TensorInfo& info, std::span<const float> 
   out.l2 = std::sqrt(square);
   if (square > 0) out.cosine = of_a > 0 && of_b > 0 ? std::clamp(dot / std::sqrt(of_a * of_b), -1.0, 1.0) : 0.0;
   return out;
+}
+
+constexpr std::string_view kClassesKey = "ote.classes";
+
+std::vector<std::string> ClassesOf(const learn::OnnxModel& model) {
+  const auto outputs = static_cast<std::size_t>(model.shape.outputs);
+  if (const auto it = model.metadata.find(std::string(kClassesKey)); it != model.metadata.end()) {
+    const auto json = ParseJson(it->second);
+    std::vector<std::string> names;
+    if (json && codec::Decode(*json, names, "", codec::Reader(nullptr)) && names.size() == outputs) return names;
+  }
+  std::vector<std::string> numbers;
+  for (std::size_t i = 0; i < outputs; ++i) numbers.push_back(std::to_string(i));
+  return numbers;
 }
 
 }  // namespace
@@ -91,6 +107,38 @@ Result<ModelFile> ReadForeignModel(ByteView bytes, const ForeignSpec& spec) {
   if (!std::all_of(out.values.begin(), out.values.end(), [](float v) { return std::isfinite(v); })) {
     return Fail(ErrorId::kModelInvalid, "a value is NaN or infinite");
   }
+  return out;
+}
+
+Result<Bytes> WriteOnnxFile(const ModelFile& model, const api::Preparation& preparation) {
+  learn::OnnxModel out{model.spec, model.task, model.Shape(), model.values, {}};
+  out.metadata = {{"ote.kind", std::string(NameOf(model.spec.kind))},
+                  {"ote.task", std::string(NameOf(model.task))},
+                  {"ote.model", DumpJson(ToJson(model.spec))},
+                  {std::string(kClassesKey), DumpJson(ToJson(model.classes))}};
+  return learn::WriteOnnx(out, preparation);
+}
+
+Result<ModelFile> ReadOnnxFile(ByteView bytes, std::optional<api::DataTask> task,
+                               const std::vector<std::string>& classes) {
+  OTE_TRY(learn::OnnxModel read, learn::ReadOnnx(bytes, task));
+  ModelFile out;
+  out.spec = read.spec;
+  out.task = read.task;
+  out.features = read.shape.features;
+  out.values = std::move(read.values);
+  if (out.task == api::DataTask::kClassification) {
+    out.classes = classes.empty() ? ClassesOf(read) : classes;
+    if (std::cmp_not_equal(out.classes.size(), read.shape.outputs)) {
+      return Fail(ErrorId::kModelDataMismatch,
+                  fmt::format("onnx: it has {} classes, and {} are named", read.shape.outputs, out.classes.size()));
+    }
+    if (std::set<std::string>(out.classes.begin(), out.classes.end()).size() != out.classes.size()) {
+      return Fail(ErrorId::kModelDataMismatch, "onnx: two classes of one name");
+    }
+  }
+  OTE_TRY(const auto model, out.Make());
+  out.layout = model->GetLayout();
   return out;
 }
 

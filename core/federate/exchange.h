@@ -1,10 +1,12 @@
-// Models that come from elsewhere: tensors in a safetensors file that ote did not write.
+// Models that come from elsewhere, or go there: ONNX, and tensors in safetensors files that ote did not write.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "core/api/prepare.h"
 #include "core/federate/model_file.h"
 
 namespace ote::federate {
@@ -30,6 +32,12 @@ bool IsModelFileOfOte(ByteView bytes);
 // The model of `spec` with the tensors of a safetensors file, which must have the names and shapes of its layout, in
 // any order. kModelInvalid names the first that does not; kRunInvalid for a spec that cannot be.
 Result<ModelFile> ReadForeignModel(ByteView bytes, const ForeignSpec& spec);
+
+// The model as ONNX, learn::WriteOnnx; its metadata says what the model file's says.
+Result<Bytes> WriteOnnxFile(const ModelFile& model, const api::Preparation& preparation);
+// learn::ReadOnnx. The classes are `classes`, or those that ote wrote into the metadata, or "0", "1" and so on.
+Result<ModelFile> ReadOnnxFile(ByteView bytes, std::optional<api::DataTask> task,
+                               const std::vector<std::string>& classes);
 
 // Of two models, tensor by tensor.
 struct TensorDifference {
