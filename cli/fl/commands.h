@@ -23,6 +23,7 @@ Command CancelCommand();
 struct RunFlags {
   std::filesystem::path file;  // "-" for standard input; "" for flags alone
   std::optional<std::string> name;
+  std::optional<std::string> model_name;
   std::optional<std::string> dataset;
   std::optional<api::DataTask> task;
   std::optional<api::ModelKind> model;

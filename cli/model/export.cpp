@@ -4,9 +4,9 @@
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "cli/model/commands.h"
-#include "cli/model/npy.h"
 #include "core/base/files.h"
 #include "core/federate/exchange.h"
+#include "core/learn/npy.h"
 #include "crypto/digest.h"
 
 namespace ote::cli {
@@ -54,7 +54,7 @@ Result<std::vector<std::string>> PutArrays(const std::filesystem::path& folder, 
   for (const learn::TensorInfo& tensor : model.layout) {
     const auto count = static_cast<std::size_t>(tensor.Count());
     const std::filesystem::path path = folder / (tensor.name + ".npy");
-    OTE_CHECK(Put(path, WriteNpy(tensor.shape, rest.first(count)), force));
+    OTE_CHECK(Put(path, learn::WriteNpy(tensor, rest.first(count)), force));
     rest = rest.subspan(count);
     files.push_back(path.string());
   }

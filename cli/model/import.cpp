@@ -5,7 +5,6 @@
 
 #include "cli/frame/link.h"
 #include "cli/frame/output.h"
-#include "cli/frame/progress.h"
 #include "cli/frame/report.h"
 #include "cli/model/commands.h"
 #include "core/base/files.h"
