@@ -21,6 +21,8 @@ tl::unexpected<Error> Unread(std::string why) {
   return Fail(ErrorId::kOnnxUnsupported, "onnx: " + std::move(why), "ote explain E0405");
 }
 
+constexpr std::size_t kMostSteps = 17;  // sixteen hidden layers and one for the output
+
 struct Dense {
   std::int64_t inputs = 0;
   std::int64_t outputs = 0;
@@ -103,6 +105,8 @@ class Chain {
   Result<void> AddLayer(const Node& node, const Tensor& weight, bool transposed) {
     if (weight.shape.size() != 2) return Unread(fmt::format("{}: its weights are no matrix", node.op));
     if (!layers_.empty() && !active_) return Unread(fmt::format("{}: no Relu or Tanh before it", node.op));
+    // Many layers may take the same tensor, and each has a copy of it.
+    if (layers_.size() >= kMostSteps) return Unread(fmt::format("more than {} layers", kMostSteps));
     Dense layer;
     layer.outputs = weight.shape[transposed ? 0 : 1];
     layer.inputs = weight.shape[transposed ? 1 : 0];
@@ -179,6 +183,7 @@ class Chain {
     if (!row || values.empty() || (values.size() != 1 && std::cmp_not_equal(values.size(), *features_))) {
       return Unread(fmt::format("{}: its constant is not one number for each feature", node.op));
     }
+    if (input_.size() >= kMostSteps) return Unread(fmt::format("more than {} steps before a layer", kMostSteps));
     input_.push_back({node.op, &values});
     return {};
   }

@@ -165,6 +165,16 @@ TEST_CASE("a graph that is not understood is refused, with the operator that is 
     std::get<std::vector<float>>(graph.tensors[0].values)[0] = NAN;
     CHECK(WhyNot(graph) == ErrorId::kModelInvalid);
   }
+  SECTION("a tensor that very many layers take") {
+    graph = {};
+    graph.inputs.push_back({"x", {-1, 2}});
+    const std::vector<float> weight(4, 1.0F);
+    std::string at = "x";
+    graph.Constant("w", {2, 2}, std::span<const float>(weight));
+    for (int i = 0; i < 100; ++i) at = graph.Add("Relu", {graph.Add("MatMul", {at, "w"})});
+    graph.outputs.push_back({at, {-1, 2}});
+    CHECK(WhyNot(graph) == ErrorId::kOnnxUnsupported);
+  }
   SECTION("no operator at all") {
     graph = good;
     graph.nodes.clear();
