@@ -15,6 +15,7 @@
 #include "agent/trainers/registry.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
+#include "agent/uploads.h"
 #include "core/base/log.h"
 #include "crypto/digest.h"
 
@@ -27,29 +28,33 @@ class Parts {
   Parts(Context& context, Members& members, Uplink& uplink)
       : context_(context),
         transfer(context),
+        uploads(context, transfer),
         datasets(context, uplink),
         statistics(context, members, datasets),
         trainers(context),
         trainer(context, uplink, transfer, datasets, trainers),
         runs(context, members, transfer),
         output(context, members, [this](const std::string& run) { return runs.IdOf(run); }),
-        models(context) {}
+        models(context,
+               [this](const std::string& digest) { return runs.Needs(digest) || trainer.Needed().contains(digest); }) {}
 
   // Registers the verbs and takes up what was going on when the agent last stopped.
   Result<void> Start() {
     OTE_CHECK(transfer.Start());
+    OTE_CHECK(uploads.Start());
     OTE_CHECK(datasets.Start());
     OTE_CHECK(statistics.Start());
     OTE_CHECK(trainers.Start());
     OTE_CHECK(trainer.Start());
+    OTE_CHECK(models.Start());
     OTE_CHECK(runs.Start());
     output.Start();
-    OTE_CHECK(models.Start());
     DropLeftovers();
     return {};
   }
 
   Transfer transfer;
+  Uploads uploads;
   Datasets datasets;
   Statistics statistics;
   Trainers trainers;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/models.h"
+#include "agent/model_registry.h"
 #include "agent/run_records.h"
 #include "core/base/ids.h"
 #include "core/base/log.h"
@@ -256,7 +256,7 @@ Result<api::Run> RunController::Resume(const api::NameRequest& request) {
 
 Result<void> RunController::ResolveStart(api::RunSpec& spec) const {
   if (spec.from.empty()) return {};
-  OTE_TRY(const auto model, FindModel(context_.store, spec.from));
+  OTE_TRY(const auto model, ModelRegistry(context_.store).Find(spec.from));
   spec.from = model.digest;
   return {};
 }

@@ -33,6 +33,8 @@ class RunController {
   std::int64_t ActiveCount() const noexcept { return std::ssize(drivers_); }
   // The id of the run that has this id or name. kRunUnknown.
   Result<std::string> IdOf(const std::string& name) const;
+  // Whether a run or a registered model needs an artifact, or may do so.
+  bool Needs(const std::string& digest) const { return NeededElsewhere(digest, {}); }
   // Artifacts that runs and registered models need; kBusy while a run cannot tell.
   Result<std::set<std::string>> Needed() const;
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/model_registry.h"
 #include "agent/run_records.h"
 #include "core/base/log.h"
 
@@ -152,6 +153,7 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
       record.events.push_back(std::move(line->event));
     } else if (auto* model = std::get_if<federate::RegisterModel>(&action)) {
       record.model = std::move(model->entry);
+      AddLineage(*record.model, machine_->View());
     } else if (std::holds_alternative<federate::SaveState>(action)) {
       save = true;
     } else if (std::holds_alternative<federate::Over>(action)) {

@@ -33,7 +33,7 @@ struct RunRecord {
   std::vector<std::string> needed;       // by the snapshot
   bool over = false;                     // without a snapshot: removes what the run was restored from
   std::vector<api::RunEvent> events;     // appended to its history
-  std::optional<api::ModelEntry> model;  // registered
+  std::optional<api::ModelEntry> model;  // registered as the next version of its name
 };
 
 // Writes all of it durably, or nothing.

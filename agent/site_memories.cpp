@@ -44,6 +44,7 @@ Result<void> SiteMemories::Put(const api::Task& task, const federate::SiteAnswer
   if (!made.memory.personal.empty()) {
     api::ModelEntry own;
     own.name = task.run;
+    own.version = 1;  // the one that there is, made better in each round
     own.run = task.run;
     own.digest = record.personal;
     own.size = static_cast<std::int64_t>(made.memory.personal.size());
@@ -51,6 +52,8 @@ Result<void> SiteMemories::Put(const api::Task& task, const federate::SiteAnswer
     own.task = task.task;
     own.features = task.features;
     own.classes = task.classes;
+    own.preparation = task.preparation;
+    own.round = task.round;
     own.metrics = made.offer.personal;
     own.created_at = record.at;
     OTE_CHECK(context_.store.Put(own));

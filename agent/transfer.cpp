@@ -186,6 +186,7 @@ void Transfer::Begin(const std::shared_ptr<Job>& job) {
   job->tries = 0;
   job->arrived.clear();
   if (context_.artifacts.Has(job->digest)) return Finish(job, {});
+  if (on_begin_) on_begin_(job->digest);
   const auto size = job->waiters.front().size;
   auto partial = context_.artifacts.Begin(job->digest, static_cast<std::uint64_t>(size));
   if (!partial) return Finish(job, Fail(partial.error()));

@@ -61,6 +61,10 @@ class Transfer {
   // `done` is not called any more. What has arrived is kept for the next time.
   void Cancel(Id id);
 
+  bool Fetching(const std::string& digest) const { return jobs_.contains(digest); }
+  // Called before a fetch writes to what has arrived of a digest.
+  void OnBegin(std::function<void(const std::string& digest)> fn) { on_begin_ = std::move(fn); }
+
   std::int64_t BytesReceived() const noexcept { return received_; }
   std::int64_t BytesSent() const noexcept { return sent_; }
 
@@ -90,6 +94,7 @@ class Transfer {
     std::chrono::milliseconds used{0};
   };
   std::map<std::string, Opened> open_;  // being served
+  std::function<void(const std::string&)> on_begin_;
   Timers::Id sweep_ = 0;
   Id next_ = 1;
   std::int64_t received_ = 0;

@@ -27,6 +27,7 @@ Command MetricsCommand();
 struct RunFlags {
   std::filesystem::path file;  // "-" for standard input; "" for flags alone
   std::optional<std::string> name;
+  std::optional<std::string> model_name;
   std::optional<std::string> dataset;
   std::optional<api::DataTask> task;
   std::optional<api::ModelKind> model;

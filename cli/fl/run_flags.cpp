@@ -18,6 +18,9 @@ void Override(const std::optional<T>& flag, U& field) {
 void AddRunFlags(Command& c, RunFlags& f) {
   c.Option("-f,--file", "FILE", f.file, "the run file, see ote-run(5); - for standard input").Completes(Names::kFile);
   c.Option("--name", "NAME", f.name, "a name for the run and its model").Fallback("the run's id");
+  c.Option("--model-name", "NAME", f.model_name, "what its model is called: the next version of that name")
+      .Completes(Names::kModel);
+  c.Fallback("the run's name");
   c.Option("--dataset", "NAME", f.dataset, "the data set that the clusters train on").Completes(Names::kDataset);
   c.Option("--task", "TASK", f.task, "what the labels are").Fallback("classification");
   c.Option("--model", "KIND", f.model, "the model").Fallback("softmax");
@@ -54,6 +57,7 @@ Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std:
   if (!document.json.contains("model")) document.json["model"] = {{"kind", NameOf(api::ModelKind::kSoftmax)}};
   OTE_TRY(api::RunSpec spec, FromJson<api::RunSpec>(document.json, &document.map));
   Override(flags.name, spec.name);
+  Override(flags.model_name, spec.model_name);
   Override(flags.dataset, spec.dataset);
   Override(flags.task, spec.task);
   // Values are the common thing for regression, so the model follows the task when only that is given.

@@ -136,7 +136,7 @@ Result<Exit> Predict(Context& context, UseOptions options) {
 }
 
 void DescribeUse(Command& c, const std::shared_ptr<UseOptions>& options) {
-  c.Argument("MODEL", options->model, "its name, run or digest, or a .safetensors file").Completes(Names::kModel);
+  c.Argument("MODEL", options->model, kModelOrFileHelp).Completes(Names::kModel);
   c.Option("--data", "FILE", options->data.path, "the file with the rows").Required().Completes(Names::kFile);
   c.Option("--label", "COLUMN", options->data.label, "csv: the column that holds the label or the target");
   c.Option("--label-path", "FILE", options->data.label_path, "idx and npy: the file of the labels")

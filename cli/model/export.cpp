@@ -4,15 +4,15 @@
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "cli/model/commands.h"
-#include "cli/model/npy.h"
 #include "core/base/files.h"
-#include "core/federate/model_file.h"
+#include "core/federate/exchange.h"
+#include "core/learn/npy.h"
 #include "crypto/digest.h"
 
 namespace ote::cli {
 namespace {
 
-enum class ExportFormat { kSafetensors, kNpy };
+enum class ExportFormat { kSafetensors, kNpy, kOnnx };
 
 struct ExportOptions {
   std::string model;
@@ -27,7 +27,8 @@ struct ExportOptions {
 template <>
 struct ote::EnumNames<ote::cli::ExportFormat> {
   using E = ote::cli::ExportFormat;
-  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kSafetensors, "safetensors"}, {E::kNpy, "npy"}};
+  static constexpr std::pair<E, std::string_view> kNames[] = {
+      {E::kSafetensors, "safetensors"}, {E::kNpy, "npy"}, {E::kOnnx, "onnx"}};
 };
 
 namespace ote::cli {
@@ -53,7 +54,7 @@ Result<std::vector<std::string>> PutArrays(const std::filesystem::path& folder, 
   for (const learn::TensorInfo& tensor : model.layout) {
     const auto count = static_cast<std::size_t>(tensor.Count());
     const std::filesystem::path path = folder / (tensor.name + ".npy");
-    OTE_CHECK(Put(path, WriteNpy(tensor.shape, rest.first(count)), force));
+    OTE_CHECK(Put(path, learn::WriteNpy(tensor, rest.first(count)), force));
     rest = rest.subspan(count);
     files.push_back(path.string());
   }
@@ -66,10 +67,14 @@ Result<Exit> Export(Context& context, const ExportOptions& options) {
   OTE_TRY(const federate::ModelFile model, federate::ReadModelFile(file));
   std::string stem = entry.name.empty() ? std::filesystem::path(options.model).stem().string() : entry.name;
   std::vector<std::string> files;
-  if (options.format == ExportFormat::kSafetensors) {
-    const std::filesystem::path path =
-        context.Absolute(options.to.empty() ? stem + ".safetensors" : options.to.string());
-    if (!context.flags.dry_run) OTE_CHECK(Put(path, file, options.force));
+  if (options.format != ExportFormat::kNpy) {
+    const std::string name = fmt::format("{}.{}", stem, NameOf(options.format));
+    const std::filesystem::path path = context.Absolute(options.to.empty() ? name : options.to.string());
+    Bytes onnx;
+    if (options.format == ExportFormat::kOnnx) {
+      OTE_TRY(onnx, federate::WriteOnnxFile(model, model.preparation));
+    }
+    if (!context.flags.dry_run) OTE_CHECK(Put(path, onnx.empty() ? file : onnx, options.force));
     files.push_back(path.string());
   } else {
     const std::filesystem::path folder = context.Absolute(options.to.empty() ? stem + "-npy" : options.to.string());
@@ -91,13 +96,16 @@ Command ExportCommand() {
   Command c("export", "write a model to a file");
   c.About(
       "safetensors is the file that the digest is of: `b2sum -l 256` of it gives the model's digest. npy writes one "
-      "file a tensor, for numpy.load. A file that is there with other content is not overwritten.");
-  c.Argument("MODEL", options->model, "its name, run or digest, or a .safetensors file").Completes(Names::kModel);
-  c.Option("--format", "FORMAT", options->format, "one safetensors file, or a folder of npy files");
+      "file a tensor, for numpy.load. onnx is for other programs: it takes the rows as they are before the run's "
+      "preparation, and gives what ote model predict gives. A file that is there with other content is not "
+      "overwritten.");
+  c.Argument("MODEL", options->model, kModelOrFileHelp).Completes(Names::kModel);
+  c.Option("--format", "FORMAT", options->format, "a safetensors or onnx file, or a folder of npy files");
   c.Option("--to", "PATH", options->to, "where it is written").Completes(Names::kFile);
-  c.Fallback("MODEL.safetensors, or MODEL-npy");
+  c.Fallback("MODEL.safetensors, MODEL.onnx, or MODEL-npy");
   c.Switch("--force", options->force, "overwrite what is there");
   c.Example("ote model export digits --format safetensors", "digits.safetensors");
+  c.Example("ote model export digits@production --format onnx", "digits.onnx, of the version in use");
   c.Example("ote model export digits --format npy --to arrays", "arrays/layers.0.weight.npy and so on");
   c.Exits({Exit::kFailed, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound, Exit::kVerification});
   c.Changes();

@@ -37,13 +37,14 @@ Result<Bytes> FetchArtifact(Context& context, AgentLink& link, const std::string
 
 }  // namespace
 
-Result<Bytes> FetchModelFile(Context& context, const std::string& model, api::ModelEntry* entry) {
+bool IsModelFile(const Context& context, const std::string& model) {
   std::error_code ignored;
-  const std::filesystem::path file = context.Absolute(model);
-  if (model.ends_with(".safetensors") ||
-      (model.find('/') != std::string::npos && std::filesystem::exists(file, ignored))) {
-    return ReadFile(file);
-  }
+  return model.ends_with(".safetensors") ||
+         (model.find('/') != std::string::npos && std::filesystem::exists(context.Absolute(model), ignored));
+}
+
+Result<Bytes> FetchModelFile(Context& context, const std::string& model, api::ModelEntry* entry) {
+  if (IsModelFile(context, model)) return ReadFile(context.Absolute(model));
   OTE_TRY(AgentLink link, AgentLink::Open(context));
   auto shown = link.Ask<api::ModelEntry>(api::verb::kModelShow, api::NameRequest{model}, context.Patience(kQuick));
   if (!shown) return Fail(std::move(shown).error());

@@ -58,9 +58,13 @@ inline constexpr std::string_view kFlList = "fl.list";                // Empty -
 inline constexpr std::string_view kFlShow = "fl.show";                // NameRequest -> Run
 inline constexpr std::string_view kFlCancel = "fl.cancel";            // NameRequest -> Run
 inline constexpr std::string_view kFlResume = "fl.resume";            // NameRequest -> Run
-inline constexpr std::string_view kFlWatch = "fl.watch";      // WatchRequest -> a stream of RunEvent, then Run (last)
-inline constexpr std::string_view kModelList = "model.list";  // Empty -> ModelList
-inline constexpr std::string_view kModelShow = "model.show";  // NameRequest (name, run id or digest) -> ModelEntry
+inline constexpr std::string_view kFlWatch = "fl.watch";  // WatchRequest -> a stream of RunEvent, then Run (last)
+inline constexpr std::string_view kArtifactPut = "artifact.put";  // ArtifactPut + blob -> ArtifactChunk
+inline constexpr std::string_view kModelList = "model.list";      // ModelListRequest -> ModelList, not all fields
+inline constexpr std::string_view kModelShow = "model.show";      // NameRequest (a reference) -> ModelEntry
+inline constexpr std::string_view kModelTag = "model.tag";        // ModelTagRequest -> ModelEntry
+inline constexpr std::string_view kModelRemove = "model.remove";  // ModelRemoveRequest -> ModelEntry
+inline constexpr std::string_view kModelImport = "model.import";  // ModelImportRequest -> ModelEntry
 }  // namespace verb
 
 struct Empty {
@@ -243,6 +247,19 @@ struct ArtifactChunk {
     v("size", self.size, kRequired);
   }
 };
+// The next piece of an artifact, in the blob beside it; without one it asks how much is there. The answer's offset is
+// where the next piece begins, and it is the size when the artifact is whole and on disk.
+struct ArtifactPut {
+  std::string digest;
+  std::int64_t size = 0;
+  std::int64_t offset = 0;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("digest", self.digest, kRequired);
+    v("size", self.size, kRequired);
+    v("offset", self.offset);
+  }
+};
 struct RoundRef {
   std::string run;
   std::int64_t round = 0;
@@ -413,6 +430,47 @@ struct OutputTail {
     v("cluster", self.cluster);
     v("text", self.text);
     v("cut", self.cut);
+  }
+};
+struct ModelListRequest {
+  bool all = false;  // versions; the newest of each name otherwise
+  std::string name;  // "" for all
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("all", self.all);
+    v("name", self.name);
+  }
+};
+struct ModelTagRequest {
+  std::string name;  // a reference
+  std::string tag;
+  bool remove = false;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("tag", self.tag, kRequired);
+    v("remove", self.remove);
+  }
+};
+struct ModelRemoveRequest {
+  std::string name;  // a reference
+  bool force = false;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("force", self.force);
+  }
+};
+// Registers a model file that was put before.
+struct ModelImportRequest {
+  std::string name;
+  std::string digest;
+  std::vector<std::string> tags;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("digest", self.digest, kRequired);
+    v("tags", self.tags);
   }
 };
 struct StartRequest {

@@ -1,10 +1,11 @@
-// A federated run as its root keeps and shows it, and the model that comes of it.
+// A federated run as its root keeps and shows it.
 #pragma once
 
 #include <map>
 #include <string>
 #include <vector>
 
+#include "core/api/model_entry.h"
 #include "core/api/run_spec.h"
 #include "core/api/task.h"
 #include "core/base/clock.h"
@@ -194,38 +195,6 @@ struct Run {
   }
   bool Over() const noexcept {
     return status == RunStatus::kFinished || status == RunStatus::kFailed || status == RunStatus::kCancelled;
-  }
-};
-
-// A finished model in the registry of the root.
-struct ModelEntry {
-  static constexpr std::string_view kKind = "model";
-  std::string name;  // of the run that made it
-  std::string run;
-  std::string digest;
-  std::int64_t size = 0;
-  std::int64_t parameters = 0;
-  ModelSpec model;
-  DataTask task = DataTask::kClassification;
-  std::int64_t features = 0;
-  std::vector<std::string> classes;
-  Metrics metrics;
-  UnixMillis created_at = 0;
-
-  std::string Key() const { return name; }
-  template <class Self, class V>
-  static void Fields(Self& self, V&& v) {
-    v("name", self.name, kRequired);
-    v("run", self.run);
-    v("digest", self.digest);
-    v("size", self.size);
-    v("parameters", self.parameters);
-    v("model", self.model);
-    v("task", self.task);
-    v("features", self.features);
-    v("classes", self.classes);
-    v("metrics", self.metrics);
-    v("createdAt", self.created_at);
   }
 };
 

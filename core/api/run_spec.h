@@ -49,7 +49,8 @@ struct RunSpec {
   StopSpec stop;
   CheckpointSpec checkpoints;
   TrainerKind trainer = TrainerKind::kBuiltin;
-  std::string from;          // name or digest of a model of this root to start from; "" for fresh parameters
+  std::string from;          // a model of this root to start from, see model_entry.h; "" for fresh parameters
+  std::string model_name;    // under which the model is registered, as its next version; "" for the name of the run
   std::int64_t rounds = 10;  // a model that counts its rounds itself (gbt) passes it over
   std::int64_t seed = 1;
 
@@ -68,6 +69,7 @@ struct RunSpec {
     v("checkpoints", self.checkpoints);
     v("trainer", self.trainer);
     v("from", self.from);
+    v("modelName", self.model_name);
     v("rounds", self.rounds);
     v("seed", self.seed);
   }

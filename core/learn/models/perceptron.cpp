@@ -4,6 +4,7 @@
 #include "core/learn/descent.h"
 #include "core/learn/models/list.h"
 #include "core/learn/network.h"
+#include "core/learn/onnx/graph.h"
 
 namespace ote::learn {
 namespace {
@@ -63,13 +64,15 @@ const ModelInfo kLinearInfo = {.kind = api::ModelKind::kLinear,
                                .paper = "",
                                .tasks = {api::DataTask::kRegression},
                                .settings = {kScale},
-                               .make = Make};
+                               .make = Make,
+                               .onnx = onnx::WriteNetwork};
 const ModelInfo kSoftmaxInfo = {.kind = api::ModelKind::kSoftmax,
                                 .summary = "multinomial logistic regression",
                                 .paper = "",
                                 .tasks = {api::DataTask::kClassification},
                                 .settings = {kScale},
-                                .make = Make};
+                                .make = Make,
+                                .onnx = onnx::WriteNetwork};
 const ModelInfo kMlpInfo = {.kind = api::ModelKind::kMlp,
                             .summary = "a perceptron with hidden layers",
                             .paper = "",
@@ -77,6 +80,7 @@ const ModelInfo kMlpInfo = {.kind = api::ModelKind::kMlp,
                             .settings = {kScale,
                                          {"hidden", "units of each hidden layer"},
                                          {"activation", "what follows each hidden layer: relu or tanh"}},
-                            .make = Make};
+                            .make = Make,
+                            .onnx = onnx::WriteNetwork};
 
 }  // namespace ote::learn

@@ -14,7 +14,8 @@ namespace {
   NameRequest, EnrolHello, EnrolBody, EnrolRequest, TreeSettings, EnrolReply, MemberHello, MemberWelcome, RenewBody, \
       RenewRequest, RenewReply, DatasetList, ArtifactRange, ArtifactChunk, RoundRef, AgentStatus, ClusterList,       \
       TokenList, DataList, RunList, ModelList, LabelRequest, TokenRequest, TokenReply, DataAddRequest, StartRequest, \
-      WatchRequest, crypto::CertificateBody, crypto::Certificate, crypto::RevocationBody, crypto::RevocationList
+      WatchRequest, ArtifactPut, ModelListRequest, ModelTagRequest, ModelRemoveRequest, ModelImportRequest,          \
+      crypto::CertificateBody, crypto::Certificate, crypto::RevocationBody, crypto::RevocationList
 
 TEMPLATE_TEST_CASE("a resource is the same after JSON, YAML and CBOR", "", OTE_RESOURCES, OTE_BODIES, Empty) {
   const Json made = ToJson(Filled<TestType>());

@@ -7,7 +7,6 @@
 #include "cli/docs/man.h"
 #include "cli/frame/names.h"
 #include "cli/frame/settings.h"
-#include "cli/model/npy.h"
 #include "core/base/files.h"
 #include "test/unit/cli/harness.h"
 
@@ -189,17 +188,6 @@ TEST_CASE("split gives every row to one part, and the common test rows to none")
   const std::string before = ReadTextFile(harness.folder() / "parts" / "all-2.csv").value();
   REQUIRE(harness.Run(split).status == 0);
   CHECK(ReadTextFile(harness.folder() / "parts" / "all-2.csv").value() == before);
-}
-
-TEST_CASE("an array is written as numpy reads it") {
-  const std::vector<float> values{1.0F, -2.0F};
-  const Bytes row = WriteNpy({2}, values);
-  CHECK(row.size() == 128 + 8);
-  CHECK(AsText(row).substr(1, 5) == "NUMPY");
-  CHECK_THAT(std::string(AsText(row).substr(10, 60)),
-             Catch::StartsWith("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }"));
-  CHECK_THAT(std::string(AsText(WriteNpy({1, 2}, values)).substr(10, 60)), Catch::Contains("'shape': (1, 2), }"));
-  CHECK(Bytes(row.end() - 8, row.end()) == Bytes{0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0});
 }
 
 TEST_CASE("a page about the run file that leaves a field out is noticed") {
