@@ -200,7 +200,9 @@ void RunMachine::State::SendTo(const Asked& asked) {
   task.task = run.spec.task;
   task.model = run.spec.model;
   task.training = run.spec.training;
-  task.training.learning_rate *= api::ScheduleFactor(run.spec.training.schedule, open.round, Planned());
+  if (open.kind == api::TaskKind::kTrain) {
+    task.training.learning_rate *= api::ScheduleFactor(run.spec.training.schedule, open.round, Planned());
+  }
   task.trainer = run.spec.trainer;
   if (open.kind == api::TaskKind::kSurvey) {
     task.survey = run.spec.prepare;

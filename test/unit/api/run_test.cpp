@@ -37,6 +37,37 @@ TEST_CASE("a run needs a data set, and the rest has defaults that hold") {
   CHECK(Why([](RunSpec& s) { s.name = "my-run"; }).empty());
 }
 
+TEST_CASE("a schedule gives each round its part of the rate, and never none of it") {
+  ScheduleSpec spec;
+  CHECK(ScheduleFactor(spec, 7, 10) == 1);
+  spec.kind = ScheduleKind::kStep;
+  spec.every = 3;
+  CHECK(ScheduleFactor(spec, 3, 10) == 1);
+  CHECK(ScheduleFactor(spec, 4, 10) == 0.5);
+  spec.kind = ScheduleKind::kExponential;
+  CHECK(ScheduleFactor(spec, 4, 10) == Approx(0.5));
+  CHECK(ScheduleFactor(spec, 7, 10) == Approx(0.25));
+  spec.kind = ScheduleKind::kCosine;
+  CHECK(ScheduleFactor(spec, 1, 10) == 1);
+  CHECK(ScheduleFactor(spec, 6, 10) == Approx(0.5));
+  CHECK(ScheduleFactor(spec, 10, 10) == Approx(0.0244717));
+  spec.floor = 0.2;
+  CHECK(ScheduleFactor(spec, 6, 10) == Approx(0.6));
+  spec.warmup = 4;
+  CHECK(ScheduleFactor(spec, 1, 10) == Approx(0.2));
+  CHECK(ScheduleFactor(spec, 4, 10) == Approx(0.8));
+  CHECK(ScheduleFactor(spec, 5, 10) == 1);
+  for (const auto& [kind, name] : EnumNames<ScheduleKind>::kNames) {
+    ScheduleSpec any;
+    any.kind = kind;
+    for (std::int64_t round = 1; round <= 5; ++round) {
+      INFO(name << " " << round);
+      CHECK(ScheduleFactor(any, round, 5) > 0);
+      CHECK(ScheduleFactor(any, round, 5) <= 1);
+    }
+  }
+}
+
 TEST_CASE("a number out of its range is refused with the field's name") {
   struct Case {
     std::string field;
