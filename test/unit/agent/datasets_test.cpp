@@ -102,10 +102,18 @@ TEST_CASE("a file that was only touched still trains; one that changed fails the
   REQUIRE(run.status == api::RunStatus::kFinished);
   CHECK(run.rounds.front().participants == std::vector<std::string>{"clinic-b"});
   std::string why;
+  std::string hint;
   for (const auto& event : tree.Events("second")) {
-    if (event.kind == "site-failed") why = event.cluster + ": " + event.message;
+    if (event.kind != "site-failed") continue;
+    why = event.cluster + ": " + event.message;
+    hint = event.hint;
+    CHECK(event.phase == "prepare");
+    CHECK(event.code == "OTE-E0205");
   }
   CHECK(why.starts_with("clinic-a: "));
   CHECK(why.find("changed since it was registered") != std::string::npos);
-  CHECK(why.find("--replace") != std::string::npos);
+  CHECK(hint.find("--replace") != std::string::npos);
+  REQUIRE(run.rounds.front().failed.size() == 1);
+  CHECK(run.rounds.front().failed[0].name == "clinic-a");
+  CHECK(run.rounds.front().failed[0].hint == hint);
 }
