@@ -8,6 +8,7 @@
 #include <memory>
 #include <system_error>
 
+#include "core/learn/prepare.h"
 #include "crypto/digest.h"
 
 namespace ote::agent {
@@ -72,39 +73,77 @@ Result<RegisteredFile> ReadForRegistration(const api::Dataset& asked) {
   return file;
 }
 
-Result<const learn::Split*> DataCache::Load(const RegisteredFile& file, const std::vector<std::string>& classes) {
+Result<void> DataCache::Read(const RegisteredFile& file, const FileStamp& stamp, const FileStamp& label_stamp) {
+  const auto& dataset = file.dataset;
+  Release();
+  if (stamp != file.stamp || label_stamp != file.label_stamp) {
+    // Touched, moved back from a copy, or changed: only the bytes tell.
+    OTE_TRY(const auto digest, DigestOfData(dataset));
+    if (digest != dataset.digest) return Changed(dataset);
+  }
+  OTE_TRY(const auto table, learn::LoadTable(learn::SourceOf(dataset)));
+  OTE_TRY(split_, learn::SplitTable(table, dataset.test_fraction, dataset.split_seed.value));
+  OTE_TRY(const auto after, StampOf(dataset.path));
+  if (after != stamp) return Changed(dataset);
+  held_ = RegisteredFile{dataset, stamp, label_stamp};
+  classes_ = table.class_names;
+  return {};
+}
+
+Result<void> DataCache::Hold(const RegisteredFile& file, const Columns* wanted) {
   const auto& dataset = file.dataset;
   OTE_TRY(const auto stamp, StampOf(dataset.path));
   OTE_TRY(const auto label_stamp, LabelStamp(dataset));
-  const bool held = held_ && held_->dataset.digest == dataset.digest && ToJson(held_->dataset) == ToJson(dataset) &&
+  const bool same = held_ && held_->dataset.digest == dataset.digest && ToJson(held_->dataset) == ToJson(dataset) &&
                     held_->stamp == stamp && held_->label_stamp == label_stamp;
-  if (!held) {
-    Release();
-    if (stamp != file.stamp || label_stamp != file.label_stamp) {
-      // Touched, moved back from a copy, or changed: only the bytes tell.
-      OTE_TRY(const auto digest, DigestOfData(dataset));
-      if (digest != dataset.digest) return Changed(dataset);
-    }
-    OTE_TRY(const auto table, learn::LoadTable(learn::SourceOf(dataset)));
-    OTE_TRY(split_, learn::SplitTable(table, dataset.test_fraction, dataset.split_seed.value));
-    OTE_TRY(const auto after, StampOf(dataset.path));
-    if (after != stamp) return Changed(dataset);
-    held_ = RegisteredFile{dataset, stamp, label_stamp};
-  }
-  if (dataset.task == api::DataTask::kClassification) {
-    for (auto* table : {&split_.train, &split_.test}) {
-      if (table->class_names == classes) continue;
-      if (auto renumbered = learn::UseClasses(*table, classes); !renumbered) {
-        Release();  // one half may have been renumbered
-        return Fail(std::move(renumbered).error());
-      }
+  const bool usable = !prepared_ || (wanted != nullptr && *prepared_ == *wanted);
+  if (!same || !usable) OTE_CHECK(Read(file, stamp, label_stamp));
+  if (wanted == nullptr || prepared_) return {};
+  for (auto* table : {&split_.train, &split_.test}) {
+    if (auto done = learn::Prepare(*table, {*wanted, {}}); !done) {
+      Release();  // one half may have been prepared
+      return Fail(std::move(done).error().Context(fmt::format("data set {}", dataset.name)));
     }
   }
+  prepared_ = *wanted;
+  return {};
+}
+
+Result<void> DataCache::UseClasses(const std::vector<std::string>& classes) {
+  for (auto* table : {&split_.train, &split_.test}) {
+    table->class_names = classes_;
+    if (classes_ == classes) continue;
+    if (auto renumbered = learn::UseClasses(*table, classes); !renumbered) {
+      Release();  // one half may have been renumbered
+      return Fail(std::move(renumbered).error());
+    }
+  }
+  classes_ = classes;
+  return {};
+}
+
+Result<const learn::Split*> DataCache::Load(const RegisteredFile& file, const std::vector<std::string>& classes,
+                                            const api::Preparation& preparation) {
+  OTE_CHECK(Hold(file, &preparation.columns));
+  if (file.dataset.task != api::DataTask::kClassification) return &split_;
+  if (!classes.empty()) {
+    OTE_CHECK(UseClasses(classes));
+  } else {
+    for (auto* table : {&split_.train, &split_.test}) table->class_names.clear();
+  }
+  return &split_;
+}
+
+Result<const learn::Split*> DataCache::LoadRaw(const RegisteredFile& file) {
+  OTE_CHECK(Hold(file, nullptr));
+  for (auto* table : {&split_.train, &split_.test}) table->class_names = classes_;
   return &split_;
 }
 
 void DataCache::Release() {
   held_.reset();
+  prepared_.reset();
+  classes_.clear();
   split_ = {};
 }
 

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/api/dataset.h"
+#include "core/api/prepare.h"
 #include "core/learn/data.h"
 
 namespace ote::agent {
@@ -49,16 +51,31 @@ Result<std::string> DigestOfData(const api::Dataset& dataset);
 // Reads the files that `asked` names and fills in what is in them. kDataChanged when they change meanwhile.
 Result<RegisteredFile> ReadForRegistration(const api::Dataset& asked);
 
+// Rows that are prepared take the place of those that they were made from: a run reads its file once, and two runs that
+// prepare the same data in different ways read it again in each other's turn.
 class DataCache {
  public:
-  // The rows, split, with their classes numbered as in `classes` (empty for a regression). The pointer holds until the
-  // next call. kDataChanged when the files are not those that were registered.
-  Result<const learn::Split*> Load(const RegisteredFile& file, const std::vector<std::string>& classes);
+  // The rows, split, prepared (learn::Prepare), and with their classes numbered as in `classes`; with no classes, for a
+  // regression or a clustering, the rows have none. The pointer holds until the next call. kDataChanged when the files
+  // are not those that were registered; kDataNeedsPrepare as learn::Prepare says.
+  Result<const learn::Split*> Load(const RegisteredFile& file, const std::vector<std::string>& classes,
+                                   const api::Preparation& preparation);
+  // The rows as they stand in the file, with the classes that stand there, for statistics: values may be missing, and
+  // columns hold categories.
+  Result<const learn::Split*> LoadRaw(const RegisteredFile& file);
   // Lets go of everything.
   void Release();
 
  private:
+  using Columns = std::vector<api::ColumnPreparation>;
+  // Makes split_ that of the file, prepared as `wanted`, or raw for nullptr.
+  Result<void> Hold(const RegisteredFile& file, const Columns* wanted);
+  Result<void> Read(const RegisteredFile& file, const FileStamp& stamp, const FileStamp& label_stamp);
+  Result<void> UseClasses(const std::vector<std::string>& classes);
+
   std::optional<RegisteredFile> held_;  // what split_ was made from, with its present stamps
+  std::optional<Columns> prepared_;     // how; nothing when it is raw
+  std::vector<std::string> classes_;    // that the targets of split_ count
   learn::Split split_;
 };
 

@@ -21,8 +21,8 @@ constexpr std::size_t kMostColumns = 4096;
 // Whether the same file was described in the same way.
 bool SameRequest(const api::Dataset& a, const api::Dataset& b) {
   return a.path == b.path && a.label_path == b.label_path && a.format == b.format && a.task == b.task &&
-         a.label == b.label && a.ignore == b.ignore && a.test_fraction == b.test_fraction &&
-         a.split_seed == b.split_seed;
+         a.label == b.label && a.ignore == b.ignore && a.categorical == b.categorical && a.missing == b.missing &&
+         a.min_rows == b.min_rows && a.test_fraction == b.test_fraction && a.split_seed == b.split_seed;
 }
 
 Result<void> Check(const api::Dataset& dataset) {
@@ -36,6 +36,7 @@ Result<void> Check(const api::Dataset& dataset) {
   if (!(dataset.test_fraction >= 0 && dataset.test_fraction < 1)) {
     return Fail(ErrorId::kUsage, fmt::format("test fraction {}: not from 0 to below 1", dataset.test_fraction));
   }
+  if (dataset.min_rows < 1) return Fail(ErrorId::kUsage, fmt::format("min rows {}: less than 1", dataset.min_rows));
   return {};
 }
 
@@ -140,6 +141,9 @@ Result<api::Dataset> Datasets::Register(const api::DataAddRequest& asked, Regist
   dataset.task = asked.dataset.task;
   dataset.label = asked.dataset.label;
   dataset.ignore = asked.dataset.ignore;
+  dataset.categorical = asked.dataset.categorical;
+  dataset.missing = asked.dataset.missing;
+  dataset.min_rows = asked.dataset.min_rows;
   dataset.test_fraction = asked.dataset.test_fraction;
   dataset.split_seed = asked.dataset.split_seed;
   dataset.registered_at = context_.clock.WallNow();

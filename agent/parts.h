@@ -9,7 +9,10 @@
 #include "agent/members.h"
 #include "agent/models.h"
 #include "agent/run_controller.h"
+#include "agent/statistics.h"
 #include "agent/trainer.h"
+#include "agent/trainers/output_desk.h"
+#include "agent/trainers/registry.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
 #include "core/base/log.h"
@@ -25,16 +28,22 @@ class Parts {
       : context_(context),
         transfer(context),
         datasets(context, uplink),
-        trainer(context, uplink, transfer, datasets),
+        statistics(context, members, datasets),
+        trainers(context),
+        trainer(context, uplink, transfer, datasets, trainers),
         runs(context, members, transfer),
+        output(context, members, [this](const std::string& run) { return runs.IdOf(run); }),
         models(context) {}
 
   // Registers the verbs and takes up what was going on when the agent last stopped.
   Result<void> Start() {
     OTE_CHECK(transfer.Start());
     OTE_CHECK(datasets.Start());
+    OTE_CHECK(statistics.Start());
+    OTE_CHECK(trainers.Start());
     OTE_CHECK(trainer.Start());
     OTE_CHECK(runs.Start());
+    output.Start();
     OTE_CHECK(models.Start());
     DropLeftovers();
     return {};
@@ -42,8 +51,11 @@ class Parts {
 
   Transfer transfer;
   Datasets datasets;
+  Statistics statistics;
+  Trainers trainers;
   Trainer trainer;
   RunController runs;
+  OutputDesk output;
   Models models;
 
  private:

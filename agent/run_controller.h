@@ -31,6 +31,8 @@ class RunController {
   Result<void> Start();
 
   std::int64_t ActiveCount() const noexcept { return std::ssize(drivers_); }
+  // The id of the run that has this id or name. kRunUnknown.
+  Result<std::string> IdOf(const std::string& name) const;
   // Artifacts that runs and registered models need; kBusy while a run cannot tell.
   Result<std::set<std::string>> Needed() const;
 
@@ -52,7 +54,6 @@ class RunController {
   void ForgetOldStates();
   Result<api::Empty> Offer(const Request& request, const api::UpdateOffer& offer);
   void Watch(Request request);
-  Result<std::string> IdOf(const std::string& name) const;
   Result<api::Run> Find(const std::string& name) const;
   RunDriver::Hooks HooksOf();
   void Ended(const std::string& id);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/statistics.h"
 #include "agent/task_courier.h"
 #include "core/base/log.h"
 
@@ -47,40 +48,88 @@ ByteView ViewOf(const std::optional<store::MappedArtifact>& artifact) {
   return artifact ? artifact->View() : ByteView();
 }
 
-double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+Error Misfit(const api::Task& task, const std::string& why) {
+  return {ErrorId::kModelDataMismatch, fmt::format("data set {}: {}", task.dataset, why),
+          fmt::format("ote data show {}", task.dataset)};
+}
+
+// A failure before the task itself was begun.
+federate::SiteAnswer Failed(const api::Task& task, const Error& error, std::string_view phase) {
+  return {federate::FailedOffer(task, error, phase), {}};
+}
+
+Error NoTrainer(const api::Task& task, const std::string& cluster) {
+  return {ErrorId::kTrainerMissing,
+          fmt::format("no trainer is registered here for the data set {}, and the run asks for one", task.dataset),
+          fmt::format("at {}: ote trainer add NAME --command …; or trainer: any in the run file", cluster)};
+}
+
+// What the worker's thread needs.
+struct Work {
+  api::Task task;
+  RegisteredFile file;
+  std::optional<OwnTrainer> own;
+  Stopwatch queued;
+};
+
+// The rows of the task; statistics are told of rows as they stand in the file.
+Result<const learn::Split*> RowsOf(const Work& work, DataCache& cache) {
+  const auto& task = work.task;
+  const auto& dataset = work.file.dataset;
+  // A clustering passes the labels over, whatever they are.
+  if (task.task != api::DataTask::kClustering && dataset.task != task.task) {
+    return Fail(
+        Misfit(task, fmt::format("registered for {}, the run is for {}", NameOf(dataset.task), NameOf(task.task))));
+  }
+  if (task.kind == api::TaskKind::kSurvey) {
+    OTE_TRY(const auto* raw, cache.LoadRaw(work.file));
+    OTE_CHECK(CheckEnough(dataset, raw->train.rows));
+    return raw;
+  }
+  OTE_TRY(const auto* split, cache.Load(work.file, task.classes, task.preparation));
+  if (split->train.columns != task.features) {
+    return Fail(
+        Misfit(task, fmt::format("it has {} features, the model wants {}", split->train.columns, task.features)));
+  }
+  return split;
+}
 
 // In the worker's thread.
-Result<federate::SiteAnswer> Perform(const api::Task& task, const RegisteredFile& file, DataCache& cache, Given& given,
-                                     const std::stop_token& stop) {
+Result<federate::SiteAnswer> Perform(const Work& work, DataCache& cache, Given& given, const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "superseded");
-  const bool labels_matter = task.task != api::DataTask::kClustering;
-  if (labels_matter && file.dataset.task != task.task) {
-    return Fail(ErrorId::kModelDataMismatch, fmt::format("data set {}: registered for {}, the run is for {}",
-                                                         task.dataset, NameOf(file.dataset.task), NameOf(task.task)));
-  }
-  const double began = Seconds();
-  OTE_TRY(const auto* split, cache.Load(file, task.classes));
-  const double loaded = Seconds();
+  const double wait = work.queued.Seconds();
+  const Stopwatch preparing;
+  const auto rows = RowsOf(work, cache);
+  if (!rows) return Failed(work.task, rows.error(), "prepare");
+  const double prepare = preparing.Seconds();
   federate::SiteExtras extras;
   extras.control = ViewOf(given.control);
   extras.memory = std::move(given.memory);
-  extras.stopwatch = Seconds;
-  OTE_TRY(auto answer, federate::PerformTask(task, ViewOf(given.model), split->train, split->test, stop, extras));
-  answer.offer.phases.prepare = loaded - began;
-  answer.offer.seconds = Seconds() - began;
+  if (work.own) {
+    extras.own = [&](const api::Task& asked, const federate::ModelFile& model, const learn::Table& train,
+                     std::span<float> parameters, const std::stop_token& token) {
+      return TrainByCommand(*work.own, work.file.dataset, asked, model, train, parameters, token);
+    };
+  }
+  OTE_TRY(auto answer,
+          federate::PerformTask(work.task, ViewOf(given.model), (*rows)->train, (*rows)->test, stop, extras));
+  answer.offer.phases.wait = wait;
+  answer.offer.phases.prepare = prepare;
+  if (work.own) answer.offer.trainer = work.own->trainer.name;
   return answer;
-}
-
-federate::SiteAnswer Failed(const api::Task& task, const Error& error, std::string_view phase) {
-  return {federate::FailedOffer(task, error, phase), {}};
 }
 
 }  // namespace
 
 std::string TaskKey(const std::string& run, std::int64_t round) { return fmt::format("{}/{}", run, round); }
 
-Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets)
-    : context_(context), uplink_(uplink), transfer_(transfer), datasets_(datasets), memories_(context) {}
+Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets, const Trainers& trainers)
+    : context_(context),
+      uplink_(uplink),
+      transfer_(transfer),
+      datasets_(datasets),
+      trainers_(trainers),
+      memories_(context) {}
 
 Trainer::~Trainer() {
   for (auto& [key, job] : jobs_) {
@@ -249,6 +298,7 @@ void Trainer::Begin(const std::string& key) {
 void Trainer::FetchModel(const std::string& key) {
   auto& job = jobs_.at(key);
   const auto [digest, size] = *Lacking(job.task);
+  job.since = {};
   const auto ask = [this](std::string_view verb, Json body, std::chrono::milliseconds patience,
                           Rpc::Continuation then) { uplink_.Call(verb, std::move(body), patience, std::move(then)); };
   job.fetch = transfer_.Fetch(
@@ -260,6 +310,7 @@ void Trainer::FetchModel(const std::string& key) {
         found->fetch = 0;
         if (result) {
           found->tries = 0;
+          found->fetch_seconds += found->since.Seconds();
           return Begin(key);  // there may be another to fetch
         }
         const auto& error = result.error();
@@ -290,6 +341,13 @@ void Trainer::Train(const std::string& key) {
   auto& job = jobs_.at(key);
   auto file = datasets_.Find(job.task.dataset);
   if (!file) return Keep(key, Failed(job.task, file.error(), "prepare"));
+  std::optional<OwnTrainer> own;
+  if (job.task.kind == api::TaskKind::kTrain && job.task.trainer != api::TrainerKind::kBuiltin) {
+    own = trainers_.For(job.task.dataset);
+    if (!own && job.task.trainer == api::TrainerKind::kExec) {
+      return Keep(key, Failed(job.task, NoTrainer(job.task, context_.membership.name), "train"));
+    }
+  }
   auto given = std::make_shared<Given>();
   const auto open = [this](const std::string& digest, std::optional<store::MappedArtifact>& out) -> Result<void> {
     if (digest.empty()) return {};
@@ -304,9 +362,8 @@ void Trainer::Train(const std::string& key) {
   }
   given->memory = memories_.Load(job.task.run);
   job.training = datasets_.GetWorker().Run<Result<federate::SiteAnswer>>(
-      [task = job.task, file = std::move(*file), cache = datasets_.Cache(), given](const std::stop_token& stop) {
-        return Perform(task, file, *cache, *given, stop);
-      },
+      [work = Work{job.task, std::move(*file), std::move(own), {}}, cache = datasets_.Cache(),
+       given](const std::stop_token& stop) { return Perform(work, *cache, *given, stop); },
       [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](Result<federate::SiteAnswer> answer) {
         if (alive.lock()) Trained(key, serial, std::move(answer));
       });
@@ -323,7 +380,11 @@ void Trainer::Trained(const std::string& key, std::uint64_t serial, Result<feder
     if (!job->task.local.control_digest.empty()) context_.artifacts.Remove(job->task.local.control_digest);
     return Begin(key);
   }
-  if (!answer) answer = Failed(job->task, answer.error(), "prepare");
+  if (!answer) answer = Failed(job->task, answer.error(), "train");
+  auto& offer = answer->offer;
+  offer.phases.fetch = job->fetch_seconds;
+  const auto& phases = offer.phases;
+  offer.seconds = phases.wait + phases.fetch + phases.prepare + phases.measure + phases.train;
   Keep(key, *answer);
 }
 
@@ -347,7 +408,7 @@ void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
   jobs_.erase(key);
   const auto& offer = record.offer;
   if (offer.failed) {
-    log::Warn("task failed", {{"run", task.run}, {"round", task.round}, {"why", offer.error}});
+    log::Warn("task failed", {{"run", task.run}, {"round", task.round}, {"phase", offer.phase}, {"why", offer.error}});
   } else {
     log::Info("task done", {{"run", task.run}, {"round", task.round}, {"examples", offer.examples}});
   }

@@ -15,8 +15,10 @@
 #include "agent/datasets.h"
 #include "agent/site_memories.h"
 #include "agent/task_records.h"
+#include "agent/trainers/registry.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
+#include "core/base/stopwatch.h"
 #include "core/federate/site.h"
 
 namespace ote::agent {
@@ -27,7 +29,7 @@ class Trainer {
   static constexpr std::chrono::milliseconds kPause{2'000};  // doubled with every try, up to kLongestPause
   static constexpr std::chrono::milliseconds kLongestPause{60'000};
 
-  Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets);
+  Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets, const Trainers& trainers);
   ~Trainer();
 
   // Registers the verbs and takes up what was left.
@@ -47,6 +49,8 @@ class Trainer {
     int tries = 0;
     bool fetched_again = false;  // since the first copy was damaged
     Timers::Id timer = 0;
+    Stopwatch since;           // the present phase began
+    double fetch_seconds = 0;  // it took to fetch the model
   };
   struct Answer {  // an offer until its round is closed
     OfferRecord record;
@@ -75,6 +79,7 @@ class Trainer {
   Uplink& uplink_;
   Transfer& transfer_;
   Datasets& datasets_;
+  const Trainers& trainers_;
   SiteMemories memories_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   std::map<std::string, Job> jobs_;

@@ -7,6 +7,7 @@
 #include "cli/fl/commands.h"
 #include "cli/model/commands.h"
 #include "cli/quickstart/commands.h"
+#include "cli/trainer/commands.h"
 
 namespace ote::cli {
 
@@ -20,6 +21,7 @@ Command MakeTree() {
   root.Add(QuickstartCommand());
   root.Add(ClusterCommand());
   root.Add(DataCommand());
+  root.Add(TrainerCommand());
   root.Add(FlCommand());
   root.Add(ModelCommand());
   root.Add(ContextCommand());

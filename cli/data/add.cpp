@@ -16,6 +16,7 @@ struct AddOptions {
   FileOptions file;
   double test_fraction = 0.2;
   std::uint64_t split_seed = 0;
+  std::int64_t min_rows = api::Dataset().min_rows;
   bool replace = false;
 };
 
@@ -39,6 +40,9 @@ Result<Exit> Add(Context& context, const AddOptions& options) {
   request.dataset.task = source.task;
   request.dataset.label = source.label;
   request.dataset.ignore = source.ignore;
+  request.dataset.categorical = source.categorical;
+  request.dataset.missing = source.missing;
+  request.dataset.min_rows = options.min_rows;
   request.dataset.test_fraction = options.test_fraction;
   request.dataset.split_seed = BigId{options.split_seed};
   request.replace = options.replace;
@@ -57,16 +61,20 @@ Command AddDataCommand() {
   c.About(
       "The agent of the site reads the whole file once, under its own user. A bad row is reported with file, line "
       "and column, and nothing is registered then. Some rows are held out to measure models on. The same command "
-      "twice is safe; another file or other settings under the same name need --replace.");
+      "twice is safe; another file or other settings under the same name need --replace. Runs on a data set with "
+      "categories or missing values say in their prepare part what becomes of them.");
   c.Argument("NAME", options->name, "the name that runs ask for");
   c.Option("--path", "FILE", options->file.path, "the file; it stays where it is").Required().Completes(Names::kFile);
   AddFileFlags(c, options->file);
   c.Option("--test-fraction", "FRACTION", options->test_fraction,
            "the part of the rows that is held out for measuring");
   c.Option("--split-seed", "NUMBER", options->split_seed, "decides which rows are held out");
+  c.Option("--min-rows", "COUNT", options->min_rows, "with fewer rows, the site tells the root no statistics");
   c.Switch("--replace", options->replace, "take the place of a data set of the same name");
   c.Example("ote data add digits --path digits.csv --label digit", "classes from a column");
   c.Example("ote data add digits --path images.idx.gz --label-path labels.idx.gz --format idx", "images in IDX files");
+  c.Example("ote data add people --path people.csv --label ill --categorical sex,smoker --missing NA,?",
+            "names of kinds, and values that are not there");
   c.Exits({Exit::kFailed, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound});
   c.Changes();
   c.Does([options](Context& context) { return Add(context, *options); });

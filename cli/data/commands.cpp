@@ -10,6 +10,13 @@ void AddFileFlags(Command& command, FileOptions& options) {
                  "csv: columns that are neither feature nor label, such as an id");
   command.Option("--format", "FORMAT", options.format, "the format of the file");
   command.Option("--task", "TASK", options.task, "whether the label is a class or a value");
+  AddMissingFlags(command, options);
+}
+
+void AddMissingFlags(Command& command, FileOptions& options) {
+  command.Option("--categorical", "COLUMNS", options.categorical, "csv: columns that hold names of kinds, not numbers");
+  command.Option("--missing", "VALUES", options.missing,
+                 "values may be missing: empty fields, NaN in npy and idx, and these spellings (\"\" for none)");
 }
 
 learn::DataSource SourceOf(const Context& context, const FileOptions& options) {
@@ -20,6 +27,8 @@ learn::DataSource SourceOf(const Context& context, const FileOptions& options) {
   source.task = options.task;
   source.label = options.label;
   source.ignore = options.ignore;
+  source.categorical = options.categorical;
+  source.missing = options.missing;
   return source;
 }
 
@@ -43,12 +52,14 @@ Command DataCommand() {
   Command noun("data", "register the data sets of a site; the rows never leave it");
   noun.About(
       "A data set is a file at its site, registered under a name. Runs ask for it by that name. The root sees name, "
-      "schema and counts, never a path, a statistic or a row.");
+      "schema and counts, never a path or a row; statistics when its operator asks for them or a run prepares its "
+      "data.");
   noun.Example("ote data add digits --path digits.csv --label digit", "at the site");
   noun.Example("ote data list", "at the site its own, at the root what the members have");
   noun.Add(AddDataCommand());
   noun.Add(ListDataCommand());
   noun.Add(ShowDataCommand());
+  noun.Add(StatsCommand());
   noun.Add(RemoveDataCommand());
   noun.Add(SplitCommand());
   return noun;

@@ -13,6 +13,7 @@ Command AddDataCommand();
 Command ListDataCommand();
 Command ShowDataCommand();
 Command RemoveDataCommand();
+Command StatsCommand();
 Command SplitCommand();
 
 // How a file is read; the flags that all verbs share that read one.
@@ -21,11 +22,15 @@ struct FileOptions {
   std::filesystem::path label_path;
   std::string label;
   std::vector<std::string> ignore;
+  std::vector<std::string> categorical;
+  std::optional<std::vector<std::string>> missing;
   api::DataFormat format = api::DataFormat::kCsv;
   api::DataTask task = api::DataTask::kClassification;
 };
-// Adds --label, --label-path, --ignore, --format and --task.
+// Adds --label, --label-path, --ignore, --format and --task, and the flags of AddMissingFlags.
 void AddFileFlags(Command& command, FileOptions& options);
+// Adds --categorical and --missing.
+void AddMissingFlags(Command& command, FileOptions& options);
 // With absolute paths.
 learn::DataSource SourceOf(const Context& context, const FileOptions& options);
 

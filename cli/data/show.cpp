@@ -115,6 +115,12 @@ Result<Exit> Remove(Context& context, const NameOptions& options) {
   return Exit::kDone;
 }
 
+std::vector<std::string> MissingSpellings(const std::vector<std::string>& given) {
+  std::vector<std::string> all = {"empty"};
+  for (const std::string& spelling : given) all.push_back(fmt::format("\"{}\"", spelling));
+  return all;
+}
+
 }  // namespace
 
 std::string DatasetText(const api::Dataset& d) {
@@ -127,15 +133,25 @@ std::string DatasetText(const api::Dataset& d) {
                  {"rows", fmt::format("{} to train on, {} held out", d.train_rows, d.test_rows)},
                  {"features", std::to_string(d.Summary().features)},
                  {"classes", d.classes == 0 ? "" : fmt::format("{}: {}", d.classes, Join(d.class_names, ", "))},
+                 {"categorical", Join(d.categorical, ", ")},
+                 {"missing", d.missing ? fmt::format("may be: {}", Join(MissingSpellings(*d.missing), ", ")) : ""},
+                 {"min rows", fmt::format("{} to tell statistics of", d.min_rows)},
                  {"digest", d.digest}});
   constexpr std::size_t kShown = 12;
   if (d.columns.empty()) return text;
-  Table table(
-      {{"FEATURE"}, {"MEAN", false, true}, {"STDDEV", false, true}, {"MIN", false, true}, {"MAX", false, true}});
+  Table table({{"FEATURE"},
+               {"MEAN", false, true},
+               {"STDDEV", false, true},
+               {"MIN", false, true},
+               {"MAX", false, true},
+               {"MISSING", false, true},
+               {"CATEGORIES", false, true}});
   for (std::size_t i = 0; i < std::min(kShown, d.columns.size()); ++i) {
     const api::ColumnStats& c = d.columns[i];
-    table.Add({c.name, fmt::format("{:.6g}", c.mean), fmt::format("{:.6g}", c.stddev), fmt::format("{:.6g}", c.min),
-               fmt::format("{:.6g}", c.max)});
+    const bool names = std::find(d.categorical.begin(), d.categorical.end(), c.name) != d.categorical.end();
+    const auto number = [names](double value) { return names ? std::string() : fmt::format("{:.6g}", value); };
+    table.Add({c.name, number(c.mean), number(c.stddev), number(c.min), number(c.max), std::to_string(c.missing),
+               names ? std::to_string(c.categories) : std::string()});
   }
   text += "\n" + table.Text(true);
   if (d.columns.size() > kShown) text += fmt::format("… and {} more, see -o json\n", d.columns.size() - kShown);

@@ -27,6 +27,8 @@ std::string Source(const Parameter& p) {
       return "@context";
     case Names::kToken:
       return "@token";
+    case Names::kTrainer:
+      return "@trainer";
     case Names::kCommand:
       return "@command";
   }

@@ -17,6 +17,10 @@ Command FlCommand() {
   noun.Add(LogsCommand());
   noun.Add(WatchCommand());
   noun.Add(CancelCommand());
+  noun.Add(StrategiesCommand());
+  noun.Add(ReportCommand());
+  noun.Add(CompareCommand());
+  noun.Add(MetricsCommand());
   return noun;
 }
 

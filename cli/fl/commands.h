@@ -13,11 +13,15 @@ Command FlCommand();
 
 Command RunCommandOfFl();
 Command SimulateCommand();
+Command StrategiesCommand();
 Command ListRunsCommand();
 Command ShowRunCommand();
 Command LogsCommand();
 Command WatchCommand();
 Command CancelCommand();
+Command ReportCommand();
+Command CompareCommand();
+Command MetricsCommand();
 
 // A run as its file and the flags over it say.
 struct RunFlags {
@@ -36,6 +40,7 @@ struct RunFlags {
   std::optional<std::int64_t> batch_size;
   std::optional<std::int64_t> epochs;
   std::optional<api::StrategyKind> strategy;
+  std::optional<api::TrainerKind> trainer;
   std::vector<std::string> clusters;
   Labels selector;
   std::optional<double> fraction;
@@ -43,6 +48,8 @@ struct RunFlags {
   std::optional<std::chrono::milliseconds> deadline;
   std::optional<std::int64_t> rounds;
   std::optional<std::int64_t> seed;
+  std::optional<std::string> from;
+  std::vector<std::string> set;  // "strategy.proximal=0.1"
 };
 void AddRunFlags(Command& command, RunFlags& flags);
 // The file's run with the flags over it, checked. `dataset` stands in where neither names one.
@@ -51,6 +58,7 @@ Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std:
 struct RunOptions {
   RunFlags flags;
   bool detach = false;
+  std::string resume;
 };
 Result<Exit> RunFl(Context& context, const RunOptions& options);
 

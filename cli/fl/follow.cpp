@@ -5,6 +5,7 @@
 #include <optional>
 #include <thread>
 
+#include "cli/fl/failures.h"
 #include "cli/fl/show_run.h"
 #include "cli/frame/interrupt.h"
 #include "cli/frame/output.h"
@@ -22,8 +23,12 @@ constexpr milliseconds kRetry{250};
 // What a run is at, from its events.
 class Picture {
  public:
-  Picture(Progress& progress, std::string run, std::int64_t rounds)
-      : progress_(progress), run_(std::move(run)), rounds_(rounds) {}
+  Picture(Context& context, Progress& progress, const std::string& run, std::int64_t rounds)
+      : json_(context.flags.progress == ProgressMode::kJson),
+        progress_(progress),
+        failures_(context, progress, run),
+        run_(run),
+        rounds_(rounds) {}
 
   void Take(const api::RunEvent& event) {
     round_ = std::max(round_, event.round);
@@ -39,9 +44,17 @@ class Picture {
     // The animated line tells what goes on in a round; without it the end of one is the change of state.
     const bool steady = event.kind == "round-started" ||
                         (progress_.Animated() && (event.kind == "round-finished" || event.kind == "model-measured"));
-    if (!small && !steady) progress_.Change(Line(event), ToJson(event));
+    const bool failure = FailureTeller::Tells(event);
+    if (failure) failures_.Take(event);
+    // A failure is told by its warning; a program has its event as well.
+    if (!small && !steady && (!failure || json_)) progress_.Change(Line(event), ToJson(event));
     progress_.Now(fmt::format("{}  round {}/{}  {} of {} updates  {}", run_, std::min(round_, rounds_), rounds_,
                               folded_, asked_, waits_.empty() ? measured_ : waits_));
+  }
+  // Nothing more comes.
+  void End() {
+    progress_.End();
+    failures_.Count();
   }
 
  private:
@@ -50,11 +63,16 @@ class Picture {
     if (event.round > 0) line += fmt::format("  round {}/{}", std::min(event.round, rounds_), rounds_);
     line += "  " + event.kind;
     if (!event.cluster.empty()) line += "  " + event.cluster;
+    if (!event.phase.empty()) line += "  " + event.phase + ":";
     if (!event.message.empty()) line += "  " + event.message;
+    if (!event.code.empty()) line += " [" + event.code + "]";
+    if (!event.hint.empty()) line += "; hint: " + event.hint;
     return line;
   }
 
+  bool json_;
   Progress& progress_;
+  FailureTeller failures_;
   std::string run_;
   std::int64_t rounds_;
   std::int64_t round_ = 0;
@@ -74,7 +92,7 @@ tl::unexpected<Error> Ended(const std::string& run, ErrorId id, const std::strin
 Result<api::Run> FollowRun(Context& context, const std::string& run, std::int64_t rounds) {
   const Interruption interruption;
   Progress progress(context);
-  Picture picture(progress, run, rounds);
+  Picture picture(context, progress, run, rounds);
   const milliseconds end = context.clock.SteadyNow() + context.Patience(kForever);
   std::int64_t seen = 0;
   std::optional<milliseconds> away_since;
@@ -97,7 +115,10 @@ Result<api::Run> FollowRun(Context& context, const std::string& run, std::int64_
           },
           interruption.Token());
     }();
-    if (last) return FromWire<api::Run>(last->body);
+    if (last) {
+      picture.End();
+      return FromWire<api::Run>(last->body);
+    }
     const ErrorId why = last.error().id;
     if (why == ErrorId::kInterrupted) return Ended(run, why, "no longer watched");
     if (why == ErrorId::kTimedOut) continue;

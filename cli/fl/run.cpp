@@ -1,9 +1,11 @@
 // ote fl run, watch and logs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "cli/fl/commands.h"
+#include "cli/fl/failures.h"
 #include "cli/fl/follow.h"
 #include "cli/fl/show_run.h"
 #include "cli/frame/interrupt.h"
@@ -19,29 +21,52 @@ struct WatchOptions {
 };
 struct LogsOptions {
   std::string run;
+  std::string cluster;
+  std::int64_t bytes = 65'536;
   bool follow = false;
 };
 
 Result<Exit> Watch(Context& context, const WatchOptions& options) {
-  std::int64_t rounds = 0;
-  {
-    OTE_TRY(AgentLink link, AgentLink::Open(context));
-    OTE_TRY(const api::Run run,
-            link.Ask<api::Run>(api::verb::kFlShow, api::NameRequest{options.run}, context.Patience(kQuick)));
-    rounds = run.spec.rounds;
-  }
-  OTE_TRY(const api::Run run, FollowRun(context, options.run, rounds));
+  OTE_TRY(const api::Run known, FetchRun(context, options.run));
+  OTE_TRY(const api::Run run, FollowRun(context, options.run, known.planned_rounds));
   return FinishRun(context, run);
 }
 
 std::string LogLine(const api::RunEvent& event) {
-  return fmt::format("{}  {:>3}  {:<22}  {}{}\n", FormatTime(event.at), event.round, event.kind,
-                     event.cluster.empty() ? "" : event.cluster + ": ", event.message);
+  const std::string what = CauseText({event.cluster, event.phase, event.code, event.message, {}});
+  std::string line = fmt::format("{}  {:>3}  {:<22}  {}{}\n", FormatTime(event.at), event.round, event.kind,
+                                 event.cluster.empty() ? "" : event.cluster + ": ", Printable(what));
+  if (!event.hint.empty()) line += fmt::format("{:>55}hint: {}\n", "", Printable(event.hint));
+  return line;
+}
+
+// What the trainer of a site printed, line by line.
+Result<Exit> Output(Context& context, AgentLink& link, const LogsOptions& options) {
+  OTE_TRY(
+      const api::OutputTail tail,
+      link.Ask<api::OutputTail>(api::verb::kFlOutput, api::OutputRequest{options.run, options.cluster, options.bytes},
+                                context.Patience(kQuick)));
+  std::string text;
+  std::string_view rest = tail.text;
+  // The first line of a part may be half a line.
+  if (tail.cut) rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    text += Printable(rest.substr(0, end)) + "\n";
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  PrintOne(context, ToJson(tail), text, tail.run);
+  return Exit::kDone;
 }
 
 Result<Exit> Logs(Context& context, const LogsOptions& options) {
   const Interruption interruption;
   OTE_TRY(AgentLink link, AgentLink::Open(context));
+  // A site keeps no history of runs: what its own trainer printed is all that it knows.
+  if (!options.cluster.empty() || !link.IsRoot()) {
+    if (options.follow) return Fail(ErrorId::kUsage, "--follow: not for what a trainer printed");
+    return Output(context, link, options);
+  }
   std::vector<Json> events;
   const bool lines = context.flags.output == Format::kTable || context.flags.output == Format::kWide;
   auto last = link.Wire().Stream(
@@ -71,7 +96,36 @@ Result<Exit> Logs(Context& context, const LogsOptions& options) {
 
 }  // namespace
 
+namespace {
+
+Result<Exit> Resume(Context& context, const RunOptions& options) {
+  if (!options.flags.file.empty() || options.flags.dataset || !options.flags.set.empty()) {
+    return Fail(ErrorId::kUsage, "--resume: a run goes on as it was begun, and no other setting can be given",
+                "ote fl run --resume " + options.resume);
+  }
+  if (context.flags.dry_run) {
+    Say(context, fmt::format("run {}: would be taken up where it stopped", options.resume));
+    return Exit::kDone;
+  }
+  api::Run run;
+  {
+    OTE_TRY(AgentLink link, AgentLink::Open(context));
+    OTE_TRY(run, link.Ask<api::Run>(api::verb::kFlResume, api::NameRequest{options.resume}, context.Patience(kQuick)));
+  }
+  if (run.status == api::RunStatus::kFinished) Say(context, fmt::format("run {}: it has finished already", run.id));
+  if (options.detach) {
+    PrintOne(context, ToJson(run), run.id + "\n", run.id);
+    Next(context, "ote fl watch " + run.id);
+    return Exit::kDone;
+  }
+  OTE_TRY(const api::Run ended, FollowRun(context, run.id, run.planned_rounds));
+  return FinishRun(context, ended);
+}
+
+}  // namespace
+
 Result<Exit> RunFl(Context& context, const RunOptions& options) {
+  if (!options.resume.empty()) return Resume(context, options);
   OTE_TRY(const api::RunSpec spec, ReadRun(context, options.flags));
   api::Run run;
   {
@@ -93,7 +147,7 @@ Result<Exit> RunFl(Context& context, const RunOptions& options) {
     Next(context, "ote fl watch " + run.id);
     return Exit::kDone;
   }
-  OTE_TRY(const api::Run ended, FollowRun(context, run.id, spec.rounds));
+  OTE_TRY(const api::Run ended, FollowRun(context, run.id, run.planned_rounds));
   auto exit = FinishRun(context, ended);
   if (exit) Next(context, "ote model export " + ended.id);
   return exit;
@@ -107,9 +161,12 @@ Command RunCommandOfFl() {
       "when it finished, 1 when it failed. Ctrl-C and --timeout end the wait, not the run, and print the command to "
       "come back.");
   AddRunFlags(c, options->flags);
+  c.Option("--resume", "RUN", options->resume, "take up a run that failed or was cancelled where it stopped")
+      .Completes(Names::kRun);
   c.Switch("--detach", options->detach, "return at once with the run's id");
   c.Example("ote fl run -f run.yaml", "as the file says");
   c.Example("ote fl run --dataset digits --model mlp --rounds 20", "by flags alone");
+  c.Example("ote fl run --resume run-7k2m9q4x0d", "go on with one that was cancelled");
   c.Exits({Exit::kFailed, Exit::kTimedOut, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound, Exit::kInterrupted});
   c.Changes();
   c.Does([options](Context& context) { return RunFl(context, *options); });
@@ -133,11 +190,16 @@ Command LogsCommand() {
   Command c("logs", "print what happened in a run, step by step");
   c.About(
       "Every task, update, refusal and departure, in order. With --follow new ones as they come, until the run is "
-      "over.");
+      "over. With --cluster what the trainer of that cluster's own printed, which the cluster keeps; at a cluster "
+      "what its own one did.");
   c.Argument("RUN", options->run, "the run's id or name").Completes(Names::kRun);
   c.Switch("-f,--follow", options->follow, "wait for more");
+  c.Option("--cluster", "NAME", options->cluster, "what the trainer of this cluster's own printed")
+      .Completes(Names::kCluster);
+  c.Option("--bytes", "COUNT", options->bytes, "with --cluster: how much of its end, up to 262144");
   c.Example("ote fl logs run-7k2m9q4x0d", "so far");
   c.Example("ote fl logs run-7k2m9q4x0d -f", "to the end");
+  c.Example("ote fl logs run-7k2m9q4x0d --cluster clinic-a", "what the trainer at a cluster printed");
   c.Exits({Exit::kUnreachable, Exit::kNotFound, Exit::kInterrupted});
   c.Does([options](Context& context) { return Logs(context, *options); });
   return c;

@@ -1,11 +1,9 @@
 #include <fmt/format.h>
 
-#include <istream>
-#include <iterator>
-
 #include "cli/fl/commands.h"
-#include "core/base/files.h"
+#include "cli/fl/run_document.h"
 #include "core/base/units.h"
+#include "core/federate/plan.h"
 
 namespace ote::cli {
 namespace {
@@ -34,6 +32,8 @@ void AddRunFlags(Command& c, RunFlags& f) {
   c.Option("--momentum", "FACTOR", f.momentum, "sgd: the momentum").Fallback("0.9");
   c.Option("--l2", "FACTOR", f.l2, "weight decay").Fallback("0");
   c.Option("--strategy", "NAME", f.strategy, "how updates become the next model").Fallback("fedavg");
+  c.Option("--trainer", "WHO", f.trainer, "who trains at a cluster: ote, its own command, or that where there is one");
+  c.Fallback("builtin");
   c.Option("--clusters", "NAMES", f.clusters, "only these clusters").Completes(Names::kCluster);
   c.Option("-l,--selector", "KEY=VALUE", f.selector, "only clusters that carry the label");
   c.Option("--fraction", "FRACTION", f.fraction, "the part of the clusters that each round asks, drawn anew")
@@ -41,23 +41,23 @@ void AddRunFlags(Command& c, RunFlags& f) {
   c.Option("--minimum", "COUNT", f.minimum, "updates without which a round does not close").Fallback("1");
   c.Option("--deadline", "DURATION", f.deadline, "of a round; past it, it closes without those that are missing");
   c.Fallback("10m");
+  c.Option("--from", "MODEL", f.from, "start from this model of the root").Completes(Names::kModel);
+  c.Option("--set", "FIELD=VALUE", f.set, "any field of the run file, such as strategy.proximal=0.1");
   c.Option("--seed", "NUMBER", f.seed, "decides all that is drawn at random").Fallback("1");
 }
 
 Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std::string& dataset) {
-  api::RunSpec spec;
-  if (flags.file == "-") {
-    const std::string text(std::istreambuf_iterator<char>(context.in), {});
-    OTE_TRY(spec, FromYaml<api::RunSpec>(text, "standard input"));
-  } else if (!flags.file.empty()) {
-    OTE_TRY(const std::string text, ReadTextFile(context.Absolute(flags.file), 1 << 20));
-    OTE_TRY(spec, FromYaml<api::RunSpec>(text, flags.file.string()));
-  }
+  OTE_TRY(RunDocument document, ReadRunDocument(context, flags.file));
+  for (const std::string& setting : flags.set) OTE_CHECK(document.Set(setting));
+  // A flag may name it.
+  if (!document.json.contains("dataset")) document.json["dataset"] = "";
+  if (!document.json.contains("model")) document.json["model"] = {{"kind", NameOf(api::ModelKind::kSoftmax)}};
+  OTE_TRY(api::RunSpec spec, FromJson<api::RunSpec>(document.json, &document.map));
   Override(flags.name, spec.name);
   Override(flags.dataset, spec.dataset);
   Override(flags.task, spec.task);
   // Values are the common thing for regression, so the model follows the task when only that is given.
-  if (flags.file.empty() && !flags.model && spec.task == api::DataTask::kRegression)
+  if (flags.file.empty() && !flags.model && flags.set.empty() && spec.task == api::DataTask::kRegression)
     spec.model.kind = api::ModelKind::kLinear;
   Override(flags.model, spec.model.kind);
   Override(flags.hidden, spec.model.hidden);
@@ -70,6 +70,7 @@ Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std:
   Override(flags.batch_size, spec.training.batch_size);
   Override(flags.epochs, spec.training.epochs);
   Override(flags.strategy, spec.strategy.kind);
+  Override(flags.trainer, spec.trainer);
   if (!flags.clusters.empty()) spec.sites.clusters = flags.clusters;
   if (!flags.selector.empty()) spec.sites.selector = flags.selector;
   Override(flags.fraction, spec.sites.fraction);
@@ -77,11 +78,13 @@ Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std:
   if (flags.deadline) spec.sites.deadline = FormatDuration(*flags.deadline);
   Override(flags.rounds, spec.rounds);
   Override(flags.seed, spec.seed);
+  Override(flags.from, spec.from);
   if (spec.dataset.empty()) spec.dataset = dataset;
   if (spec.dataset.empty()) {
     return Fail(ErrorId::kUsage, "no data set is named", "give a run file with -f, or --dataset NAME");
   }
-  OTE_CHECK(api::Validate(spec));
+  OTE_CHECK(document.CheckUsed(spec));
+  if (auto checked = federate::CheckPlan(spec); !checked) return Fail(document.Located(std::move(checked).error()));
   return spec;
 }
 

@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/fl/commands.h"
 #include "cli/frame/link.h"
 #include "cli/frame/names.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
+#include "cli/report/tally.h"
 #include "core/base/units.h"
 
 namespace ote::cli {
@@ -17,7 +20,7 @@ struct NameOptions {
   std::string name;
 };
 
-std::string RoundsText(const api::Run& run) { return fmt::format("{} of {}", run.rounds.size(), run.spec.rounds); }
+std::string RoundsText(const api::Run& run) { return fmt::format("{} of {}", run.rounds.size(), run.planned_rounds); }
 
 Result<Exit> List(Context& context) {
   OTE_TRY(AgentLink link, AgentLink::Open(context));
@@ -37,7 +40,7 @@ Result<Exit> List(Context& context) {
   std::vector<std::string> ids;
   for (const api::Run& run : list.items) {
     table.Add({run.id, run.spec.name == run.id ? "" : run.spec.name, std::string(NameOf(run.status)), run.spec.dataset,
-               std::string(NameOf(run.spec.model.kind)), std::to_string(run.spec.rounds), MetricsText(run.metrics),
+               std::string(NameOf(run.spec.model.kind)), std::to_string(run.planned_rounds), MetricsText(run.metrics),
                Ago(run.created_at, now), Short(run.model.digest), run.message});
     items.push_back(ToJson(run));
     ids.push_back(run.id);
@@ -48,9 +51,7 @@ Result<Exit> List(Context& context) {
 }
 
 Result<Exit> Show(Context& context, const NameOptions& options) {
-  OTE_TRY(AgentLink link, AgentLink::Open(context));
-  OTE_TRY(const api::Run run,
-          link.Ask<api::Run>(api::verb::kFlShow, api::NameRequest{options.name}, context.Patience(kQuick)));
+  OTE_TRY(const api::Run run, FetchRun(context, options.name));
   PrintOne(context, ToJson(run), RunText(run, context.clock.WallNow()), run.id);
   return Exit::kDone;
 }
@@ -69,7 +70,53 @@ Result<Exit> Cancel(Context& context, const NameOptions& options) {
   return Exit::kDone;
 }
 
+std::string FailuresTable(const api::Run& run) {
+  const auto failures = TallyFailures(run);
+  if (failures.empty()) return {};
+  Table table({{"FAILED"}, {"PHASE"}, {"TIMES", false, true}, {"LAST IN", false, true}, {"CODE"}, {"WHY"}, {"HINT"}});
+  for (const FailureTally& tally : failures) {
+    const api::SiteFailure& last = tally.last;
+    table.Add({last.name, last.phase, std::to_string(tally.count), std::to_string(tally.last_round), last.code,
+               last.message, last.hint});
+  }
+  return "\n" + table.Text(true);
+}
+
+// What only some runs have: models of the sites' own, updates from older models, trainers that the sites brought.
+std::string SitesTable(const api::Run& run) {
+  const auto sites = TallySites(run);
+  const auto any = [&](auto&& has) { return std::any_of(sites.begin(), sites.end(), has); };
+  const bool personal = any([](const SiteTally& site) { return Measured(site.personal); });
+  const bool stale = any([](const SiteTally& site) { return site.staleness > 0; });
+  const bool trainer = any([](const SiteTally& site) { return !site.trainer.empty() && site.trainer != "builtin"; });
+  if (!personal && !stale && !trainer) return {};
+  Table table({{"CLUSTER"},
+               {"ROUNDS", false, true},
+               {"COMMON MODEL"},
+               {"PERSONAL MODEL", !personal},
+               {"STALENESS", !stale, true},
+               {"TRAINER", !trainer}});
+  for (const SiteTally& site : sites) {
+    table.Add({site.name, std::to_string(site.took_part), MetricsText(site.metrics), MetricsText(site.personal),
+               std::to_string(site.staleness), site.trainer});
+  }
+  return "\n" + table.Text(false);
+}
+
+std::string CheckpointsText(const api::Run& run) {
+  std::vector<std::string> rounds;
+  for (const api::Checkpoint& checkpoint : run.checkpoints) {
+    rounds.push_back(fmt::format("round {} ({})", checkpoint.round, Short(checkpoint.digest)));
+  }
+  return Join(rounds, ", ");
+}
+
 }  // namespace
+
+Result<api::Run> FetchRun(const Context& context, const std::string& name) {
+  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  return link.Ask<api::Run>(api::verb::kFlShow, api::NameRequest{name}, context.Patience(kQuick));
+}
 
 std::string MetricsText(const api::Metrics& m) {
   std::vector<std::string> parts;
@@ -91,8 +138,12 @@ std::string RunText(const api::Run& run, UnixMillis now) {
                                 {"data", run.spec.dataset},
                                 {"model", std::string(NameOf(run.spec.model.kind))},
                                 {"rounds", RoundsText(run)},
+                                {"best round", run.best_round == 0 ? "" : std::to_string(run.best_round)},
                                 {"metrics", MetricsText(run.metrics)},
                                 {"digest", run.model.digest},
+                                {"from", run.from_digest},
+                                {"checkpoints", CheckpointsText(run)},
+                                {"resumed", run.resumed == 0 ? "" : fmt::format("{} times", run.resumed)},
                                 {"started", Ago(run.created_at, now)},
                                 {"ended", run.finished_at == 0 ? "" : Ago(run.finished_at, now)}});
   if (!run.rounds.empty()) {
@@ -110,6 +161,7 @@ std::string RunText(const api::Run& run, UnixMillis now) {
     }
     text += "\n" + table.Text(true);
   }
+  text += SitesTable(run) + FailuresTable(run);
   if (!run.refused.empty()) {
     Table table({{"REFUSED"}, {"COUNT", false, true}, {"LAST FROM"}, {"WHY"}});
     for (const api::Refusal& r : run.refused) {
@@ -145,7 +197,8 @@ Command ShowRunCommand() {
   auto options = std::make_shared<NameOptions>();
   Command c("show", "print one run, round by round");
   c.About(
-      "Who took part in each round and who was left out, how good the model was then, and which updates were refused.");
+      "Who took part in each round and who was left out, how good the model was then, which clusters failed and why, "
+      "and which updates were refused.");
   c.Argument("RUN", options->name, "the run's id or name").Completes(Names::kRun);
   c.Example("ote fl show run-7k2m9q4x0d", "for people");
   c.Example("ote fl show run-7k2m9q4x0d -o json", "for a program");

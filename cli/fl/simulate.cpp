@@ -79,7 +79,7 @@ Result<Exit> SimulateFl(Context& context, const SimulateOptions& options) {
   };
   how.on_round = [&](const api::Run& run) {
     if (run.rounds.empty()) return;
-    const std::string text = fmt::format("round {}/{}  {} sites  {}", run.rounds.back().round, run.spec.rounds,
+    const std::string text = fmt::format("round {}/{}  {} sites  {}", run.rounds.back().round, run.planned_rounds,
                                          run.rounds.back().participants.size(), MetricsText(run.metrics));
     if (progress.Animated()) return progress.Now(text);
     progress.Change(text, {{"round", run.rounds.back().round}, {"metrics", ToJson(run.metrics)}});
@@ -109,6 +109,7 @@ Command SimulateCommand() {
       .Completes(Names::kFile);
   c.Option("--ignore", "COLUMNS", options->data.ignore, "csv: columns that are neither feature nor label");
   c.Option("--format", "FORMAT", options->data.format, "the format of the file");
+  AddMissingFlags(c, options->data);
   AddShareFlags(c, options->shares);
   c.Option("--test-fraction", "FRACTION", options->test_fraction, "the part of each site's rows that is held out");
   c.Option("--absent", "FRACTION", options->absent, "the part of the sites that misses each round");

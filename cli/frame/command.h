@@ -26,7 +26,7 @@
 namespace ote::cli {
 
 // What completes a value.
-enum class Names { kNone, kFile, kCluster, kRun, kDataset, kModel, kContext, kToken, kCommand };
+enum class Names { kNone, kFile, kCluster, kRun, kDataset, kModel, kContext, kToken, kTrainer, kCommand };
 
 // A flag or, when `names` is empty, an argument.
 struct Parameter {

@@ -10,7 +10,7 @@
 namespace ote::cli {
 
 std::filesystem::path NamesFile(const Context& context);
-// Replaces the names of `kind` ("cluster", "run", "dataset", "model", "token", "context"). Best effort: a cache that
+// Replaces the names of `kind` ("cluster", "run", "dataset", "model", "token", "trainer", "context"). Best effort: a cache that
 // cannot be written is no error.
 void CacheNames(const Context& context, std::string_view kind, const std::vector<std::string>& names);
 

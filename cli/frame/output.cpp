@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "cli/frame/report.h"
 #include "core/base/units.h"
 
 namespace ote::cli {
@@ -25,6 +26,7 @@ std::string Pad(const std::string& text, std::size_t width, bool right) {
 
 void Table::Add(std::vector<std::string> cells) {
   cells.resize(columns_.size());
+  for (std::string& cell : cells) cell = Printable(cell);
   rows_.push_back(std::move(cells));
 }
 
@@ -60,7 +62,7 @@ std::string FactsText(const Facts& facts) {
   }
   std::string out;
   for (const auto& [name, value] : facts) {
-    if (!value.empty()) out += fmt::format("{:<{}}  {}\n", name + ":", widest + 1, value);
+    if (!value.empty()) out += fmt::format("{:<{}}  {}\n", name + ":", widest + 1, Printable(value));
   }
   return out;
 }

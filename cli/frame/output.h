@@ -11,7 +11,8 @@
 
 namespace ote::cli {
 
-// Columns under capital headings, two spaces apart; the last one is not padded. Widths count code points.
+// Columns under capital headings, two spaces apart; the last one is not padded. Widths count code points. Cells and
+// facts may come from files and peers: they are made Printable().
 class Table {
  public:
   struct Column {

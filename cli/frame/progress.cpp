@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <ostream>
 
+#include "cli/frame/report.h"
+
 namespace ote::cli {
 
 Progress::Progress(Context& context) : context_(context) {
@@ -24,10 +26,11 @@ Progress::Progress(Context& context) : context_(context) {
 
 void Progress::Now(const std::string& text) {
   if (mode_ != Mode::kAnimated) return;
-  std::string line = text.substr(0, static_cast<std::size_t>(std::max(context_.columns - 1, 20)));
+  const std::string shown = Printable(text);
+  std::string line = shown.substr(0, static_cast<std::size_t>(std::max(context_.columns - 1, 20)));
   // Cut within a character of several bytes: take all of it away.
-  while (line.size() < text.size() && !line.empty() &&
-         (static_cast<unsigned char>(text[line.size()]) & 0xC0U) == 0x80U) {
+  while (line.size() < shown.size() && !line.empty() &&
+         (static_cast<unsigned char>(shown[line.size()]) & 0xC0U) == 0x80U) {
     line.pop_back();
   }
   if (line == line_) return;
@@ -36,14 +39,18 @@ void Progress::Now(const std::string& text) {
 }
 
 void Progress::Change(const std::string& text, const Json& json) {
-  if (mode_ == Mode::kPlain) context_.err << text << std::endl;
+  if (mode_ == Mode::kPlain) context_.err << Printable(text) << std::endl;
   if (mode_ == Mode::kJson) context_.err << DumpJson(json) << std::endl;
   if (mode_ == Mode::kAnimated) {
-    const std::string line = line_;
-    End();
-    context_.err << text << "\n";
-    Now(line);
+    Above([&] { context_.err << Printable(text) << "\n"; });
   }
+}
+
+void Progress::Above(const std::function<void()>& write) {
+  const std::string line = line_;
+  End();
+  write();
+  if (!line.empty()) Now(line);
 }
 
 void Progress::End() {

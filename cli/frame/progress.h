@@ -1,6 +1,7 @@
 // Progress on standard error: one line that is rewritten on a terminal, otherwise one line per change of state.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "cli/frame/context.h"
@@ -19,6 +20,8 @@ class Progress {
   void Now(const std::string& text);
   // A change of state, worth a line of its own; `json` is that line with --progress json.
   void Change(const std::string& text, const Json& json);
+  // Runs what writes messages of its own: they stand above the animated line.
+  void Above(const std::function<void()>& write);
   // Clears the animated line.
   void End();
 

@@ -21,6 +21,11 @@ std::string Paint(const Context& context, std::string_view word, int color) {
   return fmt::format("\x1b[1;{}m{}\x1b[0m", color, word);
 }
 
+void Hint(Context& context, std::string_view hint) {
+  if (hint.empty()) return;
+  context.err << "ote: " << Paint(context, "hint", 36) << ": " << Printable(hint) << "\n";
+}
+
 }  // namespace
 
 std::string Printable(std::string_view text) {
@@ -84,8 +89,7 @@ Json ErrorDocument(const Error& error) {
 int Report(Context& context, const Error& error) {
   context.err << "ote: " << Paint(context, "error", 31) << ": " << Printable(error.message) << " [" << error.Code()
               << "]\n";
-  if (!error.hint.empty())
-    context.err << "ote: " << Paint(context, "hint", 36) << ": " << Printable(error.hint) << "\n";
+  Hint(context, error.hint);
   context.err.flush();
   if (!context.printed && context.flags.output == Format::kJson) {
     context.out << DumpJson(ErrorDocument(error), 2) << "\n";
@@ -105,8 +109,10 @@ void Say(Context& context, std::string_view message) {
   context.err << "ote: " << Printable(message) << std::endl;
 }
 
-void Warn(Context& context, std::string_view message) {
-  context.err << "ote: " << Paint(context, "warning", 33) << ": " << Printable(message) << std::endl;
+void Warn(Context& context, std::string_view message, std::string_view hint) {
+  context.err << "ote: " << Paint(context, "warning", 33) << ": " << Printable(message) << "\n";
+  Hint(context, hint);
+  context.err.flush();
 }
 
 void Next(Context& context, std::string_view command) {

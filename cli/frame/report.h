@@ -24,8 +24,9 @@ Json ErrorDocument(const Error& error);
 std::string_view ExitText(Exit exit) noexcept;
 
 // Messages on standard error; silent with --quiet.
-void Say(Context& context, std::string_view message);   // ote: …
-void Warn(Context& context, std::string_view message);  // ote: warning: …, with --quiet too
+void Say(Context& context, std::string_view message);  // ote: …
+// ote: warning: …, and ote: hint: … when there is one; with --quiet too.
+void Warn(Context& context, std::string_view message, std::string_view hint = {});
 // The next command to run: on a terminal only.
 void Next(Context& context, std::string_view command);
 

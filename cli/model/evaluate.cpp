@@ -9,6 +9,7 @@
 #include "cli/frame/report.h"
 #include "cli/model/commands.h"
 #include "core/federate/model_file.h"
+#include "core/learn/prepare.h"
 #include "crypto/digest.h"
 
 namespace ote::cli {
@@ -39,7 +40,15 @@ Result<Loaded> Load(Context& context, UseOptions options) {
   options.data.task = loaded.file.task;
   auto source = SourceOf(context, options.data);
   source.unlabeled = options.unlabeled;
+  // Which columns hold categories, and whether values may be missing, the model knows.
+  for (const auto& column : loaded.file.preparation.columns) {
+    if (!column.categories.empty()) source.categorical.push_back(column.name);
+    if (column.fill && !source.missing) source.missing.emplace();
+  }
   OTE_TRY(loaded.table, learn::LoadTable(source));
+  if (auto done = learn::Prepare(loaded.table, loaded.file.preparation); !done) {
+    return Fail(std::move(done).error().Context(options.data.path.string()));
+  }
   if (loaded.table.columns != loaded.file.features) {
     return Fail(ErrorId::kModelDataMismatch,
                 fmt::format("model {} takes {} features; {} has {}", options.model, loaded.file.features,
@@ -134,6 +143,8 @@ void DescribeUse(Command& c, const std::shared_ptr<UseOptions>& options) {
       .Completes(Names::kFile);
   c.Option("--ignore", "COLUMNS", options->data.ignore, "csv: columns that are neither feature nor label");
   c.Option("--format", "FORMAT", options->data.format, "the format of the file");
+  c.Option("--missing", "VALUES", options->data.missing,
+           "spellings of a value that is missing, for a model that was trained with such");
   c.Exits({Exit::kFailed, Exit::kUnreachable, Exit::kNotFound, Exit::kVerification});
 }
 

@@ -2,152 +2,137 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
-
-#include "cli/report/chart.h"
+#include "cli/report/bars.h"
+#include "cli/report/curves.h"
+#include "cli/report/tables.h"
 #include "core/base/units.h"
 #include "core/base/version.h"
 
 namespace ote::cli {
 namespace {
 
+// Beside ChartStyle() and BarStyle().
 constexpr std::string_view kStyle = R"(
-:root{--ink:#1b1f24;--soft:#5b6570;--rule:#d9dee3;--paper:#fff;--mark:#eef4fb;
---s0:#0b62c4;--s1:#c2571a;--s2:#1f8a5b;--s3:#8b3fb0;--s4:#b08900;--s5:#c22f5f;--s6:#3d7f8f;--s7:#6b6b6b}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e9ec;--soft:#9aa5b1;--rule:#39414a;--paper:#15191d;--mark:#1d2834;
---s0:#6aaeff;--s1:#ff9c63;--s2:#5fd39b;--s3:#cf93ee;--s4:#e6c44a;--s5:#ff7fa6;--s6:#78c3d4;--s7:#a8a8a8}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:54rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.1rem;margin-top:2rem}p.note{color:var(--soft);margin-top:0}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid var(--rule);vertical-align:top}
-td.n,th.n{text-align:right}tr.chosen{background:var(--mark);font-weight:600}
-svg{width:100%;height:auto;margin:.5rem 0}svg text{fill:var(--ink);font-family:inherit}
-.tick{font-size:11px;fill:var(--soft)!important}.end{text-anchor:end}.mid{text-anchor:middle}.heading{font-size:13px;font-weight:600}
-.grid{stroke:var(--rule)}.axis{stroke:var(--soft)}.line{fill:none;stroke-width:2}.dashed{stroke-dasharray:5 4}
-code{font-size:.9em;overflow-wrap:anywhere}.scroll{overflow-x:auto})";
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:58rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem;margin-bottom:.2rem;overflow-wrap:anywhere}h2{font-size:1.1rem;margin:2.2rem 0 .4rem}
+p.note{color:var(--soft);margin:.2rem 0}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.92em}
+th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid var(--rule);vertical-align:top;overflow-wrap:anywhere}
+th{overflow-wrap:normal}td.n,th.n{text-align:right;white-space:nowrap}tr.chosen{background:var(--mark);font-weight:600}
+.facts{width:auto}.facts th{font-weight:400;color:var(--soft);white-space:nowrap}
+svg{display:block;width:100%;height:auto;margin:.8rem 0}
+dl{display:flex;flex-wrap:wrap;gap:.6rem;margin:1.2rem 0}dl div{border:1px solid var(--rule);border-radius:.4rem;padding:.4rem .9rem}
+dt{color:var(--soft);font-size:.82em}dd{margin:0;font-size:1.15rem;font-weight:600}
+code{font-size:.9em;overflow-wrap:anywhere}pre{overflow-x:auto}.scroll{overflow-x:auto}
+@media print{body{margin:0;max-width:none;font-size:11pt}.scroll,pre{overflow:visible}pre{white-space:pre-wrap}
+svg,tr,dl div{break-inside:avoid}h2{break-after:avoid}thead{display:table-header-group}}
+)";
 
-std::string Percent(const std::optional<double>& value) {
-  return value ? fmt::format("{:.1f} %", *value * 100) : std::string("–");
+std::string Tile(std::string_view name, const std::string& value) {
+  return value.empty() ? std::string() : fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", name, value);
 }
 
-// What a run measures itself by: accuracy for classes, RMSE for values.
-struct Measure {
-  std::string name;
-  bool percent;
-  std::optional<double> api::Metrics::*field;
-};
-Measure MainMeasure(const api::Run& run) {
-  if (run.spec.task == api::DataTask::kRegression) return {"RMSE", false, &api::Metrics::rmse};
-  return {"accuracy", true, &api::Metrics::accuracy};
-}
-
-Chart Curves(const ReportInput& input, const Measure& measure) {
-  Chart chart{measure.name + " on the sites' own held-out rows", "round", measure.name, measure.percent, {}};
-  Series overall{"federated", {}, false};
-  std::map<std::string, Series> sites;
-  for (const auto& round : input.run.rounds) {
-    if (const auto value = round.metrics.*measure.field) overall.points.emplace_back(round.round, *value);
-    for (const auto& site : round.sites) {
-      // A site measures the model that it is given, which is the one of the round before.
-      auto& series = sites.try_emplace(site.name, Series{site.name, {}, false}).first->second;
-      if (const auto value = site.metrics.*measure.field; value && round.round > 1) {
-        series.points.emplace_back(round.round - 1, *value);
-      }
-    }
+std::string Glance(const api::Run& run, const MeasureInfo& measure, const std::vector<SiteTally>& sites,
+                   const std::vector<FailureTally>& failures) {
+  const Totals totals = TotalsOf(run);
+  const auto best = BestOf(run, measure);
+  std::string html = "<dl>" + Tile("Status", std::string(NameOf(run.status)));
+  html += Tile("Rounds", static_cast<std::int64_t>(run.rounds.size()) == run.planned_rounds
+                             ? fmt::format("{}", run.rounds.size())
+                             : fmt::format("{} of {}", run.rounds.size(), run.planned_rounds));
+  html += Tile("Sites", fmt::format("{}", sites.size()));
+  const auto last = measure.Of(run.metrics);
+  if (last) html += Tile(fmt::format("Final {}", measure.name), MeasuredText(last, measure));
+  if (best) {
+    html += Tile(fmt::format("Best {}", measure.name),
+                 fmt::format("{} in round {}", MeasuredText(best->value, measure), best->round));
   }
-  chart.series.push_back(std::move(overall));
-  for (auto& [name, series] : sites) {
-    if (chart.series.size() <= 6) chart.series.push_back(std::move(series));
-  }
-  return chart;
+  html += Tile(
+      "Time",
+      FormatDuration(std::chrono::milliseconds(std::chrono::seconds(static_cast<std::int64_t>(totals.seconds + 0.5)))));
+  html += Tile("Up", SizeText(totals.bytes_up)) + Tile("Down", SizeText(totals.bytes_down));
+  std::int64_t times = 0;
+  for (const FailureTally& tally : failures) times += tally.count;
+  if (times > 0) html += Tile("Failures", fmt::format("{}", times));
+  return html + "</dl>\n";
 }
 
-Chart LossCurve(const api::Run& run) {
-  Chart chart{"Loss", "round", "loss", false, {{"held-out rows", {}, false}, {"while training", {}, false}}};
-  for (const auto& round : run.rounds) {
-    if (round.metrics.loss) chart.series[0].points.emplace_back(round.round, *round.metrics.loss);
-    double sum = 0;
-    double weight = 0;
-    for (const auto& site : round.sites) {
-      sum += site.train_loss * static_cast<double>(site.examples);
-      weight += static_cast<double>(site.examples);
-    }
-    if (weight > 0) chart.series[1].points.emplace_back(round.round, sum / weight);
-  }
-  return chart;
+std::string Section(std::string_view title, const std::string& content) {
+  return content.empty() ? std::string() : fmt::format("<h2>{}</h2>\n", title) + content;
 }
 
-std::string ComparisonTable(const std::vector<Comparison>& comparisons) {
-  std::string html = "<table><tr><th>Model</th><th class=n>Training rows</th><th class=n>Accuracy</th></tr>\n";
-  for (const auto& row : comparisons) {
-    html += fmt::format("<tr{}><td>{}</td><td class=n>{}</td><td class=n>{}</td></tr>\n",
-                        row.chosen ? " class=chosen" : "", EscapeHtml(row.name), row.rows, Percent(row.accuracy));
-  }
-  return html + "</table>\n";
+std::string Code(const std::string& text) {
+  return text.empty() ? std::string() : fmt::format("<code>{}</code>", EscapeHtml(text));
 }
 
-std::string Names(const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 8;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) text += (i == 0 ? "" : ", ") + EscapeHtml(names[i]);
-  if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
-  return text;
+// What the model came from, and where it went.
+std::string Lineage(const api::Run& run, const std::vector<SiteTally>& sites) {
+  std::vector<std::string> names;
+  for (const SiteTally& site : sites) {
+    if (site.took_part > 0) names.push_back(site.name);
+  }
+  std::string checkpoints;
+  for (const api::Checkpoint& checkpoint : run.checkpoints) {
+    checkpoints += fmt::format("{}round {}, {} <code>{}</code>", checkpoints.empty() ? "" : "<br>", checkpoint.round,
+                               SizeText(checkpoint.size), EscapeHtml(checkpoint.digest));
+  }
+  std::string model;
+  if (!run.model.digest.empty()) {
+    model =
+        fmt::format("{} parameters, {}<br>{}", run.model.parameters, SizeText(run.model.size), Code(run.model.digest));
+  }
+  std::string from;
+  if (!run.from_digest.empty() || !run.spec.from.empty()) {
+    from = EscapeHtml(run.spec.from) + " " + (run.from_digest == run.spec.from ? "" : Code(run.from_digest));
+  }
+  return FactTable(
+      {{"Run", EscapeHtml(run.id)},
+       {"Status", fmt::format("{}{}{}", NameOf(run.status), run.message.empty() ? "" : ": ", EscapeHtml(run.message))},
+       {"Model", model},
+       {"Started from", from},
+       {"Trained on", EscapeHtml(run.spec.dataset) + (names.empty() ? "" : " at " + NameList(names, 30))},
+       {"Best round", run.best_round > 0 ? fmt::format("{}", run.best_round) : ""},
+       {"Checkpoints", checkpoints},
+       {"Taken up again", run.resumed > 0 ? fmt::format("{} times", run.resumed) : ""},
+       {"Begun", run.created_at > 0 ? FormatTime(run.created_at) : ""},
+       {"Ended", run.finished_at > 0 ? FormatTime(run.finished_at) : ""}});
 }
 
-std::string RoundTable(const api::Run& run, const Measure& measure) {
-  std::string html = fmt::format(
-      "<div class=scroll><table><tr><th class=n>Round</th><th>Took part</th><th>Left out</th><th class=n>{}</th>"
-      "<th class=n>Seconds</th><th class=n>Up</th><th class=n>Down</th></tr>\n",
-      measure.name);
-  for (const auto& round : run.rounds) {
-    const auto value = round.metrics.*measure.field;
-    html += fmt::format(
-        "<tr><td class=n>{}</td><td>{}</td><td>{}</td><td class=n>{}</td><td class=n>{:.2f}</td><td class=n>{}</td>"
-        "<td class=n>{}</td></tr>\n",
-        round.round, Names(round.participants), Names(round.left_out),
-        measure.percent ? Percent(value) : (value ? fmt::format("{:.4g}", *value) : "–"), round.seconds,
-        FormatSize(static_cast<std::uint64_t>(std::max<std::int64_t>(round.bytes_up, 0))),
-        FormatSize(static_cast<std::uint64_t>(std::max<std::int64_t>(round.bytes_down, 0))));
-  }
-  return html + "</table></div>\n";
-}
-
-std::string RefusalTable(const std::vector<api::Refusal>& refusals) {
-  if (refusals.empty()) return {};
-  std::string html = "<h2>Refused</h2>\n<table><tr><th>Reason</th><th class=n>Times</th><th>Last</th></tr>\n";
-  for (const auto& refusal : refusals) {
-    html += fmt::format("<tr><td>{}</td><td class=n>{}</td><td>{}: {}</td></tr>\n", EscapeHtml(refusal.reason),
-                        refusal.count, EscapeHtml(refusal.last_cluster), EscapeHtml(refusal.last_message));
-  }
-  return html + "</table>\n";
+std::string Curves(const api::Run& run, const MeasureInfo& measure) {
+  std::string html = CurveOf(run, measure, "").points.empty() ? "<p class=note>No model was measured yet.</p>\n"
+                                                              : MeasureChart(run, measure);
+  // AUC tells what accuracy hides when one class is rare.
+  const MeasureInfo& auc = InfoOf(api::Measure::kAuc);
+  if (measure.kind != auc.kind && !CurveOf(run, auc, "").points.empty()) html += MeasureChart(run, auc);
+  return html + LossChart(run) + RateChart(run);
 }
 
 }  // namespace
 
 std::string RenderReport(const ReportInput& input) {
-  const auto& run = input.run;
-  const Measure measure = MainMeasure(run);
+  const api::Run& run = input.run;
+  const MeasureInfo& measure = MainMeasure(run);
+  const auto sites = TallySites(run);
+  const auto failures = TallyFailures(run);
   std::string html = fmt::format(
-      "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\n"
-      "<title>{0}</title><style>{1}</style>\n<h1>{0}</h1>\n",
-      EscapeHtml(input.title), kStyle);
+      "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\n"
+      "<title>{0}</title><style>{1}{2}{3}</style></head><body>\n<h1>{0}</h1>\n",
+      EscapeHtml(input.title), ChartStyle(), BarStyle(), kStyle);
   if (!input.note.empty()) html += fmt::format("<p class=note>{}</p>\n", EscapeHtml(input.note));
-  if (!input.comparisons.empty()) {
-    html += "<h2>On the same test rows</h2>\n" + ComparisonTable(input.comparisons);
-  }
-  html += "<h2>Learning curves</h2>\n" + RenderSvg(Curves(input, measure)) + RenderSvg(LossCurve(run));
-  html += "<h2>Rounds</h2>\n" + RoundTable(run, measure) + RefusalTable(run.refused);
+  html += Glance(run, measure, sites, failures);
+  html += Section("On the same test rows", ComparisonTable(input.comparisons));
+  html += Section("Learning curves", Curves(run, measure));
+  html += Section("Who took part", ParticipationSvg(run, sites) + SiteTable(sites, measure));
+  html += Section("Failures", FailureTable(failures));
+  html += Section("Refused updates", RefusalTable(run.refused));
+  html += Section("Time and bytes", SecondsChart(run) + PhasesSvg(sites) + BytesChart(run));
+  html += Section("Rounds", RoundTable(run, measure));
+  html += Section("Where the model comes from", Lineage(run, sites));
+  html += Section("Settings", fmt::format("<pre><code>{}</code></pre>\n", EscapeHtml(DumpYaml(ToJson(run.spec)))));
   html += fmt::format(
-      "<h2>The run</h2>\n<table><tr><th>Run</th><td>{}</td></tr><tr><th>Status</th><td>{}</td></tr>"
-      "<tr><th>Model</th><td>{} parameters, {}<br><code>{}</code></td></tr></table>\n",
-      EscapeHtml(run.id), NameOf(run.status), run.model.parameters,
-      FormatSize(static_cast<std::uint64_t>(std::max<std::int64_t>(run.model.size, 0))), EscapeHtml(run.model.digest));
-  html += fmt::format("<pre><code>{}</code></pre>\n", EscapeHtml(DumpYaml(ToJson(run.spec))));
-  html += fmt::format(
-      "<p class=note>Made by ote {} on {}. The digest is that of the model's file: "
-      "<code>b2sum -l 256 model.safetensors</code>.</p>\n</html>\n",
-      Version(), FormatTime(run.finished_at));
+      "<p class=note>Made by ote {}. The digest is that of the model's file: "
+      "<code>b2sum -l 256 model.safetensors</code>.</p>\n</body></html>\n",
+      Version());
   return html;
 }
 

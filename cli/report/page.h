@@ -23,8 +23,9 @@ struct ReportInput {
   std::string note;                     // a sentence under the title; "" for none
 };
 
-// Learning curves overall and by site, the comparison, the rounds with who took part and what it cost, the run's
-// settings, and the digest that names the model.
+// What came of it at a glance, the learning curves overall and by site, who took part and who failed and why, where
+// time and bytes went, each round, the run's settings, and what the model came from with the digest that names it. A
+// run of a thousand rounds or sites is told in spans and choices.
 std::string RenderReport(const ReportInput& input);
 
 }  // namespace ote::cli

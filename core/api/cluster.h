@@ -28,7 +28,9 @@ struct DatasetSummary {
   std::int64_t features = 0;
   std::int64_t classes = 0;              // 0 for a regression target
   std::vector<std::string> class_names;  // sorted; spelled as in the file
-  std::string schema;                    // digest of the feature names, so that two sites can be seen to agree
+  std::string schema;    // digest of the feature names and of which hold categories: two sites can be seen to agree
+  bool missing = false;  // whether values are missing
+  std::int64_t categorical = 0;  // columns that hold categories
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -39,6 +41,8 @@ struct DatasetSummary {
     v("classes", self.classes);
     v("classNames", self.class_names);
     v("schema", self.schema);
+    v("missing", self.missing);
+    v("categorical", self.categorical);
   }
 };
 

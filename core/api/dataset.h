@@ -1,10 +1,12 @@
 // A data set as its site keeps it. Only its DatasetSummary (cluster.h) leaves the site.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/api/cluster.h"
+#include "core/api/prepare.h"
 #include "core/base/codec.h"
 
 namespace ote::api {
@@ -15,6 +17,8 @@ enum class DataTask { kClassification, kRegression, kClustering };
 
 struct ColumnStats {
   std::string name;
+  std::int64_t missing = 0;     // values that are not there
+  std::int64_t categories = 0;  // different ones, of a categorical column; it has no measures of numbers
   double mean = 0;
   double stddev = 0;
   double min = 0;
@@ -23,6 +27,8 @@ struct ColumnStats {
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("name", self.name, kRequired);
+    v("missing", self.missing);
+    v("categories", self.categories);
     v("mean", self.mean);
     v("stddev", self.stddev);
     v("min", self.min);
@@ -37,8 +43,11 @@ struct Dataset {
   std::string label_path;  // idx and npy: the file of the labels; "" otherwise
   DataFormat format = DataFormat::kCsv;
   DataTask task = DataTask::kClassification;
-  std::string label;                // name of the label column (csv); "" for formats without
-  std::vector<std::string> ignore;  // csv columns that are neither feature nor label, such as an id
+  std::string label;                                // name of the label column (csv); "" for formats without
+  std::vector<std::string> ignore;                  // csv columns that are neither feature nor label, such as an id
+  std::vector<std::string> categorical;             // csv columns that hold names of kinds, and not numbers
+  std::optional<std::vector<std::string>> missing;  // spellings of a missing value; absent: none may be missing
+  std::int64_t min_rows = 10;                       // with fewer, the site tells no statistics
   double test_fraction = 0.2;
   BigId split_seed;
   std::int64_t train_rows = 0;
@@ -59,6 +68,9 @@ struct Dataset {
     v("task", self.task);
     v("label", self.label);
     v("ignore", self.ignore);
+    v("categorical", self.categorical);
+    v("missing", self.missing);
+    v("minRows", self.min_rows);
     v("testFraction", self.test_fraction);
     v("splitSeed", self.split_seed);
     v("trainRows", self.train_rows);
@@ -71,6 +83,13 @@ struct Dataset {
   }
   DatasetSummary Summary() const;
 };
+
+// Of the names of the features, and of which of them, ascending, hold categories. Which categories is not in it.
+std::string SchemaDigest(const std::vector<std::string>& names, const std::vector<std::size_t>& categorical);
+
+// Whether a run that prepares its rows so can use the data set: kDataNeedsPrepare with the field of the run file that
+// is needed, when values are missing or columns hold categories.
+Result<void> CheckPrepared(const DatasetSummary& dataset, const PrepareSpec& prepare);
 
 }  // namespace ote::api
 

@@ -4,12 +4,14 @@
 // `parent` the parent, towards its child; `operator` a command line with the control key of the state folder.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "core/api/cluster.h"
 #include "core/api/dataset.h"
 #include "core/api/run.h"
+#include "core/api/trainer.h"
 
 namespace ote::api {
 
@@ -30,7 +32,11 @@ inline constexpr std::string_view kArtifactGet = "artifact.get";  // ArtifactRan
 // parent
 inline constexpr std::string_view kFlTask = "fl.task";    // Task -> Empty: taken and on disk
 inline constexpr std::string_view kFlClose = "fl.close";  // RoundRef -> Empty: the round is over; forget its update
+inline constexpr std::string_view kDataSummary = "data.summary";       // NameRequest -> DataStatistics
 inline constexpr std::string_view kRevocations = "trust.revocations";  // crypto::RevocationList -> Empty
+// parent and operator
+inline constexpr std::string_view kFlOutput =
+    "fl.output";  // OutputRequest -> OutputTail: what a site's trainer printed
 // operator
 inline constexpr std::string_view kAgentStatus = "agent.status";      // Empty -> AgentStatus
 inline constexpr std::string_view kAgentStop = "agent.stop";          // Empty -> Empty
@@ -43,6 +49,10 @@ inline constexpr std::string_view kTokenRevoke = "token.revoke";      // NameReq
 inline constexpr std::string_view kDataAdd = "data.add";              // DataAddRequest -> Dataset
 inline constexpr std::string_view kDataList = "data.list";            // Empty -> DataList
 inline constexpr std::string_view kDataRemove = "data.remove";        // NameRequest -> Dataset
+inline constexpr std::string_view kDataStats = "data.stats";          // StatsRequest -> Stats
+inline constexpr std::string_view kTrainerAdd = "trainer.add";        // TrainerAddRequest -> Trainer
+inline constexpr std::string_view kTrainerList = "trainer.list";      // Empty -> TrainerList
+inline constexpr std::string_view kTrainerRemove = "trainer.remove";  // NameRequest -> Trainer
 inline constexpr std::string_view kFlStart = "fl.start";              // StartRequest -> Run
 inline constexpr std::string_view kFlList = "fl.list";                // Empty -> RunList (rounds left out)
 inline constexpr std::string_view kFlShow = "fl.show";                // NameRequest -> Run
@@ -292,6 +302,7 @@ struct ListOf {
 using ClusterList = ListOf<Cluster>;
 using TokenList = ListOf<Token>;
 using DataList = ListOf<Dataset>;
+using TrainerList = ListOf<Trainer>;
 using RunList = ListOf<Run>;
 using ModelList = ListOf<ModelEntry>;
 
@@ -335,6 +346,73 @@ struct DataAddRequest {
   static void Fields(Self& self, V&& v) {
     v("dataset", self.dataset, kRequired);
     v("replace", self.replace);
+  }
+};
+// Statistics of a data set of this agent, or, at a root, of its members, all together.
+struct StatsRequest {
+  std::string name;
+  bool federated = false;
+  std::vector<std::string> clusters;  // federated: only these; empty for all that have it
+  Labels selector;                    // federated: labels that a cluster must carry, all of them
+  std::int64_t timeout_ms = 60'000;   // federated: for the clusters to answer
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("federated", self.federated);
+    v("clusters", self.clusters);
+    v("selector", self.selector);
+    v("timeoutMs", self.timeout_ms);
+  }
+};
+struct Stats {
+  std::string name;
+  DataStatistics statistics;
+  std::map<std::string, std::int64_t> clusters;  // rows of each that they are of
+  std::vector<SiteFailure> failed;               // sorted by name: those that are not in them
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("statistics", self.statistics, kRequired);
+    v("clusters", self.clusters);
+    v("failed", self.failed);
+  }
+};
+struct TrainerAddRequest {
+  Trainer trainer;
+  bool replace = false;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("trainer", self.trainer, kRequired);
+    v("replace", self.replace);
+  }
+};
+// The end of what a site's own trainer printed in a run.
+struct OutputRequest {
+  std::string run;             // at a root its id or name, at a site its id
+  std::string cluster;         // at a root: which of the members; "" for the one that is asked
+  std::int64_t most = 65'536;  // bytes; at most kMostOutput are sent
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("run", self.run, kRequired);
+    v("cluster", self.cluster);
+    v("most", self.most);
+  }
+};
+inline constexpr std::int64_t kMostOutput = 262'144;
+struct OutputTail {
+  std::string run;
+  std::string cluster;
+  std::string
+      text;  // as it was printed, but that what is not UTF-8 is replaced: to be made harmless before it is shown
+  bool cut = false;  // there was more before it
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("run", self.run, kRequired);
+    v("cluster", self.cluster);
+    v("text", self.text);
+    v("cut", self.cut);
   }
 };
 struct StartRequest {

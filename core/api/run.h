@@ -72,6 +72,7 @@ struct Round {
   std::vector<RoundSite> sites;           // sorted by name
   std::vector<SiteFailure> failed;        // sorted by name
   Metrics metrics;                        // of the model that the round made, once the sites have measured it
+  Metrics personal;                       // of the sites' own models, measured then too
   std::string model_digest;
   double seconds = 0;
   double learning_rate = 0;
@@ -89,6 +90,7 @@ struct Round {
     v("sites", self.sites);
     v("failed", self.failed);
     v("metrics", self.metrics);
+    v("personal", self.personal);
     v("modelDigest", self.model_digest);
     v("seconds", self.seconds);
     v("learningRate", self.learning_rate);

@@ -27,6 +27,15 @@ std::optional<double> ValueOf(api::Measure measure, const api::Metrics& metrics)
   return std::nullopt;
 }
 
+// Of the sites' own models, in the order of their names.
+api::Metrics MeasuredAtHome(const OpenRound& open) {
+  std::vector<api::Metrics> parts;
+  for (const Asked& asked : open.asked) {
+    if (asked.answer == Answer::kFolded && asked.result.personal.rows > 0) parts.push_back(asked.result.personal);
+  }
+  return api::WeightedMean(parts);
+}
+
 }  // namespace
 
 api::Round RunMachine::State::RecordOf(const OpenRound& open) {
@@ -127,14 +136,16 @@ void RunMachine::State::KeepCheckpoint() {
   for (const api::Checkpoint& checkpoint : gone) DropUnlessNeeded(checkpoint.digest);
 }
 
-void RunMachine::State::NoteMeasured(const api::Metrics& metrics) {
+void RunMachine::State::NoteMeasured(const OpenRound& open) {
   api::Run& run = kept.run;
+  const api::Metrics metrics = Measured(open);
   if (run.rounds.empty()) {
     Tell("initial-model-measured", "", Describe(metrics));
     return;
   }
   const auto round = static_cast<std::int64_t>(run.rounds.size());
   run.rounds.back().metrics = metrics;
+  run.rounds.back().personal = MeasuredAtHome(open);
   Tell("model-measured", "", fmt::format("after round {}: {}", round, Describe(metrics)));
   if (metrics.rows == 0) return;
   run.metrics = metrics;
@@ -173,7 +184,7 @@ std::optional<std::string> RunMachine::State::WhyStop() const {
 
 void RunMachine::State::CloseTraining() {
   api::Run& run = kept.run;
-  NoteMeasured(Measured(*kept.open));
+  NoteMeasured(*kept.open);
   if (auto why = WhyStop()) {
     // What this round brought is not needed: the model that it began with is the one that was measured.
     run.stopped = std::move(*why);
@@ -208,7 +219,7 @@ void RunMachine::State::CloseTraining() {
 }
 
 void RunMachine::State::Finish() {
-  NoteMeasured(Measured(*kept.open));
+  NoteMeasured(*kept.open);
   Complete();
 }
 
@@ -237,6 +248,14 @@ void RunMachine::State::Complete() {
   End(api::RunStatus::kFinished, "");
 }
 
+void RunMachine::State::ForgetAtSites() {
+  const bool kept_there = strategy->Plan().control || kept.run.spec.personalization.kind != api::PersonalKind::kNone;
+  if (!kept_there) return;
+  for (const auto& [name, site] : sites) {
+    if (site.dataset) announced.emplace_back(CloseRound{name, {kept.run.id, Planned() + 1, true}});
+  }
+}
+
 void RunMachine::State::End(api::RunStatus status, std::string message) {
   api::Run& run = kept.run;
   // A run that failed or was cancelled keeps what it needs to be taken up again; a finished one its model alone.
@@ -248,6 +267,7 @@ void RunMachine::State::End(api::RunStatus status, std::string message) {
   for (const Asked& asked : at_work) announced.emplace_back(CloseRound{asked.name, {run.id, asked.base, true}});
   ReleaseRound();
   if (status == api::RunStatus::kFinished) {
+    ForgetAtSites();
     run.checkpoints.clear();
     for (const std::string& digest : kept_until_now) {
       if (digest != run.model.digest) DropUnlessNeeded(digest);

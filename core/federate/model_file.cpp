@@ -75,6 +75,9 @@ Result<ModelFile> ReadModelFile(ByteView bytes) {
   if (view.metadata.count("ote.preparation") != 0) {
     OTE_TRY(out.preparation, TakeJson<api::Preparation>(view.metadata, "ote.preparation"));
     if (const auto valid = learn::CheckPreparation(out.preparation); !valid) return Invalid(valid.error().message);
+    if (learn::PreparedColumns(out.preparation, out.features) != out.features) {
+      return Invalid("ote.preparation: it does not make the features that the model takes");
+    }
   }
   const auto model = out.Make();
   if (!model) return Invalid(model.error().message);

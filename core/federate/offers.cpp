@@ -150,8 +150,9 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
         Refused(ErrorId::kUpdateDuplicate, fmt::format("{} is out of round {}: {}", site, open.round, asked->error)));
   }
   if (offer.failed) {
-    Error error{static_cast<ErrorId>(offer.error_code), offer.error.empty() ? "it gave no reason" : offer.error,
-                offer.hint};
+    const bool known = offer.error_code > 0 && offer.error_code < 10'000;
+    Error error{known ? static_cast<ErrorId>(offer.error_code) : ErrorId::kTrainingFailed,
+                offer.error.empty() ? "it gave no reason" : offer.error, offer.hint};
     auto failure = FailureOf(site, offer.phase.empty() ? NameOf(open.kind) : std::string_view(offer.phase), error);
     TellFailure("site-failed", failure, failure.message);
     Failed(*asked, Answer::kFailed, std::move(failure));

@@ -78,7 +78,7 @@ std::string CutText(std::string_view text, std::size_t limit) {
 }
 
 api::SiteFailure FailureOf(const std::string& site, std::string_view phase, const Error& error) {
-  return {site, CutText(phase, 32), error.Code(), CutText(error.message), CutText(error.hint)};
+  return {site, CutText(phase, 40), error.Code(), CutText(error.message, kLongestReason), CutText(error.hint)};
 }
 
 std::vector<const Site*> Eligible(const api::RunSpec& spec, const std::vector<Site>& sites) {

@@ -136,7 +136,8 @@ void RunMachine::State::ReleaseRound() {
                                      [&asked](const Asked& a) { return a.name == asked.name; });
     if (goes_on) continue;
     std::erase_if(fetching, [&asked](const Fetching& f) { return f.site == asked.name; });
-    announced.emplace_back(CloseRound{asked.name, {kept.run.id, asked.base, Over()}});
+    announced.emplace_back(
+        CloseRound{asked.name, {kept.run.id, asked.base, kept.run.status == api::RunStatus::kFinished}});
   }
   for (const Spooled& spooled : round.spooled) DropUnlessNeeded(spooled.digest);
   if (!round.checkpoint.empty()) DropUnlessNeeded(round.checkpoint);

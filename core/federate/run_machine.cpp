@@ -44,6 +44,12 @@ Result<void> CheckNamed(const api::RunSpec& spec, const std::vector<Site>& sites
 Result<void> Agree(const api::RunSpec& spec, const std::vector<const Site*>& eligible) {
   const Site& first = *eligible.front();
   for (const Site* site : eligible) {
+    // A model to start from brings its own preparation along.
+    if (spec.from.empty()) {
+      if (auto prepared = api::CheckPrepared(*site->dataset, spec.prepare); !prepared) {
+        return Fail(std::move(prepared).error().Context(site->name));
+      }
+    }
     if (site->dataset->features != first.dataset->features || site->dataset->schema != first.dataset->schema) {
       return Mismatch(first, *site, "different columns");
     }

@@ -23,6 +23,8 @@ namespace ote::federate {
 inline constexpr std::int64_t kMaxRows = std::int64_t{1} << 40;
 // fedbuff: the weight of one fresh example; staleness takes a part of it.
 inline constexpr std::int64_t kFresh = 256;
+// Of what a site says of its failure, which may have the end of what its trainer printed.
+inline constexpr std::size_t kLongestReason = 1000;
 // The finished model is measured within this, or the run's deadline when that is shorter.
 inline constexpr std::chrono::milliseconds kMeasuring = std::chrono::seconds(60);
 
@@ -230,7 +232,8 @@ struct RunMachine::State {
   Result<void> MakeNextModel();
   RoundFacts Facts();
   void KeepCheckpoint();
-  void NoteMeasured(const api::Metrics& metrics);  // of the present model
+  void NoteMeasured(const OpenRound& open);  // what it measured of the present model
+  void ForgetAtSites();                      // what sites keep for the run
   std::optional<std::string> WhyStop() const;
   void Finish();
   void Complete();  // registers the model and ends the run

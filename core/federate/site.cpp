@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/base/stopwatch.h"
 #include "core/federate/accumulator.h"
 #include "core/federate/model_file.h"
 #include "core/federate/plan.h"
@@ -68,39 +69,41 @@ class Performance {
   Result<SiteAnswer> Go(ByteView model_file) {
     if (task_.kind == api::TaskKind::kSurvey) {
       phase_ = "survey";
-      answer_.offer.statistics = learn::Summarise(train_);
+      OTE_TRY(answer_.offer.statistics, learn::Survey(train_, task_.survey));
       return std::move(answer_);
     }
-    phase_ = "prepare";
+    phase_ = "fetch";
     OTE_TRY(file_, OpenModel(task_, model_file));
+    phase_ = "prepare";
     OTE_CHECK(CheckRows(task_, train_, "training"));
     OTE_CHECK(CheckRows(task_, test_, "test"));
     OTE_TRY(model_, file_.Make());
     OTE_CHECK(OpenMemory());
     phase_ = "measure";
-    const double began = Seconds();
+    const Stopwatch measuring;
     if (test_.rows > 0 && model_->Complete(file_.values)) {
       OTE_TRY(answer_.offer.metrics, model_->Evaluate(file_.values, test_));
       if (own_) {
         OTE_TRY(answer_.offer.personal, model_->Evaluate(own_->values, test_));
       }
     }
-    answer_.offer.phases.measure = Seconds() - began;
+    answer_.offer.phases.measure = measuring.Seconds();
     if (task_.kind == api::TaskKind::kEvaluate) return std::move(answer_);
     phase_ = "train";
     if (train_.rows < 1) return Fail(ErrorId::kDataTooSmall, "there are no rows to train on");
-    const double measured = Seconds();
-    OTE_CHECK(model_->Statistical() ? Contribute() : Train());
-    answer_.offer.phases.train = Seconds() - measured;
+    const Stopwatch training;
+    const auto trained = model_->Statistical() ? Contribute() : Train();
+    answer_.offer.phases.train = training.Seconds();
+    if (!trained) return Fail(trained.error());
     answer_.offer.digest = crypto::DigestOf(answer_.update).ToString();
     answer_.offer.size = static_cast<std::int64_t>(answer_.update.size());
     answer_.offer.examples = train_.rows;
     return std::move(answer_);
   }
   std::string_view phase() const noexcept { return phase_; }
+  const api::Phases& phases() const noexcept { return answer_.offer.phases; }
 
  private:
-  double Seconds() const { return extras_.stopwatch ? extras_.stopwatch() : 0; }
   bool Local(api::PersonalKind kind) const noexcept { return task_.local.personal.kind == kind; }
 
   // The site's own model of the run, if it has one that still fits: a run whose classes were widened begins anew.
@@ -147,7 +150,7 @@ class Performance {
     OTE_CHECK(Correct(correction));
     terms.correction = correction;
     OTE_TRY(const learn::Trained done,
-            extras_.own ? extras_.own(task_, file_, trained, stop_)
+            extras_.own ? extras_.own(task_, file_, train_, trained, stop_)
                         : model_->Train(trained, train_, task_.training, terms, task_.seed.value, stop_));
     answer_.offer.train_loss = done.loss;
     answer_.offer.steps = done.steps;
@@ -268,7 +271,9 @@ Result<SiteAnswer> PerformTask(const api::Task& task, ByteView model_file, const
   Performance performance(task, train, test, std::move(stop), extras);
   auto answer = performance.Go(model_file);
   if (answer || answer.error().id == ErrorId::kInterrupted) return answer;
-  return SiteAnswer{FailedOffer(task, answer.error(), performance.phase()), {}};
+  SiteAnswer failed{FailedOffer(task, answer.error(), performance.phase()), {}};
+  failed.offer.phases = performance.phases();
+  return failed;
 }
 
 api::UpdateOffer FailedOffer(const api::Task& task, const Error& error, std::string_view phase) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string_view>
 #include <vector>
 
 #include "core/api/run.h"
@@ -30,15 +31,15 @@ struct SiteAnswer {
 };
 
 // A site's own way to train, in place of the built-in one: turns `parameters`, which are the given model's, into
-// trained ones. kInterrupted when stopped.
-using OwnTraining = std::function<Result<learn::Trained>(const api::Task& task, const ModelFile& given,
-                                                         std::span<float> parameters, std::stop_token stop)>;
+// trained ones. `train` are the rows that the built-in one would have trained on. kInterrupted when stopped.
+using OwnTraining =
+    std::function<Result<learn::Trained>(const api::Task& task, const ModelFile& given, const learn::Table& train,
+                                         std::span<float> parameters, std::stop_token stop)>;
 
 struct SiteExtras {
   ByteView control = {};   // the artifact that task.local.control_digest names
   SiteMemory memory = {};  // as the last answer left it
   OwnTraining own = {};
-  std::function<double()> stopwatch = {};  // seconds from any beginning, for the phases
 };
 
 // Checks the model file against the task (digest, layout), measures it on `test`, trains it on `train`, and makes the
@@ -49,7 +50,7 @@ struct SiteExtras {
 Result<SiteAnswer> PerformTask(const api::Task& task, ByteView model_file, const learn::Table& train,
                                const learn::Table& test, std::stop_token stop, const SiteExtras& extras = {});
 
-// A failed answer to `task`.
-api::UpdateOffer FailedOffer(const api::Task& task, const Error& error, std::string_view phase = {});
+// A failed answer to `task`; `phase` as in api::UpdateOffer.
+api::UpdateOffer FailedOffer(const api::Task& task, const Error& error, std::string_view phase);
 
 }  // namespace ote::federate

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <map>
 #include <unordered_set>
 
+#include "core/learn/categories.h"
 #include "core/learn/classes.h"
 #include "core/learn/formats.h"
 #include "core/learn/number.h"
@@ -12,7 +15,7 @@ namespace ote::learn {
 namespace {
 
 enum class Ends { kField, kRow, kText };
-enum class Role : std::uint8_t { kFeature, kLabel, kIgnored };
+enum class Role : std::uint8_t { kNumber, kCategory, kLabel, kIgnored };
 
 // Cuts the text into fields. A field is without the blanks around it, unless they are inside quotes.
 class Scanner {
@@ -125,6 +128,7 @@ class Reader {
     OTE_CHECK(AssignRoles());
     Reserve();
     while (!scanner_.Done()) OTE_CHECK(ReadRow());
+    for (const auto& [column, numbers] : categories_) numbers.Finish(table_, FeatureOf(column));
     if (source_.unlabeled) {
       table_.targets.assign(static_cast<std::size_t>(table_.rows), 0.0F);
     } else if (source_.task == api::DataTask::kClassification) {
@@ -134,9 +138,11 @@ class Reader {
   }
 
  private:
-  tl::unexpected<Error> BadField(std::int64_t line, std::size_t column, std::string_view why) const {
+  tl::unexpected<Error> BadField(std::int64_t line, std::size_t column, std::string_view why,
+                                 std::string hint = {}) const {
     return Fail(ErrorId::kDataBadRow,
-                fmt::format("{}:{}:{}: column \"{}\": {}", name_, line, column + 1, columns_[column], why));
+                fmt::format("{}:{}:{}: column \"{}\": {}", name_, line, column + 1, columns_[column], why),
+                std::move(hint));
   }
 
   Result<void> ReadHeader() {
@@ -158,7 +164,7 @@ class Reader {
   }
 
   Result<void> AssignRoles() {
-    roles_.assign(columns_.size(), Role::kFeature);
+    roles_.assign(columns_.size(), Role::kNumber);
     const auto place = [&](const std::string& column) {
       return static_cast<std::size_t>(std::find(columns_.begin(), columns_.end(), column) - columns_.begin());
     };
@@ -167,19 +173,44 @@ class Reader {
       if (at == columns_.size()) return NoColumn("to ignore", ignored);
       roles_[at] = Role::kIgnored;
     }
+    for (const std::string& categorical : source_.categorical) {
+      const std::size_t at = place(categorical);
+      if (at == columns_.size()) return NoColumn("of categories", categorical);
+      if (roles_[at] != Role::kNumber) return TwoRoles(categorical);
+      roles_[at] = Role::kCategory;
+      categories_.try_emplace(at);
+    }
     if (!source_.unlabeled) {
       const std::size_t label = place(source_.label);
       if (source_.label.empty() || label == columns_.size()) return NoColumn("for the label", source_.label);
+      if (roles_[label] == Role::kCategory) return TwoRoles(source_.label);
       roles_[label] = Role::kLabel;
     }
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (roles_[i] == Role::kFeature) table_.feature_names.push_back(columns_[i]);
+      if (IsFeature(i)) table_.feature_names.push_back(columns_[i]);
     }
     if (table_.feature_names.empty()) {
       return Fail(ErrorId::kDataBadFormat, fmt::format("{}: no column is left for a feature", name_));
     }
     table_.columns = static_cast<std::int64_t>(table_.feature_names.size());
     return {};
+  }
+
+  bool IsFeature(std::size_t column) const noexcept {
+    return roles_[column] == Role::kNumber || roles_[column] == Role::kCategory;
+  }
+  // Which feature a column of the file is.
+  std::int64_t FeatureOf(std::size_t column) const noexcept {
+    std::int64_t feature = 0;
+    for (std::size_t i = 0; i < column; ++i) feature += IsFeature(i) ? 1 : 0;
+    return feature;
+  }
+
+  tl::unexpected<Error> TwoRoles(std::string_view column) const {
+    return Fail(ErrorId::kUsage,
+                fmt::format("{}: column \"{}\": named twice: as one of categories, and as the label, to "
+                            "ignore, or again",
+                            name_, column));
   }
 
   tl::unexpected<Error> NoColumn(std::string_view use, std::string_view column) const {
@@ -206,7 +237,7 @@ class Reader {
                                 column + 1, columns_[column], column, columns_.size()));
       }
       float value = 0;
-      if (roles_[column] == Role::kFeature && scanner_.TakeNumber(value, ends)) {
+      if (plain_ && roles_[column] == Role::kNumber && scanner_.TakeNumber(value, ends)) {
         table_.features.push_back(value);
         continue;
       }
@@ -228,7 +259,13 @@ class Reader {
 
   Result<void> Store(std::string_view field, std::int64_t line, std::size_t column) {
     if (roles_[column] == Role::kIgnored) return {};
-    if (field.empty()) return BadField(line, column, "empty");
+    if (IsMissing(source_, field)) {
+      if (roles_[column] == Role::kLabel) return BadField(line, column, "the label is missing");
+      table_.features.push_back(std::numeric_limits<float>::quiet_NaN());
+      return {};
+    }
+    if (field.empty()) return BadField(line, column, "empty", "for values that are missing give --missing");
+    if (roles_[column] == Role::kCategory) return StoreCategory(field, line, column);
     if (roles_[column] == Role::kLabel && source_.task == api::DataTask::kClassification) {
       const std::optional<float> number = classes_.Number(field);
       if (!number) {
@@ -246,13 +283,33 @@ class Reader {
     return {};
   }
 
+  Result<void> StoreCategory(std::string_view field, std::int64_t line, std::size_t column) {
+    float number = 0;
+    if (const char* why = categories_.at(column).Number(field, number)) {
+      return Fail(ErrorId::kTooManyCategories,
+                  fmt::format("{}:{}:{}: column \"{}\": {}", name_, line, column + 1, columns_[column], why));
+    }
+    table_.features.push_back(number);
+    return {};
+  }
+
+  // No spelling of what is missing is a number: those can be taken as they come.
+  static bool SpellsNoNumber(const DataSource& source) {
+    float ignored = 0;
+    return !source.missing ||
+           std::none_of(source.missing->begin(), source.missing->end(),
+                        [&](const std::string& text) { return ParseNumber(text, ignored) == NumberFault::kNone; });
+  }
+
   std::string_view text_;
   Scanner scanner_;
   const DataSource& source_;
   std::string_view name_;
   std::vector<std::string> columns_;
   std::vector<Role> roles_;
+  bool plain_ = SpellsNoNumber(source_);
   ClassNumbers classes_;
+  std::map<std::size_t, CategoryNumbers> categories_;  // by column of the file
   Table table_;
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,6 +42,10 @@ struct DataSource {
   api::DataTask task = api::DataTask::kClassification;
   std::string label;
   std::vector<std::string> ignore;
+  // csv: columns that hold names of kinds, and not numbers.
+  std::vector<std::string> categorical;
+  // How a value that is missing is spelled, beside a csv's empty field and npy's and idx's NaN. Absent: none may be.
+  std::optional<std::vector<std::string>> missing;
   // The rows have features only, to predict from: every csv column but the ignored ones is one, no label file is read,
   // and all targets are 0 with no classes.
   bool unlabeled = false;
@@ -48,7 +53,7 @@ struct DataSource {
 DataSource SourceOf(const api::Dataset& dataset);
 
 // Reads it all or nothing. kDataBadRow `FILE:LINE:COLUMN: …` for a row that is short, long, empty, not a number or not
-// finite; kDataNoLabel lists the columns that are there; kDataBadFormat; kDataUnreadable.
+// finite; kDataNoLabel lists the columns that are there; kTooManyCategories; kDataBadFormat; kDataUnreadable.
 Result<Table> LoadTable(const DataSource& source);
 // The same from memory; `name` stands in messages. Never trusts a count in the bytes for an allocation.
 Result<Table> ParseTable(ByteView bytes, ByteView label_bytes, const DataSource& source, std::string_view name);
@@ -63,6 +68,12 @@ struct Split {
   Table train;
   Table test;
 };
+// The numbers of the rows on each side, ascending: what SplitTable takes.
+struct SplitNumbers {
+  std::vector<std::int64_t> train;
+  std::vector<std::int64_t> test;
+};
+Result<SplitNumbers> SplitRows(std::int64_t rows, double test_fraction, std::uint64_t seed);
 // Puts each row to one side by a hash of `seed` and its number: the same rows at every call; test gets at least one row
 // and train at least one when there are two or more. fraction 0 leaves test empty.
 Result<Split> SplitTable(const Table& table, double test_fraction, std::uint64_t seed);

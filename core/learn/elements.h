@@ -13,6 +13,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/result.h"
+#include "core/learn/formats.h"
 
 namespace ote::learn {
 
@@ -30,17 +31,20 @@ T LoadElement(const std::uint8_t* from) noexcept {
 // All of `data`, whose size is a multiple of the element's. kDataBadRow names the element that is not finite as
 // float32.
 template <class T, std::endian kOrder>
-Result<std::vector<float>> ReadElements(ByteView data, ErrorId otherwise, std::string_view name) {
+Result<std::vector<float>> ReadElements(ByteView data, ErrorId otherwise, std::string_view name, NotThere missing) {
   if (data.size() % sizeof(T) != 0) return Fail(otherwise, fmt::format("{}: half an element at the end", name));
   std::vector<float> values(data.size() / sizeof(T));
   for (std::size_t i = 0; i < values.size(); ++i) {
     values[i] = static_cast<float>(LoadElement<T, kOrder>(data.data() + i * sizeof(T)));
   }
   if constexpr (std::is_floating_point_v<T>) {
-    const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+    const auto bad = std::find_if(values.begin(), values.end(), [missing](float value) {
+      return !std::isfinite(value) && !(missing == NotThere::kAllowed && std::isnan(value));
+    });
     if (bad != values.end()) {
       return Fail(ErrorId::kDataBadRow,
-                  fmt::format("{}: element {}: not finite as a 32-bit float", name, bad - values.begin() + 1));
+                  fmt::format("{}: element {}: not finite as a 32-bit float", name, bad - values.begin() + 1),
+                  std::isnan(*bad) ? "for values that are missing give --missing" : "");
     }
   }
   return values;

@@ -11,24 +11,24 @@ namespace ote::learn {
 namespace {
 
 template <class T>
-Result<std::vector<float>> ReadBigEndian(ByteView data, std::string_view name) {
-  return ReadElements<T, std::endian::big>(data, ErrorId::kDataBadFormat, name);
+Result<std::vector<float>> ReadBigEndian(ByteView data, std::string_view name, NotThere missing) {
+  return ReadElements<T, std::endian::big>(data, ErrorId::kDataBadFormat, name, missing);
 }
 
-Result<std::vector<float>> ReadValues(std::uint8_t type, ByteView data, std::string_view name) {
+Result<std::vector<float>> ReadValues(std::uint8_t type, ByteView data, std::string_view name, NotThere missing) {
   switch (type) {
     case 0x08:
-      return ReadBigEndian<std::uint8_t>(data, name);
+      return ReadBigEndian<std::uint8_t>(data, name, missing);
     case 0x09:
-      return ReadBigEndian<std::int8_t>(data, name);
+      return ReadBigEndian<std::int8_t>(data, name, missing);
     case 0x0b:
-      return ReadBigEndian<std::int16_t>(data, name);
+      return ReadBigEndian<std::int16_t>(data, name, missing);
     case 0x0c:
-      return ReadBigEndian<std::int32_t>(data, name);
+      return ReadBigEndian<std::int32_t>(data, name, missing);
     case 0x0d:
-      return ReadBigEndian<float>(data, name);
+      return ReadBigEndian<float>(data, name, missing);
     default:
-      return ReadBigEndian<double>(data, name);
+      return ReadBigEndian<double>(data, name, missing);
   }
 }
 
@@ -51,7 +51,7 @@ std::uint64_t SizeOfType(std::uint8_t type) noexcept {
 
 }  // namespace
 
-Result<Array> ParseIdx(ByteView bytes, std::string_view name) {
+Result<Array> ParseIdx(ByteView bytes, std::string_view name, NotThere missing) {
   const auto refuse = [&](std::string_view why) {
     return Fail(ErrorId::kDataBadFormat, fmt::format("{}: idx: {}", name, why));
   };
@@ -73,7 +73,7 @@ Result<Array> ParseIdx(ByteView bytes, std::string_view name) {
   if (data.size() != expected) {
     return refuse(fmt::format("{} bytes of data where its header promises {}", data.size(), expected));
   }
-  OTE_TRY(array.values, ReadValues(bytes[2], data, name));
+  OTE_TRY(array.values, ReadValues(bytes[2], data, name, missing));
   return array;
 }
 

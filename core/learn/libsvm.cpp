@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "core/learn/classes.h"
 #include "core/learn/formats.h"
@@ -82,9 +83,11 @@ class Reader {
       if (error != std::errc() || stop != end || index < 1) return BadField(field, "the index is not a number from 1");
       if (index <= previous) return BadField(field, "the indices do not ascend");
       previous = index;
-      float value = 0;
-      const NumberFault fault = ParseNumber(word.substr(colon + 1), value);
-      if (fault != NumberFault::kNone) return BadField(field, Describe(fault));
+      float value = std::numeric_limits<float>::quiet_NaN();
+      if (const auto text = word.substr(colon + 1); !IsMissing(source_, text)) {
+        const NumberFault fault = ParseNumber(text, value);
+        if (fault != NumberFault::kNone) return BadField(field, Describe(fault));
+      }
       cells_.push_back({table_.rows, index - 1, value});
       table_.columns = std::max(table_.columns, index);
     }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/files.h"
@@ -50,7 +51,21 @@ Result<void> SetTargets(Table& table, const Array& labels, const DataSource& sou
 }  // namespace
 
 DataSource SourceOf(const api::Dataset& dataset) {
-  return {dataset.path, dataset.label_path, dataset.format, dataset.task, dataset.label, dataset.ignore, false};
+  DataSource source;
+  source.path = dataset.path;
+  source.label_path = dataset.label_path;
+  source.format = dataset.format;
+  source.task = dataset.task;
+  source.label = dataset.label;
+  source.ignore = dataset.ignore;
+  source.categorical = dataset.categorical;
+  source.missing = dataset.missing;
+  return source;
+}
+
+bool IsMissing(const DataSource& source, std::string_view text) {
+  if (!source.missing) return false;
+  return text.empty() || std::find(source.missing->begin(), source.missing->end(), text) != source.missing->end();
 }
 
 Result<Table> NotEmpty(Table table, std::string_view name) {
@@ -91,6 +106,10 @@ Result<Table> ParseTable(ByteView bytes, ByteView label_bytes, const DataSource&
     return ParseTable(plain, label_bytes, source, name);
   }
   if (source.format == api::DataFormat::kCsv) return ParseCsv(AsText(bytes), source, name);
+  if (!source.categorical.empty()) {
+    return Fail(ErrorId::kUnsupported,
+                fmt::format("{}: categorical columns are for csv, not {}", name, NameOf(source.format)));
+  }
   if (source.format == api::DataFormat::kLibsvm) return ParseLibsvm(AsText(bytes), source, name);
 
   const std::string label_name =
@@ -101,12 +120,12 @@ Result<Table> ParseTable(ByteView bytes, ByteView label_bytes, const DataSource&
     label_bytes = plain;
   }
   const auto parse = source.format == api::DataFormat::kIdx ? ParseIdx : ParseNpy;
-  OTE_TRY(Array features, parse(bytes, name));
+  OTE_TRY(Array features, parse(bytes, name, source.missing ? NotThere::kAllowed : NotThere::kRefused));
   if (source.unlabeled) {
     const Array none{{features.shape[0]}, std::vector<float>(static_cast<std::size_t>(features.shape[0]))};
     return TableOf(std::move(features), none, source, name, label_name);
   }
-  OTE_TRY(const Array labels, parse(label_bytes, label_name));
+  OTE_TRY(const Array labels, parse(label_bytes, label_name, NotThere::kRefused));
   return TableOf(std::move(features), labels, source, name, label_name);
 }
 

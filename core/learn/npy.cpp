@@ -97,7 +97,7 @@ class HeaderReader {
 struct ElementType {
   std::string_view name;
   std::uint64_t size;
-  Result<std::vector<float>> (*read)(ByteView, ErrorId, std::string_view);
+  Result<std::vector<float>> (*read)(ByteView, ErrorId, std::string_view, NotThere);
 };
 template <class T>
 constexpr ElementType Little(std::string_view name) {
@@ -112,7 +112,7 @@ constexpr ElementType kTypes[] = {
 
 }  // namespace
 
-Result<Array> ParseNpy(ByteView bytes, std::string_view name) {
+Result<Array> ParseNpy(ByteView bytes, std::string_view name, NotThere missing) {
   const auto refuse = [&](std::string_view why) {
     return Fail(ErrorId::kDataBadFormat, fmt::format("{}: npy: {}", name, why));
   };
@@ -149,28 +149,35 @@ Result<Array> ParseNpy(ByteView bytes, std::string_view name) {
   }
   Array array;
   array.shape = *header->shape;
-  OTE_TRY(array.values, type->read(data, ErrorId::kDataBadFormat, name));
+  OTE_TRY(array.values, type->read(data, ErrorId::kDataBadFormat, name, missing));
   return array;
 }
 
-Bytes WriteNpy(const TensorInfo& tensor, std::span<const float> values) {
+Bytes NpyHeader(const std::vector<std::int64_t>& extents) {
   std::string shape;
-  for (const std::int64_t extent : tensor.shape) shape += fmt::format("{}, ", extent);
+  for (const std::int64_t extent : extents) shape += fmt::format("{}, ", extent);
   // (2,) but (2, 3): only a single extent keeps its comma.
-  if (!shape.empty()) shape.resize(shape.size() - (tensor.shape.size() == 1 ? 1 : 2));
+  if (!shape.empty()) shape.resize(shape.size() - (extents.size() == 1 ? 1 : 2));
   std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape);
   constexpr std::size_t kStart = 10;
   constexpr std::size_t kAlign = 64;
   const std::size_t total = (kStart + header.size() + 1 + kAlign - 1) / kAlign * kAlign;
   header.resize(total - kStart - 1, ' ');
   header += '\n';
-  Bytes out(total + values.size_bytes());
+  Bytes out(total);
   std::memcpy(out.data(), kMagic.data(), kMagic.size());
   out[6] = 1;
   out[8] = static_cast<std::uint8_t>(header.size() & 0xff);
   out[9] = static_cast<std::uint8_t>(header.size() >> 8);
   std::memcpy(out.data() + kStart, header.data(), header.size());
-  if (!values.empty()) std::memcpy(out.data() + total, values.data(), values.size_bytes());
+  return out;
+}
+
+Bytes WriteNpy(const TensorInfo& tensor, std::span<const float> values) {
+  Bytes out = NpyHeader(tensor.shape);
+  const std::size_t start = out.size();
+  out.resize(start + values.size_bytes());
+  if (!values.empty()) std::memcpy(out.data() + start, values.data(), values.size_bytes());
   return out;
 }
 

@@ -21,9 +21,12 @@ tl::unexpected<Error> Needs(std::string_view column, std::string_view why, std::
   return Fail(ErrorId::kDataNeedsPrepare, fmt::format("column \"{}\": {}", column, why), std::string(how));
 }
 
-double FillOf(api::MissingPolicy policy, const api::ColumnStatistics& column) {
-  if (column.count == 0 || policy == api::MissingPolicy::kZero) return 0;
+Result<double> FillOf(api::MissingPolicy policy, const api::ColumnStatistics& column) {
+  if (column.count == 0 || policy == api::MissingPolicy::kZero) return 0.0;
   if (policy == api::MissingPolicy::kMean) return column.mean;
+  if (column.quantiles.empty()) {
+    return Fail(ErrorId::kStatisticsInvalid, fmt::format("column \"{}\": a site told no quantiles", column.name));
+  }
   return column.quantiles[(column.quantiles.size() - 1) / 2];
 }
 
@@ -44,7 +47,9 @@ Result<api::ColumnPreparation> PlanColumn(const api::PrepareSpec& spec, const ap
     if (fills) plan.fill = 0;
     return plan;
   }
-  if (fills) plan.fill = FillOf(spec.missing, column);
+  if (fills) {
+    OTE_TRY(plan.fill, FillOf(spec.missing, column));
+  }
   if (spec.standardize) {
     plan.shift = column.mean;
     if (column.variance > 0) plan.scale = 1 / std::sqrt(column.variance);

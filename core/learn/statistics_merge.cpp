@@ -54,6 +54,7 @@ Result<void> CheckNumbers(const Column& column) {
     return Invalid(column, "its variance is not one that its range allows");
   }
   const auto& quantiles = column.quantiles;
+  if (quantiles.empty()) return {};
   if (std::ssize(quantiles) != QuantileParts(column.count) + 1) {
     return Invalid(column, fmt::format("{} quantiles of {} values", quantiles.size(), column.count));
   }
@@ -72,7 +73,8 @@ Result<void> CheckColumn(const Column& column, std::int64_t rows) {
   }
   if (column.categorical || column.count == 0) {
     if (!Blank(column)) return Invalid(column, "measures of numbers without numbers");
-    if (!Adds(column.categories, column.count)) return Invalid(column, "its categories are not as many as its values");
+    if (!column.categories.empty() && !Adds(column.categories, column.count))
+      return Invalid(column, "its categories are not as many as its values");
     if (column.categories.size() > kMaxCategories) {
       return Invalid(column, fmt::format("{} categories", column.categories.size()));
     }
@@ -168,7 +170,9 @@ void MergeNumbers(std::vector<const Column*> sites, Column& out) {
   out.mean = std::clamp(out.mean, out.min, out.max);
   const double range = out.max - out.min;
   out.variance = std::clamp(squares / before, 0.0, range * range / 4);
-  out.quantiles = MergeQuantiles(sites, out);
+  const bool told =
+      std::none_of(sites.begin(), sites.end(), [](const Column* site) { return site->quantiles.empty(); });
+  if (told) out.quantiles = MergeQuantiles(sites, out);
 }
 
 void Add(const Counts& counts, Counts& out) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/learn/data.h"
 #include "core/learn/random.h"
@@ -12,6 +13,38 @@ namespace {
 
 // A stream of its own for the split, so that the same seed elsewhere draws other numbers.
 constexpr std::uint64_t kSplitStream = 0x73706c6974;
+
+std::vector<api::ColumnStats> DescribeColumns(const Table& table) {
+  const auto columns = static_cast<std::size_t>(table.columns);
+  std::vector<api::ColumnStats> out(columns);
+  // Welford's recurrence: one pass, and no cancellation when the mean is far from zero.
+  std::vector<double> squares(columns);
+  std::vector<std::int64_t> counts(columns);
+  for (std::int64_t row = 0; row < table.rows; ++row) {
+    const std::span<const float> values = table.Row(row);
+    for (std::size_t c = 0; c < columns; ++c) {
+      if (std::isnan(values[c])) continue;
+      api::ColumnStats& stats = out[c];
+      const auto value = static_cast<double>(values[c]);
+      const double before = value - stats.mean;
+      stats.min = counts[c] == 0 ? value : std::min(stats.min, value);
+      stats.max = counts[c] == 0 ? value : std::max(stats.max, value);
+      stats.mean += before / static_cast<double>(++counts[c]);
+      squares[c] += before * (value - stats.mean);
+    }
+  }
+  for (std::size_t c = 0; c < columns; ++c) {
+    if (const auto found = table.categories.find(static_cast<std::int64_t>(c)); found != table.categories.end()) {
+      out[c] = {};  // the numbers are places of categories
+      out[c].categories = static_cast<std::int64_t>(found->second.size());
+    } else if (counts[c] > 0) {
+      out[c].stddev = std::sqrt(squares[c] / static_cast<double>(counts[c]));
+    }
+    out[c].name = table.feature_names[c];
+    out[c].missing = table.rows - counts[c];
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -42,24 +75,27 @@ Table Take(const Table& table, std::span<const std::int64_t> rows) {
   return part;
 }
 
-Result<Split> SplitTable(const Table& table, double test_fraction, std::uint64_t seed) {
+Result<SplitNumbers> SplitRows(std::int64_t rows, double test_fraction, std::uint64_t seed) {
   if (!(test_fraction >= 0 && test_fraction < 1)) {
     return Fail(ErrorId::kUsage, fmt::format("test fraction {}: not from 0 to below 1", test_fraction));
   }
-  if (test_fraction == 0) return Split{table, Take(table, {})};
-  if (table.rows < 2) {
-    return Fail(ErrorId::kDataTooSmall,
-                fmt::format("{} rows: a training and a test part need two at least", table.rows));
+  SplitNumbers split;
+  auto& [train, test] = split;
+  if (test_fraction == 0) {
+    train.resize(static_cast<std::size_t>(rows));
+    std::iota(train.begin(), train.end(), 0);
+    return split;
+  }
+  if (rows < 2) {
+    return Fail(ErrorId::kDataTooSmall, fmt::format("{} rows: a training and a test part need two at least", rows));
   }
   const std::uint64_t key = DeriveSeed(seed, kSplitStream);
   const auto bound = static_cast<std::uint64_t>(std::ldexp(test_fraction, 53)) << 11;
-  std::vector<std::int64_t> train;
-  std::vector<std::int64_t> test;
   std::int64_t lowest = 0;
   std::int64_t highest = 0;
   std::uint64_t lowest_hash = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t highest_hash = 0;
-  for (std::int64_t row = 0; row < table.rows; ++row) {
+  for (std::int64_t row = 0; row < rows; ++row) {
     const std::uint64_t hash = DeriveSeed(key, static_cast<std::uint64_t>(row));
     (hash < bound ? test : train).push_back(row);
     if (hash < lowest_hash) {
@@ -78,7 +114,13 @@ Result<Split> SplitTable(const Table& table, double test_fraction, std::uint64_t
     train.push_back(highest);
     std::erase(test, highest);
   }
-  return Split{Take(table, train), Take(table, test)};
+  return split;
+}
+
+Result<Split> SplitTable(const Table& table, double test_fraction, std::uint64_t seed) {
+  OTE_TRY(const SplitNumbers split, SplitRows(table.rows, test_fraction, seed));
+  if (split.test.empty()) return Split{table, Take(table, {})};
+  return Split{Take(table, split.train), Take(table, split.test)};
 }
 
 Result<api::Dataset> Describe(const DataSource& source, const std::string& name, double test_fraction,
@@ -94,6 +136,8 @@ Result<api::Dataset> Describe(const DataSource& source, const std::string& name,
   dataset.task = source.task;
   dataset.label = source.label;
   dataset.ignore = source.ignore;
+  dataset.categorical = source.categorical;
+  dataset.missing = source.missing;
   dataset.test_fraction = test_fraction;
   dataset.split_seed.value = seed;
   dataset.train_rows = split.train.rows;
@@ -101,30 +145,7 @@ Result<api::Dataset> Describe(const DataSource& source, const std::string& name,
   dataset.class_names = table.class_names;
   dataset.classes = static_cast<std::int64_t>(table.class_names.size());
 
-  const auto columns = static_cast<std::size_t>(table.columns);
-  dataset.columns.resize(columns);
-  for (std::size_t c = 0; c < columns; ++c) {
-    dataset.columns[c].name = table.feature_names[c];
-    dataset.columns[c].min = std::numeric_limits<double>::infinity();
-    dataset.columns[c].max = -std::numeric_limits<double>::infinity();
-  }
-  // Welford's recurrence: one pass, and no cancellation when the mean is far from zero.
-  std::vector<double> squares(columns);
-  for (std::int64_t row = 0; row < table.rows; ++row) {
-    const std::span<const float> values = table.Row(row);
-    for (std::size_t c = 0; c < columns; ++c) {
-      api::ColumnStats& stats = dataset.columns[c];
-      const auto value = static_cast<double>(values[c]);
-      const double before = value - stats.mean;
-      stats.mean += before / static_cast<double>(row + 1);
-      squares[c] += before * (value - stats.mean);
-      stats.min = std::min(stats.min, value);
-      stats.max = std::max(stats.max, value);
-    }
-  }
-  for (std::size_t c = 0; c < columns; ++c) {
-    dataset.columns[c].stddev = std::sqrt(squares[c] / static_cast<double>(table.rows));
-  }
+  dataset.columns = DescribeColumns(table);
   return dataset;
 }
 

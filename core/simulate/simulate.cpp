@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 
@@ -26,12 +27,13 @@ federate::Limits Limits() {
 }
 
 std::string SchemaOf(const learn::Table& table) {
-  crypto::Hasher hasher;
-  for (const std::string& name : table.feature_names) {
-    hasher.Update(AsBytes(name));
-    hasher.Update(AsBytes(std::string_view("\n", 1)));
-  }
-  return hasher.Finish().ToString();
+  std::vector<std::size_t> categorical;
+  for (const auto& [column, names] : table.categories) categorical.push_back(static_cast<std::size_t>(column));
+  return api::SchemaDigest(table.feature_names, categorical);
+}
+
+bool LacksValues(const learn::Table& table) {
+  return std::any_of(table.features.begin(), table.features.end(), [](float value) { return std::isnan(value); });
 }
 
 federate::Site Announce(const SimulatedSite& site, const api::RunSpec& spec) {
@@ -45,7 +47,9 @@ federate::Site Announce(const SimulatedSite& site, const api::RunSpec& spec) {
                                     .features = site.train.columns,
                                     .classes = static_cast<std::int64_t>(site.train.class_names.size()),
                                     .class_names = site.train.class_names,
-                                    .schema = SchemaOf(site.train)};
+                                    .schema = SchemaOf(site.train),
+                                    .missing = LacksValues(site.train) || LacksValues(site.test),
+                                    .categorical = static_cast<std::int64_t>(site.train.categories.size())};
   return out;
 }
 

@@ -10,6 +10,7 @@ namespace ote::learn::trees {
 namespace {
 
 constexpr int kGridShift = 20;
+constexpr double kAlike = 0.25;
 constexpr float kLargest = std::numeric_limits<float>::max();
 
 // Positive floats order as their bits do, negative ones the other way round.
@@ -97,7 +98,10 @@ std::vector<float> Refine(std::span<const Bucket> buckets, std::size_t limit) {
   std::vector<float> edges;
   for (const Bucket& group : groups) {
     const std::uint64_t width = group.end - group.begin;
-    const auto share = static_cast<std::uint64_t>(static_cast<double>(spare) * static_cast<double>(group.rows) / total);
+    // A part goes to all alike: it tells rare values apart, which have next to no share of their own.
+    const double part =
+        (1 - kAlike) * static_cast<double>(group.rows) / total + kAlike / static_cast<double>(groups.size());
+    const auto share = static_cast<std::uint64_t>(static_cast<double>(spare) * part);
     const std::uint64_t parts = std::min(share + 1, std::max<std::uint64_t>(width, 1));
     for (std::uint64_t j = 0; j <= parts; ++j) {
       edges.push_back(ValueOf(static_cast<std::uint32_t>(group.begin + width * j / parts)));
@@ -126,19 +130,6 @@ std::vector<float> Cut(std::span<const Bucket> buckets, std::int64_t bins) {
   }
   cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
   return cuts;
-}
-
-std::size_t PlaceOf(std::span<const float> edges, float value) noexcept {
-  if (edges.empty()) return 0;
-  // Without branches on the values, which nothing could predict.
-  const float* base = edges.data();
-  std::size_t length = edges.size();
-  while (length > 1) {
-    const std::size_t half = length / 2;
-    base += base[half - 1] <= value ? half : 0;
-    length -= half;
-  }
-  return static_cast<std::size_t>(base - edges.data()) + (*base <= value ? 1 : 0);
 }
 
 }  // namespace ote::learn::trees

@@ -2,10 +2,11 @@
 //
 // A radix search for all quantiles at once. The first counts are over a fixed grid that suits any float32, whatever its
 // scale: sign, exponent and three bits of the mantissa. Each Refine then spends a budget of edges where the rows are,
-// so that three exchanges find the quantiles to about a thousandth of the rows, and tell apart the few values that a
+// so that three exchanges find the quantiles to a few thousandths of the rows, and tell apart the few values that a
 // category has. Everything is whole numbers, so that sites together give the same cuts as all rows in one place.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -36,7 +37,24 @@ std::vector<float> Refine(std::span<const Bucket> buckets, std::size_t limit);
 // goes to the bin whose number is that of the cuts at or below it.
 std::vector<float> Cut(std::span<const Bucket> buckets, std::int64_t bins);
 
-// The number of `edges` at or below `value`; not NaN.
-std::size_t PlaceOf(std::span<const float> edges, float value) noexcept;
+// For each value the number of `edges` at or below it; 0 for NaN. Several together, because each step of a search waits
+// for the one before it; and without branches on the values, which nothing could predict.
+template <std::size_t kValues>
+std::array<std::uint32_t, kValues> PlacesOf(std::span<const float> edges,
+                                            const std::array<float, kValues>& values) noexcept {
+  std::array<std::uint32_t, kValues> at{};
+  if (edges.empty()) return at;
+  auto length = static_cast<std::uint32_t>(edges.size());
+  while (length > 1) {
+    const std::uint32_t half = length / 2;
+    for (std::size_t i = 0; i < kValues; ++i) at[i] += edges[at[i] + half - 1] <= values[i] ? half : 0;
+    length -= half;
+  }
+  for (std::size_t i = 0; i < kValues; ++i) at[i] += edges[at[i]] <= values[i] ? 1U : 0U;
+  return at;
+}
+inline std::size_t PlaceOf(std::span<const float> edges, float value) noexcept {
+  return PlacesOf<1>(edges, {value})[0];
+}
 
 }  // namespace ote::learn::trees

@@ -1,6 +1,7 @@
 #include "core/learn/trees/histogram.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/learn/trees/cuts.h"
 #include "core/learn/trees/objective.h"
@@ -10,6 +11,7 @@ namespace ote::learn::trees {
 namespace {
 
 constexpr std::size_t kBlock = 256;
+constexpr std::size_t kTogether = 8;
 constexpr std::int32_t kNone = -1;
 
 // For each series and node of the level, which of the open ones it is; kNone for the others.
@@ -32,10 +34,15 @@ void Place(const Plan& plan, const Forest<const float>& forest, std::span<const 
   const auto columns = static_cast<std::size_t>(rows.columns);
   for (std::size_t f = 0; f < columns; ++f) {
     const auto cuts = EdgesOf(plan, forest, static_cast<std::int64_t>(f));
-    for (std::size_t r = begin; r < end; ++r) {
-      const float x = rows.features[r * columns + f] * plan.input_scale;
-      const std::size_t bin = x != x ? cuts.size() + 1 : PlaceOf(cuts, x);
-      places[(r - begin) * columns + f] = static_cast<std::uint32_t>(2 * (offsets[f] + bin));
+    for (std::size_t first = begin; first < end; first += kTogether) {
+      const std::size_t count = std::min(kTogether, end - first);
+      std::array<float, kTogether> values{};
+      for (std::size_t i = 0; i < count; ++i) values[i] = rows.features[(first + i) * columns + f] * plan.input_scale;
+      const auto bins = PlacesOf<kTogether>(cuts, values);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t bin = values[i] != values[i] ? cuts.size() + 1 : bins[i];
+        places[(first + i - begin) * columns + f] = static_cast<std::uint32_t>(2 * (offsets[f] + bin));
+      }
     }
   }
 }

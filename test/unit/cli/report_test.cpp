@@ -19,18 +19,18 @@ TEST_CASE("ticks are round numbers within the range") {
 
 TEST_CASE("a chart draws what is finite, and is well-formed whatever the names hold") {
   Chart chart{
-      "loss < \"1\" & more", "round", "loss", false, {{"a<b", {{1, 0.5}, {2, std::nan("")}, {3, 0.25}}, false}}};
+      "loss < \"1\" & more", "round", "loss", cli::Unit::kNumber, {{"a<b", {{1, 0.5}, {2, std::nan("")}, {3, 0.25}}}}};
   const auto svg = RenderSvg(chart);
   CHECK(svg.find("loss &lt; &quot;1&quot; &amp; more") != std::string::npos);
   CHECK(svg.find("a&lt;b") != std::string::npos);
   CHECK(svg.find("nan") == std::string::npos);
-  CHECK(svg.find("points=\"56.0,") != std::string::npos);
+  CHECK(svg.find("points=\"66.0,") != std::string::npos);
 }
 
 TEST_CASE("a chart of nothing, or of one point, is still a chart") {
-  Chart chart{"t", "x", "y", true, {}};
+  Chart chart{"t", "x", "y", cli::Unit::kPercent, {}};
   CHECK(RenderSvg(chart).find("</svg>") != std::string::npos);
-  chart.series.push_back({"one", {{1, 0.7}}, false});
+  chart.series.push_back({"one", {{1, 0.7}}});
   const auto svg = RenderSvg(chart);
   CHECK(svg.find("inf") == std::string::npos);
   CHECK(svg.find("nan") == std::string::npos);

@@ -330,3 +330,40 @@ TEST_CASE("too many categories at all sites together are refused") {
   CHECK(merged.error().id == ErrorId::kTooManyCategories);
   CHECK_THAT(merged.error().message, Contains("street"));
 }
+
+TEST_CASE("both parts of a split are told as the whole") {
+  const Table table = Clouds(300, 20, 3, 4);
+  const auto split = SplitTable(table, 0.3, 9);
+  REQUIRE(split);
+  CHECK(Summarise(split->train, split->test) == Summarise(table));
+}
+
+TEST_CASE("a survey tells what its purpose needs and no more") {
+  Table rows = Clouds(300, 2, 3, 4);
+  api::PrepareSpec purpose;
+  purpose.standardize = true;
+  auto told = Survey(rows, purpose);
+  REQUIRE(told);
+  CHECK(told->classes.empty());
+  CHECK(told->columns[0].quantiles.empty());
+  CHECK(told->columns[0].variance > 0);
+  CHECK(CheckStatistics(*told));
+  CHECK(Merged({*told, *told}).columns[0].quantiles.empty());
+  purpose.missing = api::MissingPolicy::kMedian;
+  purpose.class_weights = api::ClassWeights::kBalanced;
+  told = Survey(rows, purpose);
+  REQUIRE(told);
+  CHECK(told->classes.size() == 3);
+  CHECK(told->columns[0].quantiles.size() == 65);
+}
+
+TEST_CASE("statistics of very many columns go without quantiles, or not at all") {
+  api::DataStatistics wide = Summarise(Clouds(300, 2500, 2, 4));
+  REQUIRE(FitInMessage(wide));
+  CHECK(wide.columns[0].quantiles.empty());
+  CHECK(CheckStatistics(wide));
+  api::DataStatistics wider = Summarise(Clouds(10, 20'000, 2, 4));
+  const auto refused = FitInMessage(wider);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().id == ErrorId::kUnsupported);
+}
