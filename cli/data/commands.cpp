@@ -32,6 +32,22 @@ learn::DataSource SourceOf(const Context& context, const FileOptions& options) {
   return source;
 }
 
+void AddShareFlags(Command& command, ShareOptions& options) {
+  command.Option("--dirichlet", "ALPHA", options.dirichlet,
+                 "draw the shares of each class from Dirichlet(ALPHA); evenly without");
+  command.Option("--classes-per-site", "COUNT", options.classes, "give each part rows of so many classes only");
+}
+
+Result<std::vector<std::vector<std::int64_t>>> ShareRows(const learn::Table& table, std::int64_t parts,
+                                                         const ShareOptions& options, std::uint64_t seed) {
+  if (options.dirichlet && options.classes) {
+    return Fail(ErrorId::kUsage, "--dirichlet and --classes-per-site: both say how rows are shared out", "give one");
+  }
+  if (options.dirichlet) return learn::ShareByDirichlet(table, parts, *options.dirichlet, seed);
+  if (options.classes) return learn::ShareByClasses(table, parts, *options.classes, seed);
+  return learn::ShareEvenly(table.rows, parts, seed);
+}
+
 Command DataCommand() {
   Command noun("data", "register the data sets of a site; the rows never leave it");
   noun.About(

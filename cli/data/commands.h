@@ -34,10 +34,21 @@ void AddMissingFlags(Command& command, FileOptions& options);
 // With absolute paths.
 learn::DataSource SourceOf(const Context& context, const FileOptions& options);
 
+// How unevenly rows are shared out; evenly when neither is given.
+struct ShareOptions {
+  std::optional<double> dirichlet;
+  std::optional<std::int64_t> classes;
+};
+// Adds --dirichlet and --classes-per-site.
+void AddShareFlags(Command& command, ShareOptions& options);
+// The row numbers of each part.
+Result<std::vector<std::vector<std::int64_t>>> ShareRows(const learn::Table& table, std::int64_t parts,
+                                                         const ShareOptions& options, std::uint64_t seed);
+
 struct SplitOptions {
   FileOptions file;
   std::int64_t parts = 3;
-  std::optional<double> dirichlet;
+  ShareOptions shares;
   std::uint64_t seed = 1;
   double test_fraction = 0;
   std::vector<std::string> names;

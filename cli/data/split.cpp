@@ -142,12 +142,8 @@ Result<std::vector<PartFile>> SplitFile(const Context& context, const SplitOptio
   OTE_TRY(const Lines lines, LinesOf(source, table));
   Rows rest;
   OTE_TRY(const Rows test, DrawTest(table.rows, options.test_fraction, options.seed, &rest));
-  const auto count = static_cast<std::int64_t>(rest.size());
-  Result<std::vector<Rows>> shares =
-      options.dirichlet
-          ? learn::ShareByDirichlet(learn::Take(table, rest), options.parts, *options.dirichlet, options.seed)
-          : learn::ShareEvenly(count, options.parts, options.seed);
-  if (!shares) return Fail(std::move(shares).error());
+  OTE_TRY(const std::vector<Rows> shares,
+          ShareRows(learn::Take(table, rest), options.parts, options.shares, options.seed));
   const std::filesystem::path out = context.Absolute(options.out);
   if (!context.flags.dry_run) OTE_CHECK(MakeFolder(out, 0700));
   const std::string stem = source.path.stem().string();
@@ -163,9 +159,9 @@ Result<std::vector<PartFile>> SplitFile(const Context& context, const SplitOptio
     parts.push_back(std::move(part));
     return {};
   };
-  for (std::size_t i = 0; i < shares->size(); ++i) {
+  for (std::size_t i = 0; i < shares.size(); ++i) {
     Rows rows;
-    for (const std::int64_t row : (*shares)[i]) rows.push_back(rest[static_cast<std::size_t>(row)]);
+    for (const std::int64_t row : shares[i]) rows.push_back(rest[static_cast<std::size_t>(row)]);
     OTE_CHECK(add(options.names.empty() ? fmt::format("{}-{}", stem, i + 1) : options.names[i], rows));
   }
   if (!test.empty()) OTE_CHECK(add("test", test));
@@ -177,12 +173,12 @@ Command SplitCommand() {
   Command c("split", "cut one file into parts, for trials");
   c.About(
       "Writes the rows of a file to several, evenly or as unevenly as sites are in life: --dirichlet 0.3 gives each "
-      "part a few classes mostly. The same seed gives the same parts on every machine. Needs no agent.");
+      "part a few classes mostly, --classes-per-site 2 two classes only. The same seed gives the same parts on every "
+      "machine. Needs no agent.");
   c.Argument("FILE", options->file.path, "the file").Completes(Names::kFile);
   AddFileFlags(c, options->file);
   c.Option("--parts", "COUNT", options->parts, "into how many");
-  c.Option("--dirichlet", "ALPHA", options->dirichlet,
-           "draw the shares of each class from Dirichlet(ALPHA); evenly without");
+  AddShareFlags(c, options->shares);
   c.Option("--seed", "NUMBER", options->seed, "decides which row goes where");
   c.Option("--test-fraction", "FRACTION", options->test_fraction, "first put this part of the rows into test.csv");
   c.Option("--names", "NAMES", options->names, "names of the parts").Fallback("FILE-1, FILE-2, …");

@@ -67,7 +67,7 @@ struct SimulateOptions {
   RunFlags flags;
   FileOptions data;
   std::int64_t sites = 10;
-  std::optional<double> dirichlet;
+  ShareOptions shares;
   double test_fraction = 0.2;
   double absent = 0;
   std::uint64_t arrival_seed = 0;

@@ -41,13 +41,11 @@ Result<learn::DataSource> Source(const Context& context, const SimulateOptions& 
 
 Result<std::vector<simulate::SimulatedSite>> MakeSites(const learn::Table& table, const SimulateOptions& options,
                                                        std::uint64_t seed) {
-  auto shares = options.dirichlet ? learn::ShareByDirichlet(table, options.sites, *options.dirichlet, seed)
-                                  : learn::ShareEvenly(table.rows, options.sites, seed);
-  if (!shares) return Fail(std::move(shares).error());
+  OTE_TRY(const auto shares, ShareRows(table, options.sites, options.shares, seed));
   const int digits = static_cast<int>(std::to_string(options.sites).size());
   std::vector<simulate::SimulatedSite> sites;
-  for (std::size_t i = 0; i < shares->size(); ++i) {
-    const learn::Table own = learn::Take(table, (*shares)[i]);
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    const learn::Table own = learn::Take(table, shares[i]);
     // A site with a single row trains on it and has none to measure on.
     const double held_out = own.rows < 2 ? 0.0 : options.test_fraction;
     learn::Split split{own, learn::Take(table, {})};
@@ -112,8 +110,7 @@ Command SimulateCommand() {
   c.Option("--ignore", "COLUMNS", options->data.ignore, "csv: columns that are neither feature nor label");
   c.Option("--format", "FORMAT", options->data.format, "the format of the file");
   AddMissingFlags(c, options->data);
-  c.Option("--dirichlet", "ALPHA", options->dirichlet,
-           "draw the shares of each class from Dirichlet(ALPHA); evenly without");
+  AddShareFlags(c, options->shares);
   c.Option("--test-fraction", "FRACTION", options->test_fraction, "the part of each site's rows that is held out");
   c.Option("--absent", "FRACTION", options->absent, "the part of the sites that misses each round");
   c.Option("--arrival-seed", "NUMBER", options->arrival_seed, "decides the order in which sites answer");

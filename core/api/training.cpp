@@ -57,7 +57,8 @@ double ScheduleFactor(const ScheduleSpec& spec, std::int64_t round, std::int64_t
     case ScheduleKind::kExponential:
       return std::pow(spec.decay, done / every);
     case ScheduleKind::kCosine: {
-      // Loshchilov and Hutter 2017, without restarts.
+      // Loshchilov and Hutter 2017, without restarts. The end comes after the last round: with a floor of 0 that one
+      // still trains.
       const double length = std::max(1.0, static_cast<double>(rounds - spec.warmup));
       return spec.floor + (1 - spec.floor) * (1 + std::cos(std::numbers::pi * std::min(1.0, done / length))) / 2;
     }

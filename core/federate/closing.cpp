@@ -73,8 +73,7 @@ api::Round RunMachine::State::RecordOf(const OpenRound& open) {
   record.started_at = open.started_at;
   record.finished_at = now.wall;
   record.seconds = std::chrono::duration<double>(now.steady - opened).count();
-  record.learning_rate =
-      run.spec.training.learning_rate * api::ScheduleFactor(run.spec.training.schedule, open.round, Planned());
+  record.learning_rate = RateOf(open.round);
   return record;
 }
 

@@ -189,6 +189,14 @@ void RunMachine::State::Ask(const Site& site) {
   if (site.reachable) SendTo(*placed);
 }
 
+double RunMachine::State::RateOf(std::int64_t round) const noexcept {
+  const api::TrainSpec& training = kept.run.spec.training;
+  // Before the first round, when statistics are asked for, and after the last, when the model is measured, the schedule
+  // may have nothing left; sites refuse settings that cannot be, whatever they are asked for.
+  constexpr double kLeast = 1e-12;
+  return std::max(kLeast, training.learning_rate * api::ScheduleFactor(training.schedule, round, Planned()));
+}
+
 void RunMachine::State::SendTo(const Asked& asked) {
   const OpenRound& open = *kept.open;
   const api::Run& run = kept.run;
@@ -200,9 +208,7 @@ void RunMachine::State::SendTo(const Asked& asked) {
   task.task = run.spec.task;
   task.model = run.spec.model;
   task.training = run.spec.training;
-  if (open.kind == api::TaskKind::kTrain) {
-    task.training.learning_rate *= api::ScheduleFactor(run.spec.training.schedule, open.round, Planned());
-  }
+  task.training.learning_rate = RateOf(open.round);
   task.trainer = run.spec.trainer;
   if (open.kind == api::TaskKind::kSurvey) {
     task.survey = run.spec.prepare;

@@ -178,7 +178,8 @@ struct RunMachine::State {
   bool PastDeadline() const noexcept { return now.steady >= deadline; }
   bool Buffered() const noexcept { return kept.run.spec.strategy.kind == api::StrategyKind::kFedBuff; }
   std::int64_t Planned() const noexcept { return kept.run.planned_rounds; }
-  std::int64_t UpdateCount() const;  // values in an update of the open round
+  double RateOf(std::int64_t round) const noexcept;  // the learning rate, by the schedule
+  std::int64_t UpdateCount() const;                  // values in an update of the open round
   std::int64_t UpdateBytes() const { return UpdateCount() * static_cast<std::int64_t>(sizeof(float)); }
   std::int64_t Staleness(const Asked& asked) const noexcept { return kept.open->round - asked.base; }
   std::int64_t WeightOf(const Asked& asked) const;  // of its update in the sum

@@ -83,6 +83,11 @@ Result<Split> SplitTable(const Table& table, double test_fraction, std::uint64_t
 Result<std::vector<std::vector<std::int64_t>>> ShareEvenly(std::int64_t rows, std::int64_t parts, std::uint64_t seed);
 Result<std::vector<std::vector<std::int64_t>>> ShareByDirichlet(const Table& table, std::int64_t parts, double alpha,
                                                                 std::uint64_t seed);
+// Each share has rows of so many classes only (McMahan et al. 2017 call it pathological), a class is in as many shares
+// as any other or in one more, and its rows are spread evenly over them. kUsage when there are fewer classes, or when
+// some class would be in no share.
+Result<std::vector<std::vector<std::int64_t>>> ShareByClasses(const Table& table, std::int64_t parts,
+                                                              std::int64_t classes, std::uint64_t seed);
 Table Take(const Table& table, std::span<const std::int64_t> rows);
 
 // Looks at a file and fills a Dataset (statistics, classes, counts, digest left empty): what `ote data add` registers.

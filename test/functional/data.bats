@@ -80,3 +80,15 @@ not_seen_at_root() { ote cluster show clinic-a --state hq -o json | jq -e '.data
   [ "$(cat one/*.csv | grep -vcxF "$(head -n 1 "$samples/digits.csv")")" -eq 1797 ]
   diff <(tail -qn +2 one/*.csv | sort) <(tail -n +2 "$samples/digits.csv" | sort)
 }
+
+@test "split gives each part so many classes when it is asked to, and no other" {
+  expect 0 ote data split "$samples/digits.csv" --label "$(digits_label)" --parts 5 --classes-per-site 2 --out pairs
+  local part
+  for part in pairs/*.csv; do
+    [ "$(tail -n +2 "$part" | sed 's/.*,//' | sort -u | wc -l)" -eq 2 ]
+  done
+  [ "$(tail -qn +2 pairs/*.csv | wc -l)" -eq 1797 ]
+  expect 2 ote data split "$samples/digits.csv" --label "$(digits_label)" --parts 4 --classes-per-site 2
+  [[ $stderr == *"take 5 parts"* ]]
+  expect 2 ote data split "$samples/digits.csv" --label "$(digits_label)" --parts 5 --classes-per-site 2 --dirichlet 0.3
+}

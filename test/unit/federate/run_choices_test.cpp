@@ -331,11 +331,29 @@ TEST_CASE("a run that prepares its data asks for statistics first, and tells all
   CHECK(run.preparation.columns[0].scale == Approx(0.5).margin(0.001));
   CHECK(run.rounds.size() == 2);
   for (const api::Task& task : federation.tasks) {
+    // A site refuses settings that cannot be, for whatever it is asked.
+    CHECK(api::Validate(task.training));
     if (task.kind == api::TaskKind::kTrain) CHECK(task.preparation == run.preparation);
   }
   const auto model = ReadModelFile(federation.artifacts.at(run.model.digest));
   REQUIRE(model);
   CHECK(model->preparation == run.preparation);
+}
+
+TEST_CASE("every round of a schedule has a learning rate that sites take") {
+  for (const auto kind : {api::ScheduleKind::kConstant, api::ScheduleKind::kStep, api::ScheduleKind::kExponential,
+                          api::ScheduleKind::kCosine}) {
+    api::RunSpec spec = SpecOf(api::StrategyKind::kFedAvg, 4);
+    spec.prepare.standardize = true;
+    spec.training.schedule = {.kind = kind, .warmup = 1, .decay = 1e-9, .every = 1};
+    Federation federation(spec, FiveSites());
+    REQUIRE(federation.Start());
+    federation.Play();
+    REQUIRE(federation.View().status == api::RunStatus::kFinished);
+    for (const api::Task& task : federation.tasks) CHECK(api::Validate(task.training));
+    CHECK(federation.View().rounds[0].learning_rate == Approx(spec.training.learning_rate / 2));
+    CHECK(federation.View().rounds[1].learning_rate == Approx(spec.training.learning_rate));
+  }
 }
 
 TEST_CASE("a root that is killed during a survey asks again") {

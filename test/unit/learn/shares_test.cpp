@@ -70,6 +70,40 @@ TEST_CASE("Dirichlet shares cover all, are never empty, and skew more the smalle
   CHECK(ShareByDirichlet(Clouds(10, 2, 0, 1), 2, 1, 1).error().id == ErrorId::kUsage);
 }
 
+TEST_CASE("shares of a few classes have no row of another, cover all, and hold every class about equally often") {
+  const Table table = Clouds(1000, 2, 10, 1);
+  for (const std::int64_t parts : {5, 7, 10, 13}) {
+    const auto shares = ShareByClasses(table, parts, 2, 42);
+    REQUIRE(shares);
+    CheckPartition(*shares, 1000);
+    CHECK(*shares == *ShareByClasses(table, parts, 2, 42));
+    CHECK(*shares != *ShareByClasses(table, parts, 2, 43));
+    std::vector<std::int64_t> holders(table.class_names.size());
+    for (const auto& share : *shares) {
+      std::set<float> classes;
+      for (const std::int64_t row : share) classes.insert(table.targets[static_cast<std::size_t>(row)]);
+      CHECK(classes.size() == 2);
+      for (const float c : classes) ++holders[static_cast<std::size_t>(c)];
+    }
+    const auto [fewest, most] = std::minmax_element(holders.begin(), holders.end());
+    CHECK(*fewest >= 1);
+    CHECK(*most - *fewest <= 1);
+  }
+  // Fewer rows of a class than shares that it is in.
+  CheckPartition(*ShareByClasses(Clouds(6, 2, 2, 1), 6, 1, 9), 6);
+}
+
+TEST_CASE("shares of a few classes are refused when a class would be in none, or there are none") {
+  const Table table = Clouds(100, 2, 10, 1);
+  CHECK(ShareByClasses(table, 4, 2, 1).error().id == ErrorId::kUsage);
+  CHECK(ShareByClasses(table, 3, 4, 1));
+  CHECK(ShareByClasses(table, 5, 0, 1).error().id == ErrorId::kUsage);
+  CHECK(ShareByClasses(table, 5, 11, 1).error().id == ErrorId::kUsage);
+  CHECK(ShareByClasses(table, 5, INT64_MAX, 1).error().id == ErrorId::kUsage);
+  CHECK(ShareByClasses(table, 101, 2, 1).error().id == ErrorId::kDataTooSmall);
+  CHECK(ShareByClasses(Clouds(10, 2, 0, 1), 2, 1, 1).error().id == ErrorId::kUsage);
+}
+
 TEST_CASE("a split is the same at every call, near its fraction, and leaves neither side empty") {
   const Table table = Clouds(2000, 3, 2, 1);
   const auto split = SplitTable(table, 0.2, 5);
