@@ -86,7 +86,21 @@ struct Source {
 Bytes Encode(const Graph& graph);
 Result<Graph> Decode(ByteView bytes);
 
-// ModelInfo::onnx of linear, softmax and mlp.
+// ModelInfo::onnx of linear, softmax and mlp; of cnn, gbt and kmeans.
 Result<std::string> WriteNetwork(Graph& graph, const Source& source, const std::string& input);
+Result<std::string> WriteConvolution(Graph& graph, const Source& source, const std::string& input);
+Result<std::string> WriteTrees(Graph& graph, const Source& source, const std::string& input);
+Result<std::string> WriteCentroids(Graph& graph, const Source& source, const std::string& input);
+
+// Parts of them. Each gives the name of its output.
+
+// The features times the model's inputScale.
+std::string WriteScale(Graph& graph, const Source& source, const std::string& input);
+// A tensor of the layout, under its own name.
+std::string WriteTensor(Graph& graph, const Source& source, const TensorInfo& tensor);
+std::string WriteActivation(Graph& graph, const Source& source, const std::string& input);
+// The fully connected layers, a weight and a bias each, that stand in the layout from `first` on; and Softmax for
+// classes.
+std::string WriteLayers(Graph& graph, const Source& source, std::size_t first, const std::string& input);
 
 }  // namespace ote::learn::onnx

@@ -22,6 +22,10 @@ Result<std::string> WritePreparation(onnx::Graph& graph, const api::Preparation&
                                      std::string at) {
   const auto& columns = preparation.columns;
   if (columns.empty()) return at;
+  for (const auto& column : columns) {
+    if (column.categories.empty()) continue;
+    return Unsupported(fmt::format("column {} holds categories, and what the graph takes is numbers", column.name));
+  }
   if (std::cmp_not_equal(columns.size(), features)) {
     return Unsupported(fmt::format("the preparation has {} columns, and the model {}", columns.size(), features));
   }
@@ -32,9 +36,6 @@ Result<std::string> WritePreparation(onnx::Graph& graph, const api::Preparation&
   bool shifts = false;
   bool scales = false;
   for (const auto& column : columns) {
-    if (!column.categories.empty()) {
-      return Unsupported(fmt::format("column {} holds categories, and what the graph takes is numbers", column.name));
-    }
     fill.push_back(column.fill ? static_cast<float>(*column.fill) : std::numeric_limits<float>::quiet_NaN());
     shift.push_back(static_cast<float>(column.shift));
     scale.push_back(static_cast<float>(column.scale));
@@ -67,6 +68,7 @@ Result<Bytes> WriteOnnx(const OnnxModel& model, const api::Preparation& preparat
   if (std::cmp_not_equal(model.values.size(), TotalCount(made->GetLayout()))) {
     return Fail(ErrorId::kInternal, "onnx: values that do not fit the model");
   }
+  if (!made->Complete(model.values)) return Unsupported("the model is in the middle of being made");
   onnx::Graph graph;
   graph.metadata = model.metadata;
   graph.inputs.push_back({"features", {-1, model.shape.features}});
