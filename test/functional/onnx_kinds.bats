@@ -91,6 +91,23 @@ YAML
   agrees trees holes.csv diagnosis
 }
 
+@test "preparation far from 0 is no less exact" {
+  make_values
+  awk -F, -v OFS=, 'NR > 1 { $1 += 1000000; $2 = 50000 - $2 / 100; $4 = $4 > 1020 ? "high" : "low" } { print }' values.csv >moved.csv
+  holes moved.csv far.csv y
+  local kind
+  for kind in '{kind: mlp, hidden: [4]}' '{kind: gbt, trees: 10, depth: 3}'; do
+    learn far 2 --data far.csv --label y --missing "" <<YAML
+dataset: far
+model: $kind
+prepare: {standardize: true, missing: mean}
+rounds: 2
+YAML
+    agrees far far.csv y
+    rm far.onnx
+  done
+}
+
 @test "the nearest centroid, where the data lies near 0 and far from it" {
   head -n 101 "$samples/digits.csv" >rows.csv
   learn near 3 <<'YAML'

@@ -63,8 +63,8 @@ def tree_ensemble_regressor(x, aggregate_function, base_values, n_targets, post_
             at = 0
             while (node := nodes[tree, at])[0] != b"LEAF":
                 mode, feature, value, missing, left, right = node
-                assert mode == b"BRANCH_LT"
-                goes = missing if np.isnan(row[feature]) else row[feature] < np.float32(value)
+                beyond = {b"BRANCH_LT": np.less, b"BRANCH_GT": np.greater}[mode](row[feature], np.float32(value))
+                goes = missing if np.isnan(row[feature]) else beyond
                 at = left if goes else right
             for target, weight in leaves[tree, at]:
                 sums[target] += np.float32(weight)

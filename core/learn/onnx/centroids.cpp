@@ -45,7 +45,7 @@ Result<std::string> WriteCentroids(Graph& graph, const Source& source, const std
     bias[c] = static_cast<float>(square);
   }
   const auto rows = static_cast<std::int64_t>(count);
-  std::string at = WriteScale(graph, source, input);
+  std::string at = WriteInput(graph, source, input);
   at = graph.Add("Sub",
                  {at, graph.Constant("centroids.middle", {source.shape.features}, std::span<const float>(middle))});
   at = graph.Add("Mul", {at, graph.Constant("centroids.unit", {}, std::span(&unit, 1))});

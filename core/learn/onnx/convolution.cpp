@@ -45,7 +45,7 @@ Result<std::string> WriteConvolution(Graph& graph, const Source& source, const s
   const api::ModelSpec& spec = source.spec;
   Planes planes{spec.image[0], spec.image[1], spec.image[2]};
   std::string at =
-      Reshape(graph, "image", WriteScale(graph, source, input), {0, planes.channels, planes.height, planes.width});
+      Reshape(graph, "image", WriteInput(graph, source, input), {0, planes.channels, planes.height, planes.width});
   const std::int64_t margin = (spec.kernel - 1) / 2;
   const bool normed = spec.norm == api::Normalization::kGroup;
   std::size_t tensor = 0;

@@ -34,11 +34,6 @@ std::span<const float> Source::Values(std::string_view tensor) const noexcept {
   return {};
 }
 
-std::string WriteScale(Graph& graph, const Source& source, const std::string& input) {
-  const auto scale = static_cast<float>(source.spec.input_scale);
-  return scale == 1.0F ? input : graph.Add("Mul", {input, graph.Constant("inputScale", {}, std::span(&scale, 1))});
-}
-
 std::string WriteTensor(Graph& graph, const Source& source, const TensorInfo& tensor) {
   return graph.Constant(tensor.name, tensor.shape, source.Values(tensor.name));
 }

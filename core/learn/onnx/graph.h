@@ -18,6 +18,7 @@
 
 #include "core/api/dataset.h"
 #include "core/api/model.h"
+#include "core/api/prepare.h"
 #include "core/base/bytes.h"
 #include "core/base/result.h"
 #include "core/learn/model.h"
@@ -76,6 +77,7 @@ struct Source {
   api::DataTask task;
   const Layout& layout;
   std::span<const float> parameters;
+  const api::Preparation& preparation;  // a column for each feature, none of categories; or none at all
 
   // The values of one tensor of the layout; empty when it has none of that name.
   std::span<const float> Values(std::string_view tensor) const noexcept;
@@ -94,8 +96,8 @@ Result<std::string> WriteCentroids(Graph& graph, const Source& source, const std
 
 // Parts of them. Each gives the name of its output.
 
-// The features times the model's inputScale.
-std::string WriteScale(Graph& graph, const Source& source, const std::string& input);
+// The features prepared, times the model's inputScale; steps that change nothing are left out.
+std::string WriteInput(Graph& graph, const Source& source, const std::string& input);
 // A tensor of the layout, under its own name.
 std::string WriteTensor(Graph& graph, const Source& source, const TensorInfo& tensor);
 std::string WriteActivation(Graph& graph, const Source& source, const std::string& input);

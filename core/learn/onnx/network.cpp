@@ -20,7 +20,7 @@ std::string WriteLayers(Graph& graph, const Source& source, std::size_t first, c
 }
 
 Result<std::string> WriteNetwork(Graph& graph, const Source& source, const std::string& input) {
-  return WriteLayers(graph, source, 0, WriteScale(graph, source, input));
+  return WriteLayers(graph, source, 0, WriteInput(graph, source, input));
 }
 
 }  // namespace ote::learn::onnx

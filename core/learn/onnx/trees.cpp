@@ -2,10 +2,12 @@
 // them follows.
 #include <fmt/format.h>
 
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "core/learn/onnx/graph.h"
+#include "core/learn/trees/cuts.h"
 #include "core/learn/trees/forest.h"
 
 namespace ote::learn::onnx {
@@ -22,10 +24,58 @@ constexpr std::int64_t kDomainVersion = 3;
 // A node takes up to 64 bytes of a file that holds less than 2 GiB.
 constexpr std::size_t kMostNodes = (std::size_t{1} << 31) / 64 - (std::size_t{1} << 16);
 
+// A split of the features as they are: what is true of a row goes left.
+struct Split {
+  std::string_view mode;
+  float value = 0;
+  bool missing_left = false;
+};
+
+// What the model sees of a feature: as Prepare makes it, times inputScale, which is above 0. It rises with the feature,
+// or falls where the scale of the column is below 0.
+class Seen {
+ public:
+  Seen(const Source& source, std::size_t feature) : input_scale_(static_cast<float>(source.spec.input_scale)) {
+    if (!source.preparation.columns.empty()) column_ = &source.preparation.columns[feature];
+  }
+
+  // The split of rows for which it is below `threshold`, and of missing values that go left without a fill.
+  Split Below(float threshold, bool missing_left) const {
+    const bool falls = column_ != nullptr && column_->scale < 0;
+    // The first value, in the order of keys, that is on the other side than the least.
+    std::uint64_t low = 0;
+    std::uint64_t high = std::uint64_t{1} << 32;
+    while (low < high) {
+      const std::uint64_t middle = (low + high) / 2;
+      const float value = trees::ValueOf(static_cast<std::uint32_t>(middle));
+      if ((Of(static_cast<double>(value)) >= threshold) != falls) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    if (column_ != nullptr && column_->fill) missing_left = Of(*column_->fill) < threshold;
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    if (falls) return {"BRANCH_GT", low == 0 ? -kInfinity : KeyValue(low - 1), missing_left};
+    return {"BRANCH_LT", low >> 32 != 0 ? kInfinity : KeyValue(low), missing_left};
+  }
+
+ private:
+  static float KeyValue(std::uint64_t key) { return trees::ValueOf(static_cast<std::uint32_t>(key)); }
+  float Of(double value) const {
+    const double prepared = column_ == nullptr ? value : (value - column_->shift) * column_->scale;
+    return static_cast<float>(prepared) * input_scale_;
+  }
+
+  float input_scale_;
+  const api::ColumnPreparation* column_ = nullptr;
+};
+
 // The lists of the operator: one element a node, and one a leaf.
 class Ensemble {
  public:
-  explicit Ensemble(const Plan& plan, const Forest<const float>& forest) : plan_(plan), forest_(forest) {}
+  Ensemble(const Source& source, const Plan& plan, const Forest<const float>& forest)
+      : source_(source), plan_(plan), forest_(forest) {}
 
   // False when there are too many nodes.
   bool AddTree(std::int64_t tree) {
@@ -75,10 +125,13 @@ class Ensemble {
       const auto next = static_cast<std::int64_t>(waiting.size());
       waiting.push_back(2 * place + 1);
       waiting.push_back(2 * place + 2);
-      modes_.emplace_back("BRANCH_LT");
-      features_.push_back(FeatureAt(place) - 1);
-      thresholds_.push_back(forest_.threshold[split]);
-      missing_left_.push_back(forest_.missing[split] != 0 ? 0 : 1);
+      const std::int64_t feature = FeatureAt(place) - 1;
+      const Split below =
+          Seen(source_, static_cast<std::size_t>(feature)).Below(forest_.threshold[split], forest_.missing[split] == 0);
+      modes_.emplace_back(below.mode);
+      features_.push_back(feature);
+      thresholds_.push_back(below.value);
+      missing_left_.push_back(below.missing_left ? 1 : 0);
       left_.push_back(next);
       right_.push_back(next + 1);
       return;
@@ -95,6 +148,7 @@ class Ensemble {
     weights_.push_back(forest_.value[static_cast<std::size_t>(tree_ * plan_.Leaves() + place - plan_.Splits())]);
   }
 
+  const Source& source_;
   const Plan& plan_;
   const Forest<const float>& forest_;
   std::int64_t tree_ = 0;
@@ -120,7 +174,7 @@ Result<std::string> WriteTrees(Graph& graph, const Source& source, const std::st
   OTE_TRY(const trees::Progress progress, trees::Check(plan, source.parameters));
   const Forest<const float> forest = View(plan, source.parameters);
   if (progress.trees == 0) return Fail(ErrorId::kExportUnsupported, "onnx: the model has no tree yet");
-  Ensemble ensemble(plan, forest);
+  Ensemble ensemble(source, plan, forest);
   for (std::int64_t tree = 0; tree < progress.trees * plan.series; ++tree) {
     if (ensemble.AddTree(tree)) continue;
     return Fail(ErrorId::kExportUnsupported,
@@ -128,8 +182,8 @@ Result<std::string> WriteTrees(Graph& graph, const Source& source, const std::st
                 "ote model export --format safetensors");
   }
   graph.opsets[std::string(kDomain)] = kDomainVersion;
-  const std::string margins = graph.Add("TreeEnsembleRegressor", {WriteScale(graph, source, input)},
-                                        std::move(ensemble).Attributes(), std::string(kDomain));
+  const std::string margins =
+      graph.Add("TreeEnsembleRegressor", {input}, std::move(ensemble).Attributes(), std::string(kDomain));
   return WriteOutputs(graph, plan.objective, margins);
 }
 

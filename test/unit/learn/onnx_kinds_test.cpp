@@ -27,8 +27,8 @@ OnnxModel Made(api::ModelSpec spec, DataTask task, const Table& table, Floats va
   return model;
 }
 
-onnx::Graph Written(const OnnxModel& model) {
-  const auto bytes = WriteOnnx(model, {});
+onnx::Graph Written(const OnnxModel& model, const api::Preparation& preparation = {}) {
+  const auto bytes = WriteOnnx(model, preparation);
   if (!bytes) FAIL(bytes.error().message);
   const auto graph = onnx::Decode(*bytes);
   if (!graph) FAIL(graph.error().message);
@@ -65,7 +65,7 @@ const Floats& FloatsOf(const onnx::Graph& graph, const std::string& name) {
 }
 
 // TreeEnsembleRegressor, as its text in the standard says.
-std::vector<double> Margins(const onnx::Node& node, std::span<const float> row, float scale) {
+std::vector<double> Margins(const onnx::Node& node, std::span<const float> row) {
   const auto& base = Get<Floats>(node, "base_values");
   const auto& trees = Get<Ints>(node, "nodes_treeids");
   const auto& ids = Get<Ints>(node, "nodes_nodeids");
@@ -79,11 +79,12 @@ std::vector<double> Margins(const onnx::Node& node, std::span<const float> row, 
     // The nodes of a tree stand side by side, by their number.
     std::size_t at = root;
     while (modes.at(at) != "LEAF") {
-      REQUIRE(modes[at] == "BRANCH_LT");
+      REQUIRE((modes[at] == "BRANCH_LT" || modes[at] == "BRANCH_GT"));
       REQUIRE(trees[at] == trees[root]);
       REQUIRE(ids[at] == static_cast<std::int64_t>(at - root));
-      const float x = row[static_cast<std::size_t>(Get<Ints>(node, "nodes_featureids").at(at))] * scale;
-      const bool left = x < Get<Floats>(node, "nodes_values").at(at) ||
+      const float x = row[static_cast<std::size_t>(Get<Ints>(node, "nodes_featureids").at(at))];
+      const float value = Get<Floats>(node, "nodes_values").at(at);
+      const bool left = (modes[at] == "BRANCH_LT" ? x < value : x > value) ||
                         (std::isnan(x) && Get<Ints>(node, "nodes_missing_value_tracks_true").at(at) == 1);
       at = root + static_cast<std::size_t>(Get<Ints>(node, left ? "nodes_truenodeids" : "nodes_falsenodeids").at(at));
     }
@@ -138,23 +139,26 @@ std::size_t NearestBy(const onnx::Graph& graph, std::span<const float> row) {
 
 TEST_CASE("the trees of an ONNX file give what the model predicts, and missing values go the same way") {
   const std::int64_t classes = GENERATE(0, 2, 3);
+  const double input_scale = GENERATE(1.0, 0.3);
   const DataTask task = classes == 0 ? DataTask::kRegression : DataTask::kClassification;
   const Table table = WithHoles(classes);
-  const auto model = MakeFor(Gbt(5), table, task);
+  auto spec = Gbt(5);
+  spec.input_scale = input_scale;
+  const auto model = MakeFor(spec, table, task);
   const auto values = MakeOf(*model, {table});
-  const auto graph = Written(Made(Gbt(5), task, table, values));
-  CHECK(Operators(graph) == (classes == 0   ? Texts{"Mul", "TreeEnsembleRegressor"}
-                             : classes == 2 ? Texts{"Mul", "TreeEnsembleRegressor", "Neg", "Concat", "Sigmoid"}
-                                            : Texts{"Mul", "TreeEnsembleRegressor", "Softmax"}));
+  const auto graph = Written(Made(spec, task, table, values));
+  CHECK(Operators(graph) == (classes == 0   ? Texts{"TreeEnsembleRegressor"}
+                             : classes == 2 ? Texts{"TreeEnsembleRegressor", "Neg", "Concat", "Sigmoid"}
+                                            : Texts{"TreeEnsembleRegressor", "Softmax"}));
   CHECK(graph.opsets.at("ai.onnx.ml") == 3);
-  const onnx::Node& node = graph.nodes.at(1);
+  const onnx::Node& node = graph.nodes.at(0);
   CHECK(node.domain == "ai.onnx.ml");
   const auto& left = Get<Ints>(node, "nodes_missing_value_tracks_true");
   CHECK((std::count(left.begin(), left.end(), 1) > 0 && std::count(left.begin(), left.end(), 0) > 0));
   const auto predicted = model->Predict(values, table);
   REQUIRE(predicted);
   for (std::int64_t r = 0; r < table.rows; ++r) {
-    std::vector<double> out = Margins(node, table.Row(r), FloatsOf(graph, "inputScale").front());
+    std::vector<double> out = Margins(node, table.Row(r));
     if (classes == 2) out = {1 / (1 + std::exp(out[0])), 1 / (1 + std::exp(-out[0]))};
     if (classes > 2) {
       double sum = 0;
@@ -164,6 +168,48 @@ TEST_CASE("the trees of an ONNX file give what the model predicts, and missing v
     for (std::size_t i = 0; i < out.size(); ++i) {
       CHECK((*predicted)[static_cast<std::size_t>(r) * out.size() + i] == Approx(out[i]).epsilon(1e-5).margin(1e-6));
     }
+  }
+}
+
+TEST_CASE("preparation is a part of the trees' thresholds, to the last bit of a feature") {
+  const double sign = GENERATE(1.0, -1.0, 0.0);
+  api::Preparation preparation;
+  for (int c = 0; c < 4; ++c) preparation.columns.push_back({"c", 0.5 * c - 1, 0.1 * c + 1.0 / 3, sign / (3 + c), {}});
+  const Table raw = WithHoles(0);
+  const auto prepare = [&](Table table) {
+    for (std::size_t i = 0; i < table.features.size(); ++i) {
+      const auto& column = preparation.columns[i % 4];
+      const double given = std::isnan(table.features[i]) ? *column.fill : static_cast<double>(table.features[i]);
+      table.features[i] = static_cast<float>((given - column.shift) * column.scale);
+    }
+    return table;
+  };
+  auto spec = Gbt(5);
+  const Table table = prepare(raw);
+  const auto model = MakeFor(spec, table, DataTask::kRegression);
+  const auto values = MakeOf(*model, {table});
+  const auto graph = Written(Made(spec, DataTask::kRegression, table, values), preparation);
+  CHECK(Operators(graph) == Texts{"TreeEnsembleRegressor"});
+  const onnx::Node& node = graph.nodes.at(0);
+  // The rows, and then each threshold, with the floats beside it, in place of its feature.
+  Table probes = raw;
+  const auto& modes = Get<Texts>(node, "nodes_modes");
+  for (std::size_t i = 0; i < modes.size(); ++i) {
+    const float value = Get<Floats>(node, "nodes_values")[i];
+    if (modes[i] == "LEAF" || !std::isfinite(value)) continue;
+    for (const float probe : {std::nextafter(value, -1e30F), value, std::nextafter(value, 1e30F)}) {
+      const auto row = raw.Row(static_cast<std::int64_t>(i) % raw.rows);
+      probes.features.insert(probes.features.end(), row.begin(), row.end());
+      probes.features[probes.features.size() - 4 + static_cast<std::size_t>(Get<Ints>(node, "nodes_featureids")[i])] =
+          probe;
+      ++probes.rows;
+    }
+  }
+  CHECK((sign == 0 || probes.rows > raw.rows + 100));
+  const auto predicted = model->Predict(values, prepare(probes));
+  REQUIRE(predicted);
+  for (std::int64_t r = 0; r < probes.rows; ++r) {
+    CHECK((*predicted)[static_cast<std::size_t>(r)] == Approx(Margins(node, probes.Row(r))[0]).epsilon(1e-6));
   }
 }
 
