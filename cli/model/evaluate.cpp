@@ -94,10 +94,10 @@ Result<Exit> Evaluate(Context& context, const UseOptions& options) {
   return Exit::kDone;
 }
 
-// The class of the largest probability, or the value.
+// The class of the largest probability, the value, or the number of the nearest centroid.
 Json PredictionOf(const federate::ModelFile& model, std::span<const float> outputs, std::int64_t row) {
   Json item{{"row", row}};
-  if (model.task == api::DataTask::kRegression) {
+  if (model.task != api::DataTask::kClassification) {
     item["prediction"] = outputs[0];
     return item;
   }

@@ -96,9 +96,10 @@ Command ExportCommand() {
   Command c("export", "write a model to a file");
   c.About(
       "safetensors is the file that the digest is of: `b2sum -l 256` of it gives the model's digest. npy writes one "
-      "file a tensor, for numpy.load. onnx is for other programs: it takes the rows as they are before the run's "
-      "preparation, and gives what ote model predict gives. A file that is there with other content is not "
-      "overwritten.");
+      "file a tensor, for numpy.load. onnx is for other programs, and for every kind of model: it takes the rows as "
+      "they are before the run's preparation, with NaN where a value is missing, and gives what ote model predict "
+      "gives. It takes operators of opset 13, and for gbt TreeEnsembleRegressor of ai.onnx.ml 3. A model whose columns "
+      "hold categories is not written as onnx. A file that is there with other content is not overwritten.");
   c.Argument("MODEL", options->model, kModelOrFileHelp).Completes(Names::kModel);
   c.Option("--format", "FORMAT", options->format, "a safetensors or onnx file, or a folder of npy files");
   c.Option("--to", "PATH", options->to, "where it is written").Completes(Names::kFile);

@@ -29,8 +29,8 @@ struct ModelInfo {
   bool statistical = false;  // see Model::Statistical
   // Called with a task that stands in `tasks`, and a shape of at least one feature and the outputs that the task needs.
   Result<std::unique_ptr<Model>> (*make)(const api::ModelSpec& spec, const Shape& shape, api::DataTask task);
-  // Adds to the graph what makes of `input` [rows × features] what Predict gives, and returns the name of that value;
-  // see onnx/graph.h. Null for a kind that is not written as ONNX.
+  // Adds to the graph what makes of `input` [rows × features], before preparation, what Predict gives, and returns the
+  // name of that value; see onnx/graph.h. Null for a kind that is not written as ONNX.
   Result<std::string> (*onnx)(onnx::Graph& graph, const onnx::Source& source, const std::string& input) = nullptr;
 };
 

@@ -1,7 +1,8 @@
 // Models as ONNX files (https://onnx.ai, IR 8, opset 13), for programs that are not ote.
 //
 // The graph takes "features" [rows × features], as they are before the preparation, and gives "probabilities"
-// [rows × classes] or "value" [rows × 1]: what Model::Predict gives, but for rounding.
+// [rows × classes] or "value" [rows × 1], for clusters the number of the nearest centroid: what Model::Predict gives,
+// but for rounding. Trees take the operators of ai.onnx.ml 3, too.
 //
 // Read are chains of fully connected layers, as those of linear, softmax and mlp are written and other programs write
 // them: Gemm, or MatMul with Add, with Relu or Tanh between, and Softmax at the end; before the first layer Sub, Mul
@@ -32,8 +33,9 @@ struct OnnxModel {
   std::map<std::string, std::string> metadata;  // texts that travel with the graph; not part of it
 };
 
-// kExportUnsupported for a kind that cannot be written, columns of categories (an input of ONNX is numbers), and models
-// of 2 GiB and more (a protocol buffer holds no more). A value that is missing is NaN. `values` are those of `model`.
+// kExportUnsupported for a kind that cannot be written, a model that is not Complete, columns of categories (an input
+// of ONNX is numbers), and models of 2 GiB and more (a protocol buffer holds no more). A value that is missing is NaN.
+// `values` are those of `model`.
 Result<Bytes> WriteOnnx(const OnnxModel& model, const api::Preparation& preparation);
 
 // `task` decides when the graph does not: without Softmax it is taken for regression. kModelInvalid for a file that is

@@ -5,6 +5,7 @@
 
 #include "core/learn/convolution.h"
 #include "core/learn/models/list.h"
+#include "core/learn/onnx/graph.h"
 
 namespace ote::learn {
 namespace {
@@ -109,6 +110,7 @@ const ModelInfo kCnnInfo = {
                  {"pool", "side of the max pooling that follows; 1 for none"},
                  {"hidden", "units of each fully connected layer before the last; may be empty"},
                  {"dropout", "part of the last layer's inputs that a training step leaves out"}},
-    .make = Make};
+    .make = Make,
+    .onnx = onnx::WriteConvolution};
 
 }  // namespace ote::learn

@@ -7,6 +7,7 @@
 
 #include "core/learn/metrics.h"
 #include "core/learn/models/list.h"
+#include "core/learn/onnx/graph.h"
 #include "core/learn/trees/grow.h"
 #include "core/learn/trees/histogram.h"
 #include "core/learn/trees/objective.h"
@@ -229,6 +230,7 @@ const ModelInfo kGbtInfo = {.kind = api::ModelKind::kGbt,
                                          {"minChildWeight", "the least sum of second derivatives on a side of a split"},
                                          {"inputScale", "every feature is multiplied by it"}},
                             .statistical = true,
-                            .make = Make};
+                            .make = Make,
+                            .onnx = onnx::WriteTrees};
 
 }  // namespace ote::learn

@@ -14,6 +14,7 @@
 #include <numeric>
 
 #include "core/learn/models/list.h"
+#include "core/learn/onnx/graph.h"
 
 namespace ote::learn {
 namespace {
@@ -336,6 +337,7 @@ const ModelInfo kKmeansInfo = {
     .tasks = {api::DataTask::kClustering},
     .settings = {{"centroids", "how many"}, {"inputScale", "every feature is multiplied by it"}},
     .statistical = true,
-    .make = Make};
+    .make = Make,
+    .onnx = onnx::WriteCentroids};
 
 }  // namespace ote::learn

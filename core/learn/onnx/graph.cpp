@@ -34,4 +34,8 @@ std::span<const float> Source::Values(std::string_view tensor) const noexcept {
   return {};
 }
 
+std::string WriteTensor(Graph& graph, const Source& source, const TensorInfo& tensor) {
+  return graph.Constant(tensor.name, tensor.shape, source.Values(tensor.name));
+}
+
 }  // namespace ote::learn::onnx

@@ -18,6 +18,7 @@
 
 #include "core/api/dataset.h"
 #include "core/api/model.h"
+#include "core/api/prepare.h"
 #include "core/base/bytes.h"
 #include "core/base/result.h"
 #include "core/learn/model.h"
@@ -76,6 +77,7 @@ struct Source {
   api::DataTask task;
   const Layout& layout;
   std::span<const float> parameters;
+  const api::Preparation& preparation;  // a column for each feature, none of categories; or none at all
 
   // The values of one tensor of the layout; empty when it has none of that name.
   std::span<const float> Values(std::string_view tensor) const noexcept;
@@ -86,7 +88,21 @@ struct Source {
 Bytes Encode(const Graph& graph);
 Result<Graph> Decode(ByteView bytes);
 
-// ModelInfo::onnx of linear, softmax and mlp.
+// ModelInfo::onnx of linear, softmax and mlp; of cnn, gbt and kmeans.
 Result<std::string> WriteNetwork(Graph& graph, const Source& source, const std::string& input);
+Result<std::string> WriteConvolution(Graph& graph, const Source& source, const std::string& input);
+Result<std::string> WriteTrees(Graph& graph, const Source& source, const std::string& input);
+Result<std::string> WriteCentroids(Graph& graph, const Source& source, const std::string& input);
+
+// Parts of them. Each gives the name of its output.
+
+// The features prepared, times the model's inputScale; steps that change nothing are left out.
+std::string WriteInput(Graph& graph, const Source& source, const std::string& input);
+// A tensor of the layout, under its own name.
+std::string WriteTensor(Graph& graph, const Source& source, const TensorInfo& tensor);
+std::string WriteActivation(Graph& graph, const Source& source, const std::string& input);
+// The fully connected layers, a weight and a bias each, that stand in the layout from `first` on; and Softmax for
+// classes.
+std::string WriteLayers(Graph& graph, const Source& source, std::size_t first, const std::string& input);
 
 }  // namespace ote::learn::onnx

@@ -1,28 +1,26 @@
 // Fully connected layers as ONNX: Gemm, with Relu or Tanh between and Softmax at the end.
-#include <fmt/format.h>
-
 #include "core/learn/onnx/graph.h"
 
 namespace ote::learn::onnx {
 
-Result<std::string> WriteNetwork(Graph& graph, const Source& source, const std::string& input) {
+std::string WriteActivation(Graph& graph, const Source& source, const std::string& input) {
+  return graph.Add(source.spec.activation == api::Activation::kTanh ? "Tanh" : "Relu", {input});
+}
+
+std::string WriteLayers(Graph& graph, const Source& source, std::size_t first, const std::string& input) {
   std::string at = input;
-  if (source.spec.input_scale != 1.0) {
-    const auto scale = static_cast<float>(source.spec.input_scale);
-    at = graph.Add("Mul", {at, graph.Constant("inputScale", {}, std::span(&scale, 1))});
-  }
-  const std::size_t layers = source.layout.size() / 2;  // each has a weight and a bias
-  for (std::size_t i = 0; i < layers; ++i) {
-    const TensorInfo& weight = source.layout[2 * i];
-    const TensorInfo& bias = source.layout[2 * i + 1];
+  for (std::size_t i = first; i + 1 < source.layout.size(); i += 2) {
+    if (i > first) at = WriteActivation(graph, source, at);
     at = graph.Add("Gemm",
-                   {at, graph.Constant(weight.name, weight.shape, source.Values(weight.name)),
-                    graph.Constant(bias.name, bias.shape, source.Values(bias.name))},
+                   {at, WriteTensor(graph, source, source.layout[i]), WriteTensor(graph, source, source.layout[i + 1])},
                    {{"transB", std::int64_t{1}}});
-    if (i + 1 < layers) at = graph.Add(source.spec.activation == api::Activation::kTanh ? "Tanh" : "Relu", {at});
   }
   if (source.task == api::DataTask::kClassification) at = graph.Add("Softmax", {at}, {{"axis", std::int64_t{1}}});
   return at;
+}
+
+Result<std::string> WriteNetwork(Graph& graph, const Source& source, const std::string& input) {
+  return WriteLayers(graph, source, 0, WriteInput(graph, source, input));
 }
 
 }  // namespace ote::learn::onnx
