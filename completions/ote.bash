@@ -31,11 +31,11 @@ __ote_flags() {
     'ote data add') REPLY='--path --label --label-path --ignore --format --task --categorical --missing --test-fraction --split-seed --min-rows --replace --dry-run --request-id' ;;
     'ote data stats') REPLY='--federated --clusters -l --selector' ;;
     'ote data remove') REPLY='--dry-run --request-id' ;;
-    'ote data split') REPLY='--label --label-path --ignore --format --task --categorical --missing --parts --dirichlet --seed --test-fraction --names --out --dry-run --request-id' ;;
+    'ote data split') REPLY='--label --label-path --ignore --format --task --categorical --missing --parts --dirichlet --classes-per-site --seed --test-fraction --names --out --dry-run --request-id' ;;
     'ote trainer add') REPLY='--command --dataset --time-limit --memory --sandbox --read --env --replace --dry-run --request-id' ;;
     'ote trainer remove') REPLY='--dry-run --request-id' ;;
     'ote fl run') REPLY='-f --file --name --model-name --dataset --task --model --hidden --activation --input-scale --rounds --epochs --batch-size --optimizer --learning-rate --momentum --l2 --strategy --trainer --clusters -l --selector --fraction --minimum --deadline --from --set --seed --resume --detach --dry-run --request-id' ;;
-    'ote fl simulate') REPLY='-f --file --name --model-name --dataset --task --model --hidden --activation --input-scale --rounds --epochs --batch-size --optimizer --learning-rate --momentum --l2 --strategy --trainer --clusters -l --selector --fraction --minimum --deadline --from --set --seed --sites --data --label --label-path --ignore --format --categorical --missing --dirichlet --test-fraction --absent --arrival-seed --save' ;;
+    'ote fl simulate') REPLY='-f --file --name --model-name --dataset --task --model --hidden --activation --input-scale --rounds --epochs --batch-size --optimizer --learning-rate --momentum --l2 --strategy --trainer --clusters -l --selector --fraction --minimum --deadline --from --set --seed --sites --data --label --label-path --ignore --format --categorical --missing --dirichlet --classes-per-site --test-fraction --absent --arrival-seed --save' ;;
     'ote fl logs') REPLY='-f --follow --cluster --bytes' ;;
     'ote fl cancel') REPLY='--dry-run --request-id' ;;
     'ote fl report') REPLY='--to' ;;
@@ -93,6 +93,7 @@ __ote_value() {
     'ote data split --missing') REPLY='@none' ;;
     'ote data split --parts') REPLY='@none' ;;
     'ote data split --dirichlet') REPLY='@none' ;;
+    'ote data split --classes-per-site') REPLY='@none' ;;
     'ote data split --seed') REPLY='@none' ;;
     'ote data split --test-fraction') REPLY='@none' ;;
     'ote data split --names') REPLY='@none' ;;
@@ -166,6 +167,7 @@ __ote_value() {
     'ote fl simulate --categorical') REPLY='@none' ;;
     'ote fl simulate --missing') REPLY='@none' ;;
     'ote fl simulate --dirichlet') REPLY='@none' ;;
+    'ote fl simulate --classes-per-site') REPLY='@none' ;;
     'ote fl simulate --test-fraction') REPLY='@none' ;;
     'ote fl simulate --absent') REPLY='@none' ;;
     'ote fl simulate --arrival-seed') REPLY='@none' ;;
