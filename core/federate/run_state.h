@@ -126,8 +126,8 @@ struct Kept {
     v("format", self.format, kRequired);
     v("run", self.run, kRequired);
     v("schema", self.schema, kRequired);
-    v("rawFeatures", self.raw_features, kRequired);
-    v("surveyed", self.surveyed, kRequired);
+    v("rawFeatures", self.raw_features);
+    v("surveyed", self.surveyed);
     v("capacity", self.capacity, kRequired);
     v("missed", self.missed);
     v("measuredBy", self.measured_by);

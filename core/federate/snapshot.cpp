@@ -49,6 +49,20 @@ Result<void> CheckOpen(const OpenRound& open, const Kept& kept) {
   return CheckAsked(open.asked, kept, train, open.capacity / (buffered ? kFresh : 1));
 }
 
+// A state of before there were surveys and rounds that overlap, as this ote would have written it.
+void Upgrade(Kept& kept) {
+  if (kept.format != 1) return;
+  kept.format = Kept::kFormat;
+  kept.surveyed = true;
+  kept.raw_features = kept.run.features;
+  kept.run.planned_rounds = kept.run.spec.rounds;
+  if (!kept.open) return;
+  for (Asked& asked : kept.open->asked) {
+    asked.base = kept.open->round;
+    asked.model = kept.run.model.digest;
+  }
+}
+
 Result<void> CheckKept(const Kept& kept) {
   if (kept.format != Kept::kFormat) {
     return Fail(ErrorId::kStoreNewer,
@@ -202,6 +216,7 @@ Result<RunMachine> RunMachine::Restore(ByteView snapshot, const std::vector<Site
   auto kept = FromCbor<Kept>(snapshot);
   if (!kept) return Corrupt(kept.error().message);
   state->kept = std::move(*kept);
+  Upgrade(state->kept);
   state->limits = std::move(limits);
   state->artifacts = std::move(artifacts);
   state->now = now;

@@ -388,6 +388,30 @@ TEST_CASE("statistics that cannot be are refused, and the run goes on without th
   CHECK(federation.Told("update-refused", "clinic-b"));
 }
 
+TEST_CASE("a run whose state was written before there were surveys goes on") {
+  const api::RunSpec spec = SpecOf(api::StrategyKind::kFedAvg, 3);
+  const std::string undisturbed = DigestOf(spec, 1);
+  Federation federation(spec, FiveSites());
+  REQUIRE(federation.Start());
+  while (federation.View().rounds.size() < 1) REQUIRE(federation.Step());
+  Json old = *ParseCbor(*federation.saved);
+  old["format"] = 1;
+  for (const char* name : {"rawFeatures", "surveyed", "inFlight", "best", "worse", "strategy", "strategySize"}) {
+    old.erase(name);
+  }
+  old["run"].erase("plannedRounds");
+  for (Json& asked : old["open"]["asked"]) {
+    asked.erase("base");
+    asked.erase("model");
+  }
+  federation.saved = DumpCbor(old);
+  federation.Kill();
+  REQUIRE(federation.Restart());
+  federation.Play();
+  REQUIRE(federation.over);
+  CHECK(federation.View().model.digest == undisturbed);
+}
+
 TEST_CASE("a run starts from a model that it is given") {
   api::RunSpec spec = SpecOf(api::StrategyKind::kFedAvg, 1);
   Federation first(spec, FiveSites());
