@@ -47,7 +47,7 @@ def main():
     parser.add_argument("--programs", required=True, help="the folder of ote and ote-agent")
     parser.add_argument("--data", default=os.environ.get("OTE_SHARED_DATA", os.path.join(SOURCES, "../shared/data")))
     parser.add_argument("--save", metavar="FILE", help="write the results there, as Markdown, when all cases are run")
-    parser.add_argument("--splits", type=int, metavar="N", help="hold out N fifths of the rows at most, one after the other")
+    parser.add_argument("--splits", type=int, metavar="N", help="hold out N fifths of a table at most")
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(known()))
     options = parser.parse_args()
     wanted = options.cases or known()
