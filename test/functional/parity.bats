@@ -9,5 +9,5 @@ data=${OTE_SHARED_DATA:-$source_root/../shared/data}
   /usr/bin/python3 -c 'import sklearn, xgboost' 2>/dev/null ||
     skip "python3-sklearn and python3-xgboost are not installed; test/parity/run installs them"
   /usr/bin/python3 "$source_root/test/parity/main.py" --programs "$OTE_BIN" --data "$data" \
-    breast-softmax vehicle-scale-gbt
+    --splits 1 default-credit-softmax vehicle-scale-gbt
 }

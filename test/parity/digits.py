@@ -1,4 +1,4 @@
-"""A convolutional network on digits that ten sites hold unevenly, beside the same network with all rows in one place."""
+"""A convolutional network on digits that ten sites hold unevenly, beside the same one with all rows in one place."""
 
 import json
 import os

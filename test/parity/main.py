@@ -1,6 +1,7 @@
 """The whole comparison, or the cases that are named: see test/parity/run."""
 
 import argparse
+import dataclasses
 import os
 import sys
 import time
@@ -23,6 +24,8 @@ def compare_tables(wanted, options):
     cases = [case for case in tabular.CASES if case.id in wanted]
     if not cases:
         return []
+    if options.splits:
+        cases = [dataclasses.replace(case, splits=min(case.splits, options.splits), repeats=1) for case in cases]
     sets = tabular.load(options.data, {case.data for case in cases})
     outcomes = []
     with Federation(options.programs, sorted({site for rows in sets.values() for site in rows.sites})) as federation:
@@ -44,6 +47,7 @@ def main():
     parser.add_argument("--programs", required=True, help="the folder of ote and ote-agent")
     parser.add_argument("--data", default=os.environ.get("OTE_SHARED_DATA", os.path.join(SOURCES, "../shared/data")))
     parser.add_argument("--save", metavar="FILE", help="write the results there, as Markdown, when all cases are run")
+    parser.add_argument("--splits", type=int, metavar="N", help="hold out N fifths of a table at most")
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(known()))
     options = parser.parse_args()
     wanted = options.cases or known()
@@ -66,7 +70,7 @@ def main():
         reached.append(results.skew_reached(found))
     for part in parts.values():
         print(part)
-    if options.save and not options.cases:
+    if options.save and not options.cases and not options.splits:
         with open(os.path.join(HERE, "RESULTS.md.in"), encoding="utf-8") as file:
             text = file.read()
         for name, part in {**parts, "MACHINE": results.machine(options.programs)}.items():

@@ -36,7 +36,7 @@ def of_tables(outcomes):
     return table(
         ["model", "data", "rows", "reference", "measure", "ote", "reference's", "difference", "bound", ""], 4,
         [[o.case.name, o.case.data, f"{o.rows}, {len(o.ote)}", reference_of(o.case), NAMES[o.measure],
-          f"{np.mean(o.ote):.4f}", f"{np.mean(o.reference):.4f}", f"{100 * o.difference:+.2f} %",
+          f"{np.mean(o.ote):.4f}", f"{np.mean(o.reference):.4f}", f"{100 * o.difference:+.2f} %".replace("-", "−"),
           f"−{100 * o.case.within:g} %", verdict(o.reached)] for o in outcomes])
 
 
@@ -74,6 +74,6 @@ def skew_reached(found):
 def machine(programs):
     version = json.loads(subprocess.run([os.path.join(programs, "ote"), "version", "-o", "json"], check=True,
                                         capture_output=True, text=True).stdout)
-    return (f"{datetime.date.today()}, {os.cpu_count()} cores, Linux {platform.release()}; "
+    return (f"{datetime.date.today()}, {os.cpu_count()} cores, Linux {platform.release()};\n"
             f"ote {version['version']} with the {version['kernel']} kernels, scikit-learn {sklearn.__version__}, "
             f"XGBoost {xgboost.__version__}.")

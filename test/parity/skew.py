@@ -10,7 +10,7 @@ from federation import Federation
 
 SITES = [f"site-{n}" for n in range(1, 6)]
 SEEDS = [1, 2, 3, 4, 5]
-RATES = [0.01, 0.03, 0.1, 0.3]
+RATES = [0.03, 0.1, 0.3, 1]
 STRATEGIES = {
     "fedavg": {"kind": "fedavg"},
     "fedprox, mu 0.01": {"kind": "fedprox", "proximal": 0.01},

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import reference
-from rows import REGRESSION, DataSet
+from rows import PARTIES, REGRESSION, DataSet
 
 
 @dataclass
@@ -27,13 +27,14 @@ class Case:
         return self.data in REGRESSION
 
 
-def perceptron(name, data, hidden, rounds, epochs, rate, batch, reference_batch, **more):
-    """As many passes over the rows on both sides."""
+def perceptron(name, data, hidden, rounds, epochs, rate, batch, l2=0, schedule="constant", **more):
+    """As many passes over the rows on both sides, and as many steps: a batch of each site in place of one of all."""
     prepare = {"prepare": {"standardize": True}} if data in ("vehicle_scale", *REGRESSION) else {}
     spec = {"model": {"kind": "mlp", "hidden": hidden}, "rounds": rounds, **prepare,
-            "training": {"learningRate": rate, "momentum": 0.9, "batchSize": batch, "epochs": epochs}}
+            "training": {"learningRate": rate, "momentum": 0.9, "batchSize": batch, "epochs": epochs, "l2": l2,
+                         "schedule": {"kind": schedule}}}
     return Case(name, data, spec, 0.01,
-                reference={"rate": rate, "batch": reference_batch, "epochs": rounds * epochs}, **more)
+                reference={"batch": batch * len(PARTIES[data]), "epochs": rounds * epochs}, **more)
 
 
 def trees(name, data, within, count, depth, **more):
@@ -41,28 +42,27 @@ def trees(name, data, within, count, depth, **more):
                 within, **more)
 
 
-def regression_of_classes(name, data, rows, rounds, epochs, rate, **more):
-    """l2 is that of scikit-learn's C = 1 for so many training rows."""
+def regression_of_classes(name, data, l2, rounds, rate, **more):
+    """l2 is that of scikit-learn's C = 1 for as many rows as are trained on."""
     spec = {"model": {"kind": "softmax"}, "rounds": rounds, "prepare": {"standardize": True},
-            "training": {"learningRate": rate, "momentum": 0.9, "batchSize": 32, "epochs": epochs, "l2": rows,
+            "training": {"learningRate": rate, "momentum": 0.9, "batchSize": 32, "l2": l2,
                          "schedule": {"kind": "cosine"}}}
     return Case(name, data, spec, 0.005, **more)
 
 
 CASES = [
-    regression_of_classes("logistic regression", "breast", 2 / 364, 40, 1, 0.05),
-    regression_of_classes("logistic regression", "default_credit", 2 / 19200, 20, 1, 0.02, splits=2),
-    regression_of_classes("softmax regression", "vehicle_scale", 1 / 677, 100, 5, 0.05),
+    regression_of_classes("logistic regression", "breast", 2 / 364, 100, 0.1),
+    regression_of_classes("logistic regression", "default_credit", 2 / 19200, 20, 0.02, splits=2),
+    regression_of_classes("softmax regression", "vehicle_scale", 1 / 677, 100, 0.3),
     Case("linear regression", "student",
          {"model": {"kind": "linear"}, "rounds": 40, "prepare": {"standardize": True},
-          "training": {"learningRate": 0.01, "momentum": 0.9, "batchSize": 32, "epochs": 2,
-                       "schedule": {"kind": "cosine"}}}, 0.02),
-    perceptron("perceptron 30-32-2", "breast", [32], 20, 2, 0.05, 16, 32, repeats=2),
-    perceptron("perceptron 23-32-2", "default_credit", [32], 10, 2, 0.05, 32, 96, splits=3),
-    perceptron("perceptron 18-32-4", "vehicle_scale", [32], 40, 5, 0.05, 16, 32, repeats=2),
-    perceptron("perceptron 13-16-1", "student", [16], 20, 2, 0.005, 16, 32, repeats=2),
+          "training": {"learningRate": 0.03, "momentum": 0.9, "batchSize": 32, "schedule": {"kind": "cosine"}}}, 0.02),
+    perceptron("perceptron 30-32-2", "breast", [32], 20, 2, 0.05, 16, repeats=2),
+    perceptron("perceptron 23-32-2", "default_credit", [32], 10, 2, 0.05, 32, splits=3),
+    perceptron("perceptron 18-32-4", "vehicle_scale", [32], 40, 5, 0.05, 16, schedule="cosine", repeats=3),
+    perceptron("perceptron 13-16-1", "student", [16], 50, 2, 0.001, 16, l2=1, repeats=2),
     trees("boosted trees", "default_credit", 0.005, 50, 4, splits=2),
-    trees("boosted trees", "vehicle_scale", 0.005, 50, 4),
+    trees("boosted trees", "vehicle_scale", 0.005, 50, 4, repeats=2),
     trees("boosted trees", "student", 0.02, 50, 3),
 ]
 
