@@ -38,7 +38,9 @@ Result<void> CheckPart(const Json& document, const SourceMap& map, std::string_v
                        const Json& defaults, const std::vector<Setting>& known) {
   const auto it = document.find(std::string(part));
   if (it == document.end() || !it->is_object()) return {};
-  for (const auto& [name, value] : it->items()) {
+  for (auto item = it->begin(); item != it->end(); ++item) {
+    const std::string& name = item.key();
+    const Json& value = *item;
     if (name == "kind" || value.is_null()) continue;
     const bool reads = std::any_of(known.begin(), known.end(), [&](const Setting& s) { return s.name == name; });
     const auto fallback = defaults.find(name);
