@@ -131,7 +131,10 @@ Result<std::optional<api::Run>> RunController::SameRequest(const api::StartReque
   const auto it = std::ranges::find(known_, request.request_id, &Known::request_id);
   if (it == known_.end()) return std::nullopt;
   OTE_TRY(auto run, Find(it->id));
-  if (Asked(run) == request.spec) return run;
+  auto spec = request.spec;
+  // As it was then; a model that has gone since cannot be what this request means anew.
+  if (auto resolved = ResolveStart(spec); !resolved) spec = request.spec;
+  if (Asked(run) == spec) return run;
   return Fail(ErrorId::kConflict,
               fmt::format("request {}: it started run {} with other settings", request.request_id, run.id),
               fmt::format("ote fl show {}", run.id));

@@ -23,6 +23,15 @@ constexpr std::int64_t kToldRefusals = 20;
 
 Error Refused(ErrorId id, std::string message) { return Error{id, std::move(message), {}}; }
 
+// Times are only shown, so one that cannot be is shown as none.
+double Sane(double seconds) { return std::isfinite(seconds) ? std::max(0.0, seconds) : 0.0; }
+api::Phases Sane(api::Phases phases) {
+  for (double* seconds : {&phases.wait, &phases.fetch, &phases.prepare, &phases.measure, &phases.train}) {
+    *seconds = Sane(*seconds);
+  }
+  return phases;
+}
+
 // Sane measures: finite, and within what they can be.
 Result<void> CheckMetrics(const api::Metrics& metrics, std::int64_t test_rows) {
   for (const auto* value : {&metrics.loss, &metrics.accuracy, &metrics.auc, &metrics.rmse}) {
@@ -166,10 +175,10 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
   asked->result.digest = offer.digest;
   asked->result.train_loss = offer.train_loss;
   asked->result.metrics = offer.metrics;
-  asked->result.seconds = std::isfinite(offer.seconds) ? std::max(0.0, offer.seconds) : 0.0;
+  asked->result.seconds = Sane(offer.seconds);
   asked->result.steps = offer.steps;
   asked->result.personal = offer.personal;
-  asked->result.phases = offer.phases;
+  asked->result.phases = Sane(offer.phases);
   asked->result.trainer = CutText(offer.trainer, 63);
   asked->result.staleness = Staleness(*asked);
   asked->size = offer.size;
@@ -206,7 +215,7 @@ void RunMachine::State::AskAgain() {
   for (Asked& asked : kept.open->asked) {
     if (!asked.ask_again || *asked.ask_again > now.steady) continue;
     asked.ask_again.reset();
-    if (asked.answer == Answer::kPending && asked.reachable) SendTo(asked);
+    if (asked.answer == Answer::kPending) AskAnew(asked);
   }
 }
 

@@ -189,6 +189,12 @@ void RunMachine::State::Ask(const Site& site) {
   if (site.reachable) SendTo(*placed);
 }
 
+void RunMachine::State::AskAnew(Asked& asked) {
+  asked.base = kept.open->round;
+  asked.model = kept.run.model.digest;
+  if (asked.reachable) SendTo(asked);
+}
+
 double RunMachine::State::RateOf(std::int64_t round) const noexcept {
   const api::TrainSpec& training = kept.run.spec.training;
   // Before the first round, when statistics are asked for, and after the last, when the model is measured, the schedule

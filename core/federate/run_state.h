@@ -197,6 +197,7 @@ struct RunMachine::State {
   std::vector<const Site*> PoolFor(std::int64_t round);
   void Ask(const Site& site);  // adds it to the open round and sends the task if it is there
   void SendTo(const Asked& asked);
+  void AskAnew(Asked& asked);  // one that is to answer: it begins from the present model, also when it had an older one
   // Asks others in place of those that failed, when only `able` are left; gives how many more could still be asked.
   std::int64_t TopUp(std::int64_t able);
   std::int64_t RoomFor(

@@ -195,10 +195,7 @@ void RunMachine::State::Resume() {
       asked.error = "no longer a member";
       Answered(asked, Answer::kRemoved);
     } else if (asked.answer == Answer::kPending) {
-      // One that was at work for an older round begins anew.
-      asked.base = kept.open->round;
-      asked.model = kept.run.model.digest;
-      if (asked.reachable) SendTo(asked);
+      AskAnew(asked);
     }
   }
 }

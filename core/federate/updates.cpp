@@ -74,6 +74,7 @@ void RunMachine::State::OnFetched(const Fetched& fetched) {
     return;
   }
   OpenRound& open = *kept.open;
+  asked->result.staleness = Staleness(*asked);  // its round may have been closed while it was on its way
   if (const auto folded = Fold(fetched.update, WeightOf(*asked)); !folded) {
     Failed(*asked, Answer::kRefused, FailureOf(asked->name, "update", folded.error()));
     CountRefusal(asked->name, folded.error());

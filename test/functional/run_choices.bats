@@ -58,6 +58,26 @@ nothing_kept() {
   [ "$left" -eq 0 ]
 }
 
+@test "a site that is late counts in a later round, and the others do not wait for it" {
+  local run pid
+  run_file "$mlp
+rounds: 400
+training: {epochs: 20}
+strategy: {kind: fedbuff, buffer: 2, maxStaleness: 1000}
+sites: {minimum: 2}"
+  run=$(fl run -f "$scratch/run.yaml" --detach -q)
+  await_event "$run" round-finished 3
+  pid=$(agents_of clinic-c)
+  kill -STOP "$pid"
+  await_event "$run" round-finished 12
+  kill -CONT "$pid"
+  wait_until 30 counted_late "$run"
+  fl cancel "$run" --yes -q >/dev/null
+}
+counted_late() {
+  field_of "$1" '[.rounds[].sites[]? | select(.name == "clinic-c" and .staleness >= 2)] | length' | grep -qv '^0$'
+}
+
 @test "trees, a convolution and centroids are trained by the same command" {
   run_file 'model: {kind: gbt, trees: 3, depth: 3, bins: 16}'
   result >"$scratch/out.json"
@@ -141,6 +161,12 @@ from: first"
   result >"$scratch/second.json"
   is "$(jq -r .model.digest "$scratch/first.json")" jq -r .fromDigest "$scratch/second.json"
   jq -e '.metrics.accuracy > 0.7' "$scratch/second.json"
+  # The same request twice is one run.
+  expect 0 fl run -f "$scratch/run.yaml" --request-id again -o json
+  local run
+  run=$(json .id)
+  expect 0 fl run -f "$scratch/run.yaml" --request-id again -o json
+  is "$run" json .id
   run_file 'model: {kind: softmax}
 from: first'
   expect 2 fl run -f "$scratch/run.yaml"
