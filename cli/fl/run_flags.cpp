@@ -88,6 +88,11 @@ Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std:
     return Fail(ErrorId::kUsage, "no data set is named", "give a run file with -f, or --dataset NAME");
   }
   OTE_CHECK(document.CheckUsed(spec));
+  if (spec.model.kind == api::ModelKind::kGbt && spec.rounds != api::RunSpec{}.rounds) {
+    Error error{ErrorId::kRunInvalid, "rounds: a gbt takes as many as its trees and their depth need",
+                "set model.trees, and leave rounds out"};
+    return Fail(document.Located(std::move(error)));
+  }
   if (auto checked = federate::CheckPlan(spec); !checked) return Fail(document.Located(std::move(checked).error()));
   return spec;
 }

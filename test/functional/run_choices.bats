@@ -198,6 +198,10 @@ strategy:
   expect 2 fl run -f "$scratch/run.yaml"
   [[ $stderr == *"run.yaml:5: strategy.proximl: no such field; did you mean proximal?"* ]]
   expect 2 fl run -f "$scratch/run.yaml" --set strategy.proximl=
+  run_file 'model: {kind: gbt}
+rounds: 20'
+  expect 2 fl run -f "$scratch/run.yaml"
+  [[ $stderr == *"run.yaml:3: rounds: a gbt takes as many as its trees"* ]]
   run_file 'model: {kind: softmax}'
   expect 2 fl run -f "$scratch/run.yaml" --set rounds=0
   [[ $stderr == *"rounds: from 1"* ]]
