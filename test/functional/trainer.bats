@@ -108,7 +108,7 @@ same_steps() {
   needs_module numpy
   run_without_a exec
   jq -e '.phase == "train" and .code == "OTE-E0321" and (.hint | contains("ote trainer add"))' <<<"$(failure)"
-  grep -q 'clinic-a  train:  no trainer is registered here for the data set digits' run.err
+  grep -q 'ote: warning: clinic-a: train: no trainer is registered here for the data set digits' run.err
 }
 
 @test "a trainer that ends with a status is told with cluster, phase, cause and hint" {

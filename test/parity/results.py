@@ -74,6 +74,7 @@ def skew_reached(found):
 def machine(programs):
     version = json.loads(subprocess.run([os.path.join(programs, "ote"), "version", "-o", "json"], check=True,
                                         capture_output=True, text=True).stdout)
-    return (f"{datetime.date.today()}, {os.cpu_count()} cores, Linux {platform.release().split("-")[0]};\n"
+    linux = platform.release().split("-")[0]
+    return (f"{datetime.date.today()}, {os.cpu_count()} cores, Linux {linux};\n"
             f"ote {version['version']} with the {version['kernel']} kernels, scikit-learn {sklearn.__version__}, "
             f"XGBoost {xgboost.__version__}.")
