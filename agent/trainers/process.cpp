@@ -21,39 +21,22 @@
 #include <utility>
 
 #include "core/base/clock.h"
+#include "core/base/descriptor.h"
 
 namespace ote::agent {
 namespace {
 
 using std::chrono::milliseconds;
 
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd() { Close(); }
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const noexcept { return fd_; }
-  void Close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
-
 tl::unexpected<Error> NotStarted(const ProcessPlan& plan, int error) {
   return Fail(ErrorId::kTrainerFailed,
               fmt::format("{}: it cannot be started: {}", plan.argv.front(), std::generic_category().message(error)));
 }
 
-Result<std::pair<Fd, Fd>> MakePipe(const ProcessPlan& plan) {
+Result<std::pair<Descriptor, Descriptor>> MakePipe(const ProcessPlan& plan) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return NotStarted(plan, errno);
-  return std::pair{Fd(ends[0]), Fd(ends[1])};
+  return std::pair{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
 std::vector<char*> Pointers(std::vector<std::string>& words) {
@@ -150,14 +133,14 @@ Result<ProcessEnd> RunProcess(const ProcessPlan& plan, const std::function<void(
   if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "stopped");
   OTE_TRY(auto lines, MakePipe(plan));
   OTE_TRY(auto verdict, MakePipe(plan));
-  Fd stopped(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  Descriptor stopped(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (stopped.get() < 0) return NotStarted(plan, errno);
   ::fcntl(lines.first.get(), F_SETFL, O_NONBLOCK);
   // The child must not find its end of a pipe where it is about to put another file.
   for (auto* fd : {&lines.second, &verdict.second}) {
     const int moved = ::fcntl(fd->get(), F_DUPFD_CLOEXEC, 10);
     if (moved < 0) return NotStarted(plan, errno);
-    *fd = Fd(moved);
+    *fd = Descriptor(moved);
   }
   auto words = plan.argv;
   auto variables = plan.environment;
@@ -181,7 +164,7 @@ Result<ProcessEnd> RunProcess(const ProcessPlan& plan, const std::function<void(
     return NotStarted(plan, error);
   }
   // Not by its name: the header of glibc 2.36 forgets that it is a C function.
-  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  const Descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   if (pidfd.get() < 0) {
     const int why = errno;
     End(child);

@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "core/base/clock.h"
+#include "core/base/descriptor.h"
 
 extern char** environ;
 
@@ -23,27 +24,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  ~Fd() { Close(); }
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const noexcept { return fd_; }
-  void Close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
-
 struct Pipe {
-  Fd read;
-  Fd write;
+  Descriptor read;
+  Descriptor write;
 };
 
 Result<Pipe> MakePipe() {
@@ -51,7 +34,7 @@ Result<Pipe> MakePipe() {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return Fail(ErrorId::kFailed, fmt::format("cannot make a pipe: {}", std::strerror(errno)));
   }
-  return Pipe{Fd(ends[0]), Fd(ends[1])};
+  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
 // Until the other side closes the pipe.
@@ -109,7 +92,7 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
 }  // namespace
 
 Result<std::string> StartDetached(const DetachedProcess& process, milliseconds patience) {
-  Fd log(::open(process.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  Descriptor log(::open(process.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (log.get() < 0) {
     return Fail(ErrorId::kFileFailed, fmt::format("{}: {}", process.log.string(), std::strerror(errno)));
   }
