@@ -95,13 +95,13 @@ YAML
   make_values
   awk -F, -v OFS=, 'NR > 1 { $1 += 1000000; $2 = 50000 - $2 / 100; $4 = $4 > 1020 ? "high" : "low" } { print }' values.csv >moved.csv
   holes moved.csv far.csv y
-  local kind
-  for kind in '{kind: mlp, hidden: [4]}' '{kind: gbt, trees: 10, depth: 3}'; do
+  local model
+  # Trees count their rounds themselves.
+  for model in $'model: {kind: mlp, hidden: [4]}\nrounds: 2' 'model: {kind: gbt, trees: 10, depth: 3}'; do
     learn far 2 --data far.csv --label y --missing "" <<YAML
 dataset: far
-model: $kind
+$model
 prepare: {standardize: true, missing: mean}
-rounds: 2
 YAML
     agrees far far.csv y
     rm far.onnx
