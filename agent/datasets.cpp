@@ -52,7 +52,7 @@ api::Dataset Shown(api::Dataset dataset) {
 }  // namespace
 
 Datasets::Datasets(Context& context, Uplink& uplink)
-    : context_(context), uplink_(uplink), cache_(std::make_shared<DataCache>()), worker_(context.post) {
+    : context_(context), uplink_(uplink), cache_(std::make_shared<site::DataCache>()), worker_(context.post) {
   worker_.OnIdle(kKeepRows, [cache = cache_] {
     cache->Release();
     // The allocator would keep what the rows took.
@@ -67,7 +67,7 @@ Datasets::~Datasets() {
 }
 
 Result<void> Datasets::Start() {
-  OTE_TRY(auto files, context_.store.List<RegisteredFile>());
+  OTE_TRY(auto files, context_.store.List<site::RegisteredFile>());
   for (auto& file : files) datasets_.emplace(file.dataset.name, std::move(file));
   auto& rpc = context_.rpc;
   rpc.Register(api::verb::kDataAdd, kByOperator, [this](Request request) { Add(std::move(request)); });
@@ -85,7 +85,7 @@ std::vector<api::DatasetSummary> Datasets::Summaries() const {
   return all;
 }
 
-Result<RegisteredFile> Datasets::Find(const std::string& name) const {
+Result<site::RegisteredFile> Datasets::Find(const std::string& name) const {
   const auto it = datasets_.find(name);
   if (it == datasets_.end()) return Unknown(name);
   return it->second;
@@ -109,9 +109,9 @@ void Datasets::Add(Request request) {
   if (Unchanged(asked->dataset)) return request.Answer(ToJson(Shown(datasets_.at(asked->dataset.name).dataset)));
   const auto id = next_++;
   adding_.emplace(id, std::move(request));
-  worker_.Run<Result<RegisteredFile>>(
-      [dataset = asked->dataset](const std::stop_token&) { return ReadForRegistration(dataset); },
-      [this, id, asked = *asked](Result<RegisteredFile> read) {
+  worker_.Run<Result<site::RegisteredFile>>(
+      [dataset = asked->dataset](const std::stop_token&) { return site::ReadForRegistration(dataset); },
+      [this, id, asked = *asked](Result<site::RegisteredFile> read) {
         auto registered = read ? Register(asked, std::move(*read)) : Result<api::Dataset>(Fail(read.error()));
         if (!registered) return adding_.extract(id).mapped().Refuse(registered.error());
         // Answered once the parent knows: a run that is started after `ote data add` counts on this site.
@@ -123,14 +123,14 @@ void Datasets::Add(Request request) {
 bool Datasets::Unchanged(const api::Dataset& asked) const {
   const auto it = datasets_.find(asked.name);
   if (it == datasets_.end() || !SameRequest(it->second.dataset, asked)) return false;
-  const auto stamp = StampOf(asked.path);
+  const auto stamp = site::StampOf(asked.path);
   if (!stamp || *stamp != it->second.stamp) return false;
   if (asked.label_path.empty()) return true;
-  const auto label_stamp = StampOf(asked.label_path);
+  const auto label_stamp = site::StampOf(asked.label_path);
   return label_stamp && *label_stamp == it->second.label_stamp;
 }
 
-Result<api::Dataset> Datasets::Register(const api::DataAddRequest& asked, RegisteredFile read) {
+Result<api::Dataset> Datasets::Register(const api::DataAddRequest& asked, site::RegisteredFile read) {
   const auto& name = asked.dataset.name;
   // What is in the file was found out; how to read it is as it was asked for.
   auto& dataset = read.dataset;
@@ -171,7 +171,7 @@ Result<api::Dataset> Datasets::Register(const api::DataAddRequest& asked, Regist
 Result<api::Dataset> Datasets::Remove(const api::NameRequest& request) {
   const auto it = datasets_.find(request.name);
   if (it == datasets_.end()) return Unknown(request.name);
-  OTE_CHECK(context_.store.Remove<RegisteredFile>(request.name));
+  OTE_CHECK(context_.store.Remove<site::RegisteredFile>(request.name));
   auto removed = std::move(it->second.dataset);
   datasets_.erase(it);
   log::Info("data set removed", {{"dataset", request.name}});

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "agent/context.h"
-#include "agent/data_cache.h"
 #include "agent/uplink.h"
 #include "agent/worker.h"
 #include "core/api/dataset.h"
+#include "core/site/data_cache.h"
 
 namespace ote::agent {
 
@@ -29,9 +29,9 @@ class Datasets {
 
   std::int64_t Count() const noexcept { return std::ssize(datasets_); }
   // What the worker needs to read a data set; kDatasetUnknown.
-  Result<RegisteredFile> Find(const std::string& name) const;
+  Result<site::RegisteredFile> Find(const std::string& name) const;
   // For jobs of the worker only.
-  const std::shared_ptr<DataCache>& Cache() const noexcept { return cache_; }
+  const std::shared_ptr<site::DataCache>& Cache() const noexcept { return cache_; }
   // The thread that the data sets are read in, for what works on them.
   Worker& GetWorker() noexcept { return worker_; }
   std::vector<api::DatasetSummary> Summaries() const;
@@ -40,14 +40,14 @@ class Datasets {
   void Add(Request request);
   // An add that needs no reading: nothing changed since the same request.
   bool Unchanged(const api::Dataset& asked) const;
-  Result<api::Dataset> Register(const api::DataAddRequest& asked, RegisteredFile read);
+  Result<api::Dataset> Register(const api::DataAddRequest& asked, site::RegisteredFile read);
   Result<api::Dataset> Remove(const api::NameRequest& request);
   Result<api::DataList> List() const;
 
   Context& context_;
   Uplink& uplink_;
-  std::map<std::string, RegisteredFile> datasets_;
-  std::shared_ptr<DataCache> cache_;         // shared with the worker's jobs
+  std::map<std::string, site::RegisteredFile> datasets_;
+  std::shared_ptr<site::DataCache> cache_;   // shared with the worker's jobs
   std::map<std::uint64_t, Request> adding_;  // not answered yet: the worker reads
   std::uint64_t next_ = 1;
   Worker worker_;

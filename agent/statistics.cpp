@@ -7,6 +7,7 @@
 
 #include "core/base/log.h"
 #include "core/learn/statistics.h"
+#include "core/site/perform.h"
 
 namespace ote::agent {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 constexpr std::int64_t kLongestMs = 24LL * 3600 * 1000;
 
 // In the worker's thread.
-Result<api::DataStatistics> Read(const RegisteredFile& file, DataCache& cache) {
+Result<api::DataStatistics> Read(const site::RegisteredFile& file, site::DataCache& cache) {
   OTE_TRY(const auto* split, cache.LoadRaw(file));
   auto statistics = learn::Summarise(split->train, split->test);
   OTE_CHECK(learn::FitInMessage(statistics));
@@ -22,12 +23,12 @@ Result<api::DataStatistics> Read(const RegisteredFile& file, DataCache& cache) {
 }
 
 // Whether the data set is the one that was told of, and its files were not touched since.
-bool Same(const RegisteredFile& a, const RegisteredFile& b) {
+bool Same(const site::RegisteredFile& a, const site::RegisteredFile& b) {
   if (ToJson(a) != ToJson(b)) return false;
-  const auto stamp = StampOf(a.dataset.path);
+  const auto stamp = site::StampOf(a.dataset.path);
   if (!stamp || *stamp != a.stamp) return false;
   if (a.dataset.label_path.empty()) return true;
-  const auto label_stamp = StampOf(a.dataset.label_path);
+  const auto label_stamp = site::StampOf(a.dataset.label_path);
   return label_stamp && *label_stamp == a.label_stamp;
 }
 
@@ -111,15 +112,6 @@ Result<std::vector<api::Cluster>> Chosen(const std::vector<api::Cluster>& all, c
 
 }  // namespace
 
-Result<void> CheckEnough(const api::Dataset& dataset, std::int64_t rows) {
-  if (rows >= dataset.min_rows) return {};
-  // How many there are is what the root knows already.
-  return Fail(ErrorId::kStatisticsTooFew,
-              fmt::format("data set {}: {} rows, and the site tells statistics of {} or more", dataset.name, rows,
-                          dataset.min_rows),
-              "the site's operator may register it with another --min-rows");
-}
-
 Statistics::Statistics(Context& context, Members& members, Datasets& datasets)
     : context_(context), members_(members), datasets_(datasets) {}
 
@@ -177,7 +169,7 @@ void Statistics::Summary(Request request) {
   const auto file = datasets_.Find(asked->name);
   if (!file) return request.Refuse(file.error());
   const auto& dataset = file->dataset;
-  if (const auto enough = CheckEnough(dataset, dataset.train_rows + dataset.test_rows); !enough) {
+  if (const auto enough = site::CheckEnough(dataset, dataset.train_rows + dataset.test_rows); !enough) {
     return request.Refuse(enough.error());
   }
   log::Info("statistics asked for", {{"dataset", dataset.name}});

@@ -17,9 +17,6 @@
 
 namespace ote::agent {
 
-// kStatisticsTooFew when the data set's site does not tell of so few rows.
-Result<void> CheckEnough(const api::Dataset& dataset, std::int64_t rows);
-
 class Statistics {
  public:
   Statistics(Context& context, Members& members, Datasets& datasets);
@@ -31,7 +28,7 @@ class Statistics {
  private:
   using Answer = std::function<void(Result<api::DataStatistics>)>;
   struct Told {  // what a data set came to
-    RegisteredFile file;
+    site::RegisteredFile file;
     api::DataStatistics statistics;
   };
   // A question to the members, until all have answered.

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "agent/statistics.h"
 #include "agent/task_courier.h"
 #include "core/base/log.h"
 
@@ -19,109 +18,7 @@ namespace {
 // still wants it sends it again.
 constexpr int kMostRefusals = 8;
 
-Result<void> Check(const api::Task& task) {
-  OTE_CHECK(api::Validate(task.model));
-  OTE_CHECK(api::Validate(task.training));
-  const bool survey = task.kind == api::TaskKind::kSurvey;
-  if (task.round < (survey ? 0 : 1) || task.features < 1 || (!survey && task.model_size < 1) ||
-      task.local.control_size < 0) {
-    return Fail(ErrorId::kRunInvalid, fmt::format("run {}, round {}: the task is out of range", task.run, task.round));
-  }
-  return {};
-}
-
-// The deadline is only told; it is another one each time that a task is sent.
-bool SameTask(const api::Task& a, const api::Task& b) {
-  auto copy = b;
-  copy.deadline = a.deadline;
-  return ToJson(a) == ToJson(copy);
-}
-
-// What a task is given beside its data.
-struct Given {
-  std::optional<store::MappedArtifact> model;
-  std::optional<store::MappedArtifact> control;
-  federate::SiteMemory memory;
-};
-
-ByteView ViewOf(const std::optional<store::MappedArtifact>& artifact) {
-  return artifact ? artifact->View() : ByteView();
-}
-
-Error Misfit(const api::Task& task, const std::string& why) {
-  return {ErrorId::kModelDataMismatch, fmt::format("data set {}: {}", task.dataset, why),
-          fmt::format("ote data show {}", task.dataset)};
-}
-
-// A failure before the task itself was begun.
-federate::SiteAnswer Failed(const api::Task& task, const Error& error, std::string_view phase) {
-  return {federate::FailedOffer(task, error, phase), {}};
-}
-
-Error NoTrainer(const api::Task& task, const std::string& cluster) {
-  return {ErrorId::kTrainerMissing,
-          fmt::format("no trainer is registered here for the data set {}, and the run asks for one", task.dataset),
-          fmt::format("at {}: ote trainer add NAME --command …; or trainer: any in the run file", cluster)};
-}
-
-// What the worker's thread needs.
-struct Work {
-  api::Task task;
-  RegisteredFile file;
-  std::optional<OwnTrainer> own;
-  Stopwatch queued;
-};
-
-// The rows of the task; statistics are told of rows as they stand in the file.
-Result<const learn::Split*> RowsOf(const Work& work, DataCache& cache) {
-  const auto& task = work.task;
-  const auto& dataset = work.file.dataset;
-  // A clustering passes the labels over, whatever they are.
-  if (task.task != api::DataTask::kClustering && dataset.task != task.task) {
-    return Fail(
-        Misfit(task, fmt::format("registered for {}, the run is for {}", NameOf(dataset.task), NameOf(task.task))));
-  }
-  if (task.kind == api::TaskKind::kSurvey) {
-    OTE_TRY(const auto* raw, cache.LoadRaw(work.file));
-    OTE_CHECK(CheckEnough(dataset, raw->train.rows));
-    return raw;
-  }
-  OTE_TRY(const auto* split, cache.Load(work.file, task.classes, task.preparation));
-  if (split->train.columns != task.features) {
-    return Fail(
-        Misfit(task, fmt::format("it has {} features, the model wants {}", split->train.columns, task.features)));
-  }
-  return split;
-}
-
-// In the worker's thread.
-Result<federate::SiteAnswer> Perform(const Work& work, DataCache& cache, Given& given, const std::stop_token& stop) {
-  if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "superseded");
-  const double wait = work.queued.Seconds();
-  const Stopwatch preparing;
-  const auto rows = RowsOf(work, cache);
-  if (!rows) return Failed(work.task, rows.error(), "prepare");
-  const double prepare = preparing.Seconds();
-  federate::SiteExtras extras;
-  extras.control = ViewOf(given.control);
-  extras.memory = std::move(given.memory);
-  if (work.own) {
-    extras.own = [&](const api::Task& asked, const federate::ModelFile& model, const learn::Table& train,
-                     std::span<float> parameters, const std::stop_token& token) {
-      return TrainByCommand(*work.own, work.file.dataset, asked, model, train, parameters, token);
-    };
-  }
-  OTE_TRY(auto answer,
-          federate::PerformTask(work.task, ViewOf(given.model), (*rows)->train, (*rows)->test, stop, extras));
-  answer.offer.phases.wait = wait;
-  answer.offer.phases.prepare = prepare;
-  if (work.own) answer.offer.trainer = work.own->trainer.name;
-  return answer;
-}
-
 }  // namespace
-
-std::string TaskKey(const std::string& run, std::int64_t round) { return fmt::format("{}/{}", run, round); }
 
 Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets, const Trainers& trainers)
     : context_(context),
@@ -129,7 +26,7 @@ Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets&
       transfer_(transfer),
       datasets_(datasets),
       trainers_(trainers),
-      memories_(context) {}
+      memories_(context.clock, context.store, context.artifacts) {}
 
 Trainer::~Trainer() {
   for (auto& [key, job] : jobs_) {
@@ -147,13 +44,13 @@ Result<void> Trainer::Start() {
   rpc.RegisterCall<api::RoundRef>(api::verb::kFlClose, kByParent,
                                   [this](const Request&, const auto& round) { return Close(round); });
 
-  OTE_TRY(auto offers, context_.store.List<OfferRecord>());
+  OTE_TRY(auto offers, context_.store.List<site::OfferRecord>());
   for (auto& record : offers) {
     const auto key = record.Key();
     if (!record.offer.digest.empty()) transfer_.Offer(record.offer.digest);
     answers_[key].record = std::move(record);
   }
-  OTE_TRY(auto tasks, context_.store.List<TaskRecord>());
+  OTE_TRY(auto tasks, context_.store.List<site::TaskRecord>());
   std::vector<std::string> keys;
   for (auto& record : tasks) {
     const auto key = record.Key();
@@ -199,8 +96,8 @@ Trainer::Job* Trainer::Find(const std::string& key, std::uint64_t serial) {
 }
 
 Result<api::Empty> Trainer::Take(const api::Task& task) {
-  OTE_CHECK(Check(task));
-  const auto key = TaskKey(task.run, task.round);
+  OTE_CHECK(site::CheckTask(task));
+  const auto key = site::TaskKey(task.run, task.round);
   for (const auto& [other, job] : jobs_) {
     if (job.task.run == task.run && job.task.round > task.round) {
       return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, job.task.round));
@@ -216,11 +113,11 @@ Result<api::Empty> Trainer::Take(const api::Task& task) {
     OfferIt(key);
     return api::Empty{};
   }
-  if (const auto it = jobs_.find(key); it != jobs_.end() && SameTask(it->second.task, task)) return api::Empty{};
+  if (const auto it = jobs_.find(key); it != jobs_.end() && site::SameTask(it->second.task, task)) return api::Empty{};
   if (auto dataset = datasets_.Find(task.dataset); !dataset) return Fail(std::move(dataset).error());
 
   OTE_CHECK(Forget(task.run, task.round));
-  OTE_CHECK(context_.store.Put(TaskRecord{task}));
+  OTE_CHECK(context_.store.Put(site::TaskRecord{task}));
   auto& job = jobs_[key];
   job.task = task;
   job.serial = next_serial_++;
@@ -233,7 +130,7 @@ Result<api::Empty> Trainer::Close(const api::RoundRef& round) {
   OTE_CHECK(Forget(round.run, round.round));
   if (round.over) {
     OTE_CHECK(memories_.Forget(round.run));
-    memories_.Sweep([](const std::string&) { return false; });
+    memories_.Sweep();
   }
   return api::Empty{};
 }
@@ -246,7 +143,7 @@ Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
       ++it;
       continue;
     }
-    OTE_CHECK(context_.store.Remove<TaskRecord>(it->first));
+    OTE_CHECK(context_.store.Remove<site::TaskRecord>(it->first));
     context_.timers.Cancel(job.timer);
     transfer_.Cancel(job.fetch);
     job.training.request_stop();
@@ -260,9 +157,9 @@ Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
       ++it;
       continue;
     }
-    OTE_CHECK(context_.store.Remove<OfferRecord>(it->first));
+    OTE_CHECK(context_.store.Remove<site::OfferRecord>(it->first));
     // Left when the answer could not be written.
-    OTE_CHECK(context_.store.Remove<TaskRecord>(it->first));
+    OTE_CHECK(context_.store.Remove<site::TaskRecord>(it->first));
     context_.timers.Cancel(it->second.timer);
     if (!offer.digest.empty()) {
       transfer_.Withdraw(offer.digest);
@@ -326,7 +223,7 @@ void Trainer::FetchModel(const std::string& key) {
         }
         const bool disk = error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed;
         if (disk || !(refused || MayPass(error) || error.id == ErrorId::kFailed)) {
-          return Keep(key, Failed(found->task, error, "fetch"));
+          return Keep(key, site::Failed(found->task, error, "fetch"));
         }
         found->timer = Later(found->tries, [this, key, serial] {
           if (auto* waiting = Find(key, serial)) {
@@ -340,15 +237,15 @@ void Trainer::FetchModel(const std::string& key) {
 void Trainer::Train(const std::string& key) {
   auto& job = jobs_.at(key);
   auto file = datasets_.Find(job.task.dataset);
-  if (!file) return Keep(key, Failed(job.task, file.error(), "prepare"));
-  std::optional<OwnTrainer> own;
+  if (!file) return Keep(key, site::Failed(job.task, file.error(), "prepare"));
+  std::optional<site::OwnTrainer> own;
   if (job.task.kind == api::TaskKind::kTrain && job.task.trainer != api::TrainerKind::kBuiltin) {
     own = trainers_.For(job.task.dataset);
     if (!own && job.task.trainer == api::TrainerKind::kExec) {
-      return Keep(key, Failed(job.task, NoTrainer(job.task, context_.membership.name), "train"));
+      return Keep(key, site::Failed(job.task, site::NoTrainer(job.task, context_.membership.name), "train"));
     }
   }
-  auto given = std::make_shared<Given>();
+  auto given = std::make_shared<site::Given>();
   const auto open = [this](const std::string& digest, std::optional<store::MappedArtifact>& out) -> Result<void> {
     if (digest.empty()) return {};
     // The task's own check of the digest is enough.
@@ -358,12 +255,12 @@ void Trainer::Train(const std::string& key) {
   };
   for (const auto& opened :
        {open(job.task.model_digest, given->model), open(job.task.local.control_digest, given->control)}) {
-    if (!opened) return Keep(key, Failed(job.task, opened.error(), "fetch"));
+    if (!opened) return Keep(key, site::Failed(job.task, opened.error(), "fetch"));
   }
   given->memory = memories_.Load(job.task.run);
   job.training = datasets_.GetWorker().Run<Result<federate::SiteAnswer>>(
-      [work = Work{job.task, std::move(*file), std::move(own), {}}, cache = datasets_.Cache(),
-       given](const std::stop_token& stop) { return Perform(work, *cache, *given, stop); },
+      [work = site::Work{job.task, std::move(*file), std::move(own), {}}, cache = datasets_.Cache(),
+       given](const std::stop_token& stop) { return site::Perform(work, *cache, *given, stop); },
       [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](Result<federate::SiteAnswer> answer) {
         if (alive.lock()) Trained(key, serial, std::move(answer));
       });
@@ -380,7 +277,7 @@ void Trainer::Trained(const std::string& key, std::uint64_t serial, Result<feder
     if (!job->task.local.control_digest.empty()) context_.artifacts.Remove(job->task.local.control_digest);
     return Begin(key);
   }
-  if (!answer) answer = Failed(job->task, answer.error(), "train");
+  if (!answer) answer = site::Failed(job->task, answer.error(), "train");
   auto& offer = answer->offer;
   offer.phases.fetch = job->fetch_seconds;
   const auto& phases = offer.phases;
@@ -391,12 +288,12 @@ void Trainer::Trained(const std::string& key, std::uint64_t serial, Result<feder
 // What cannot be written is told as a failure, from memory: the parent need not wait for its deadline to learn of it.
 void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
   const auto task = jobs_.at(key).task;
-  OfferRecord record{made.offer, task.model_digest};
+  site::OfferRecord record{made.offer, task.model_digest};
   const auto write = [&]() -> Result<void> {
     if (!made.update.empty()) OTE_CHECK(context_.artifacts.Put(made.offer.digest, made.update));
     return context_.store.Transaction([&]() -> Result<void> {
       OTE_CHECK(context_.store.Put(record));
-      OTE_CHECK(context_.store.Remove<TaskRecord>(key));
+      OTE_CHECK(context_.store.Remove<site::TaskRecord>(key));
       return memories_.Put(task, made);
     });
   };
@@ -404,7 +301,7 @@ void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
     log::Error("answer not kept", {{"run", task.run}, {"round", task.round}, {"why", written.error().message}});
     record.offer = federate::FailedOffer(task, written.error(), "write");
   }
-  memories_.Sweep([](const std::string&) { return false; });
+  memories_.Sweep();
   jobs_.erase(key);
   const auto& offer = record.offer;
   if (offer.failed) {

@@ -13,13 +13,14 @@
 
 #include "agent/context.h"
 #include "agent/datasets.h"
-#include "agent/site_memories.h"
-#include "agent/task_records.h"
 #include "agent/trainers/registry.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
 #include "core/base/stopwatch.h"
 #include "core/federate/site.h"
+#include "core/site/memories.h"
+#include "core/site/perform.h"
+#include "core/site/task_records.h"
 
 namespace ote::agent {
 
@@ -53,7 +54,7 @@ class Trainer {
     double fetch_seconds = 0;  // it took to fetch the model
   };
   struct Answer {  // an offer until its round is closed
-    OfferRecord record;
+    site::OfferRecord record;
     bool asking = false;
     int tries = 0;
     Timers::Id timer = 0;
@@ -80,7 +81,7 @@ class Trainer {
   Transfer& transfer_;
   Datasets& datasets_;
   const Trainers& trainers_;
-  SiteMemories memories_;
+  site::Memories memories_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   std::map<std::string, Job> jobs_;
   std::map<std::string, Answer> answers_;

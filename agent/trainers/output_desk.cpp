@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "agent/trainers/logs.h"
-#include "agent/trainers/own_training.h"
+#include "core/site/trainers/logs.h"
+#include "core/site/trainers/own_training.h"
 
 namespace ote::agent {
 
@@ -24,7 +24,8 @@ void OutputDesk::Serve(Request request) {
   if (!asked->cluster.empty() && asked->cluster != self) return AskMember(std::move(request), *asked);
   // A run of this root may go by its name; a site knows the ids alone.
   const auto known = id_of_(asked->run);
-  auto tail = ReadTrainerLog(TrainerLogFolder(context_.folder.path), known ? *known : asked->run, asked->most);
+  auto tail =
+      site::ReadTrainerLog(site::TrainerLogFolder(context_.folder.path), known ? *known : asked->run, asked->most);
   if (!tail) return request.Refuse(tail.error());
   tail->cluster = self;
   request.Answer(ToJson(*tail));

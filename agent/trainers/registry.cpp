@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/trainers/process.h"
 #include "core/base/log.h"
+#include "core/site/trainers/process.h"
 
 namespace ote::agent {
 
 Trainers::Trainers(Context& context)
-    : context_(context), sandbox_(std::make_shared<SandboxProbe>(context.folder.path)), worker_(context.post) {}
+    : context_(context), sandbox_(std::make_shared<site::SandboxProbe>(context.folder.path)), worker_(context.post) {}
 
 Trainers::~Trainers() {
   for (auto& [id, request] : adding_) {
@@ -29,16 +29,16 @@ Result<void> Trainers::Start() {
   rpc.RegisterCall<api::NameRequest>(api::verb::kTrainerRemove, kByOperator,
                                      [this](const Request&, const auto& body) { return Remove(body); });
   std::error_code error;
-  std::filesystem::remove_all(TrainerWorkFolder(context_.folder.path), error);
+  std::filesystem::remove_all(site::TrainerWorkFolder(context_.folder.path), error);
   if (error) log::Warn("folders of trainers not removed", {{"why", error.message()}});
   if (!trainers_.empty()) {
-    worker_.Run<SandboxSupport>([probe = sandbox_](const std::stop_token& stop) { return probe->Find(stop); },
-                                [](const SandboxSupport&) {});
+    worker_.Run<site::SandboxSupport>([probe = sandbox_](const std::stop_token& stop) { return probe->Find(stop); },
+                                      [](const site::SandboxSupport&) {});
   }
   return {};
 }
 
-std::optional<OwnTrainer> Trainers::For(const std::string& dataset) const {
+std::optional<site::OwnTrainer> Trainers::For(const std::string& dataset) const {
   const api::Trainer* found = nullptr;
   for (const auto& [name, trainer] : trainers_) {
     const bool bound = std::ranges::find(trainer.datasets, dataset) != trainer.datasets.end();
@@ -46,7 +46,7 @@ std::optional<OwnTrainer> Trainers::For(const std::string& dataset) const {
     if (bound) break;
   }
   if (found == nullptr) return std::nullopt;
-  return OwnTrainer{*found, context_.membership.name, context_.folder.path, sandbox_};
+  return site::OwnTrainer{*found, context_.membership.name, context_.folder.path, sandbox_};
 }
 
 // Whether there is a sandbox is found out first, so that the answer tells it.
@@ -56,9 +56,11 @@ void Trainers::Add(Request request) {
   const auto id = next_++;
   adding_.emplace(id, std::move(request));
   const bool wanted = asked->trainer.sandbox != api::Sandbox::kOff;
-  worker_.Run<SandboxSupport>(
-      [probe = sandbox_, wanted](const std::stop_token& stop) { return wanted ? probe->Find(stop) : SandboxSupport(); },
-      [this, id, asked = *asked](const SandboxSupport&) {
+  worker_.Run<site::SandboxSupport>(
+      [probe = sandbox_, wanted](const std::stop_token& stop) {
+        return wanted ? probe->Find(stop) : site::SandboxSupport();
+      },
+      [this, id, asked = *asked](const site::SandboxSupport&) {
         auto answering = adding_.extract(id);
         const auto registered = Register(asked);
         if (!registered) return answering.mapped().Refuse(registered.error());
@@ -95,10 +97,10 @@ Result<api::Trainer> Trainers::Register(const api::TrainerAddRequest& asked) {
   }
   OTE_CHECK(CheckAlone(trainer));
   OTE_TRY(const auto words, api::SplitCommand(trainer.command));
-  if (words.front().find('{') == std::string::npos && FindProgram(words.front()).empty()) {
+  if (words.front().find('{') == std::string::npos && site::FindProgram(words.front()).empty()) {
     return Fail(ErrorId::kTrainerInvalid,
                 fmt::format("command: {}: there is no such program, or the agent's user may not run it", words.front()),
-                fmt::format("give its whole path; without one it is looked for in {}", kProgramPath));
+                fmt::format("give its whole path; without one it is looked for in {}", site::kProgramPath));
   }
   const auto known = sandbox_->Known();
   if (trainer.sandbox == api::Sandbox::kRequire && known && known->program.empty()) {

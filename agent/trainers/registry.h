@@ -10,9 +10,9 @@
 #include <string>
 
 #include "agent/context.h"
-#include "agent/trainers/own_training.h"
 #include "agent/worker.h"
 #include "core/api/requests.h"
+#include "core/site/trainers/own_training.h"
 
 namespace ote::agent {
 
@@ -24,7 +24,7 @@ class Trainers {
   // Loads what is registered, registers the verbs, and removes what a crash left.
   Result<void> Start();
   // The one for a data set.
-  std::optional<OwnTrainer> For(const std::string& dataset) const;
+  std::optional<site::OwnTrainer> For(const std::string& dataset) const;
 
  private:
   void Add(Request request);
@@ -37,8 +37,8 @@ class Trainers {
 
   Context& context_;
   std::map<std::string, api::Trainer> trainers_;
-  std::shared_ptr<SandboxProbe> sandbox_;    // shared with the jobs of workers
-  std::map<std::uint64_t, Request> adding_;  // not answered yet: a sandbox is tried
+  std::shared_ptr<site::SandboxProbe> sandbox_;  // shared with the jobs of workers
+  std::map<std::uint64_t, Request> adding_;      // not answered yet: a sandbox is tried
   std::uint64_t next_ = 1;
   Worker worker_;
 };

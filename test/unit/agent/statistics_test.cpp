@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "agent/data_cache.h"
+#include "core/site/data_cache.h"
 #include "test/fake/run_tree.h"
 
 using namespace ote;
@@ -42,14 +42,14 @@ Result<api::Dataset> AddPeople(RunTree& tree, const std::string& site, int rows,
   return tree.Ask<api::Dataset>(site, api::verb::kDataAdd, request);
 }
 
-agent::RegisteredFile Registered(RunTree& tree, const std::string& site) {
+site::RegisteredFile Registered(RunTree& tree, const std::string& site) {
   api::Dataset asked;
   asked.name = "people";
   asked.path = tree.WriteData(site, People(40, "rb"));
   asked.label = "label";
   asked.categorical = {"colour"};
   asked.missing.emplace();
-  return Must(agent::ReadForRegistration([&] {
+  return Must(site::ReadForRegistration([&] {
     asked.test_fraction = 0.2;
     return asked;
   }()));
@@ -144,7 +144,7 @@ TEST_CASE("members that are away, have few rows or other columns are named") {
 TEST_CASE("the cache gives rows as they stand and as a preparation makes them, in any order") {
   RunTree tree;
   const auto file = Registered(tree, "clinic-a");
-  agent::DataCache cache;
+  site::DataCache cache;
   const std::vector<std::string> classes = {"maybe", "no", "yes"};
   const auto raw = [&] {
     const auto* split = Must(cache.LoadRaw(file));
@@ -183,7 +183,7 @@ TEST_CASE("the cache gives a clustering rows without classes, and others theirs 
   const auto file = Registered(tree, "clinic-a");
   api::Preparation preparation;
   preparation.columns = {{"age", 0, 0, 1, {}}, {"colour", std::nullopt, 0, 1, {"b", "r"}}};
-  agent::DataCache cache;
+  site::DataCache cache;
   CHECK(Must(cache.Load(file, {}, preparation))->train.class_names.empty());
   CHECK(Must(cache.Load(file, {"no", "yes"}, preparation))->train.class_names.size() == 2);
   CHECK(Must(cache.Load(file, {}, preparation))->train.class_names.empty());

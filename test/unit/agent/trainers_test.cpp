@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "agent/trainers/own_training.h"
+#include "core/site/trainers/own_training.h"
 #include "test/fake/run_tree.h"
 
 using namespace ote;
@@ -54,7 +54,7 @@ TEST_CASE("a run trains by the sites' own trainers when it asks for them") {
   const auto at_site =
       Must(tree.Ask<api::OutputTail>("clinic-a", api::verb::kFlOutput, api::OutputRequest{run.id, {}, 4096}));
   CHECK(at_site.text == tail.text);
-  CHECK(std::filesystem::is_empty(agent::TrainerWorkFolder(tree.Folder("clinic-a").path)));
+  CHECK(std::filesystem::is_empty(site::TrainerWorkFolder(tree.Folder("clinic-a").path)));
 }
 
 TEST_CASE("a run that does not ask for it never runs a site's command") {
@@ -134,14 +134,14 @@ TEST_CASE("what a trainer printed is asked for by run and by a cluster that is a
 
 TEST_CASE("a trainer is not asked for what only the built-in training can give") {
   api::Task task;
-  CHECK(agent::CheckFit(task));
+  CHECK(site::CheckFit(task));
   task.local.proximal = 0.1;
   task.local.normalize = true;
-  CHECK(agent::CheckFit(task));
+  CHECK(site::CheckFit(task));
   auto control = task;
   control.local.control = true;
-  CHECK(agent::CheckFit(control).error().id == ErrorId::kTrainerUnfit);
+  CHECK(site::CheckFit(control).error().id == ErrorId::kTrainerUnfit);
   auto personal = task;
   personal.local.personal.kind = api::PersonalKind::kDitto;
-  CHECK(agent::CheckFit(personal).error().id == ErrorId::kTrainerUnfit);
+  CHECK(site::CheckFit(personal).error().id == ErrorId::kTrainerUnfit);
 }

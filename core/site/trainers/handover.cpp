@@ -1,4 +1,4 @@
-#include "agent/trainers/handover.h"
+#include "core/site/trainers/handover.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include "core/base/files.h"
 #include "core/learn/npy.h"
 
-namespace ote::agent {
+namespace ote::site {
 namespace {
 
 namespace fs = std::filesystem;
@@ -108,4 +108,4 @@ Result<Handover> WriteHandover(const fs::path& folder, const api::Task& task, co
   return handover;
 }
 
-}  // namespace ote::agent
+}  // namespace ote::site

@@ -1,4 +1,4 @@
-#include "agent/trainers/output.h"
+#include "core/site/trainers/output.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include "core/base/codec.h"
 #include "core/learn/safetensors.h"
 
-namespace ote::agent {
+namespace ote::site {
 namespace {
 
 constexpr std::size_t kMostNumbers = 64;
@@ -116,4 +116,4 @@ std::uint64_t MostWeights(const learn::Layout& layout) noexcept {
   return kHeader + 4 * static_cast<std::uint64_t>(std::max<std::int64_t>(0, learn::TotalCount(layout)));
 }
 
-}  // namespace ote::agent
+}  // namespace ote::site

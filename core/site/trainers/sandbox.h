@@ -10,7 +10,7 @@
 #include "core/api/trainer.h"
 #include "core/base/result.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 // Whether sandboxes can be made here, found out by making one.
 struct SandboxSupport {
@@ -32,4 +32,4 @@ struct SandboxView {
 std::vector<std::string> InSandbox(const std::string& bwrap, const api::Trainer& trainer, const SandboxView& view,
                                    const std::vector<std::string>& named, const std::vector<std::string>& argv);
 
-}  // namespace ote::agent
+}  // namespace ote::site

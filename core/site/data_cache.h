@@ -11,7 +11,7 @@
 #include "core/api/prepare.h"
 #include "core/learn/data.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 // What tells cheaply that a file was not touched.
 struct FileStamp {
@@ -79,4 +79,4 @@ class DataCache {
   learn::Split split_;
 };
 
-}  // namespace ote::agent
+}  // namespace ote::site

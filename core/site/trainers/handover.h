@@ -20,7 +20,7 @@
 #include "core/federate/model_file.h"
 #include "core/learn/data.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 struct Handover {
   std::filesystem::path folder;
@@ -36,4 +36,4 @@ Result<Handover> WriteHandover(const std::filesystem::path& folder, const api::T
 // task.json.
 Json DescribeTask(const api::Task& task, const learn::Table& train, const api::Dataset& dataset);
 
-}  // namespace ote::agent
+}  // namespace ote::site

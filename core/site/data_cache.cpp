@@ -1,4 +1,4 @@
-#include "agent/data_cache.h"
+#include "core/site/data_cache.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 #include "core/learn/prepare.h"
 #include "crypto/digest.h"
 
-namespace ote::agent {
+namespace ote::site {
 namespace {
 
 tl::unexpected<Error> Unreadable(const std::string& path, int error) {
@@ -147,4 +147,4 @@ void DataCache::Release() {
   split_ = {};
 }
 
-}  // namespace ote::agent
+}  // namespace ote::site

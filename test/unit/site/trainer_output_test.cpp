@@ -4,9 +4,9 @@
 #include <fstream>
 #include <limits>
 
-#include "agent/trainers/output.h"
 #include "core/base/ids.h"
 #include "core/learn/safetensors.h"
+#include "core/site/trainers/output.h"
 
 using namespace ote;
 
@@ -17,7 +17,7 @@ const std::vector<float> kValues = {1, 2, 3, 4, 5, 6, 7, 8};
 
 std::string WhyNot(const Bytes& file) {
   std::vector<float> parameters(8);
-  const auto taken = agent::TakeWeights(file, kLayout, parameters);
+  const auto taken = site::TakeWeights(file, kLayout, parameters);
   if (taken) return {};
   CHECK(taken.error().id == ErrorId::kTrainerOutput);
   return taken.error().message;
@@ -28,11 +28,11 @@ bool Has(const std::string& text, const std::string& part) { return text.find(pa
 
 TEST_CASE("weights are taken by name, in whatever order the file has them") {
   std::vector<float> parameters(8);
-  REQUIRE(agent::TakeWeights(learn::WriteSafetensors(kLayout, kValues, {{"made", "by"}}), kLayout, parameters));
+  REQUIRE(site::TakeWeights(learn::WriteSafetensors(kLayout, kValues, {{"made", "by"}}), kLayout, parameters));
   CHECK(parameters == kValues);
   const learn::Layout turned = {kLayout[1], kLayout[0]};
-  REQUIRE(agent::TakeWeights(learn::WriteSafetensors(turned, std::vector<float>{7, 8, 1, 2, 3, 4, 5, 6}, {}), kLayout,
-                             parameters));
+  REQUIRE(site::TakeWeights(learn::WriteSafetensors(turned, std::vector<float>{7, 8, 1, 2, 3, 4, 5, 6}, {}), kLayout,
+                            parameters));
   CHECK(parameters == kValues);
 }
 
@@ -54,7 +54,7 @@ TEST_CASE("weights that are not the model's are refused by the name of the tenso
 }
 
 TEST_CASE("metrics need a finite loss, and may have more") {
-  const auto parsed = agent::ParseTrainerMetrics(R"({"loss": 0.5, "steps": 12, "metrics": {"f1": 0.25}, "mine": [1]})");
+  const auto parsed = site::ParseTrainerMetrics(R"({"loss": 0.5, "steps": 12, "metrics": {"f1": 0.25}, "mine": [1]})");
   REQUIRE(parsed);
   CHECK(parsed->loss == 0.5);
   CHECK(parsed->steps == 12.0);
@@ -62,7 +62,7 @@ TEST_CASE("metrics need a finite loss, and may have more") {
   for (const char* bad : {"", "[]", "{}", R"({"loss": "low"})", R"({"loss": 1e999})", R"({"loss": NaN})",
                           R"({"loss": 1, "steps": 0})", R"({"loss": 1, "metrics": {"a": "b"}})", R"({"loss": 1} x)"}) {
     INFO(bad);
-    const auto refused = agent::ParseTrainerMetrics(bad);
+    const auto refused = site::ParseTrainerMetrics(bad);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().id == ErrorId::kTrainerOutput);
     CHECK(Has(refused.error().message, "metrics.json"));
@@ -76,12 +76,12 @@ TEST_CASE("what was left is read only when it is a file of a fair size") {
   std::filesystem::create_symlink("/etc/passwd", folder / "link");
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   const auto why = [&](const char* name) {
-    const auto read = agent::ReadLeft(folder, name, 5);
+    const auto read = site::ReadLeft(folder, name, 5);
     return read ? std::string() : read.error().message;
   };
   CHECK(why("good").empty());
-  CHECK(agent::ReadLeft(folder, "good", 5)->size() == 5);
-  CHECK(Has(agent::ReadLeft(folder, "good", 4).error().message, "at most 4"));
+  CHECK(site::ReadLeft(folder, "good", 5)->size() == 5);
+  CHECK(Has(site::ReadLeft(folder, "good", 4).error().message, "at most 4"));
   CHECK(why("missing") == "missing: it was not left");
   CHECK(why("link") == "link: it is a link");
   CHECK(Has(why("pipe"), "not a regular file"));

@@ -1,4 +1,4 @@
-#include "agent/trainers/logs.h"
+#include "core/site/trainers/logs.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include "core/base/ids.h"
 #include "core/base/log.h"
 
-namespace ote::agent {
+namespace ote::site {
 namespace {
 
 namespace fs = std::filesystem;
@@ -151,4 +151,4 @@ Result<api::OutputTail> ReadTrainerLog(const fs::path& folder, const std::string
   return tail;
 }
 
-}  // namespace ote::agent
+}  // namespace ote::site

@@ -14,7 +14,7 @@
 #include "core/api/requests.h"
 #include "core/base/result.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 inline constexpr std::uint64_t kLogPart = 512 << 10;
 inline constexpr std::size_t kLogRuns = 32;
@@ -52,4 +52,4 @@ class TrainerLog {
 // The end of a run's log, as UTF-8. kTrainerLogMissing.
 Result<api::OutputTail> ReadTrainerLog(const std::filesystem::path& folder, const std::string& run, std::int64_t most);
 
-}  // namespace ote::agent
+}  // namespace ote::site

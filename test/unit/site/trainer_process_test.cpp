@@ -9,15 +9,15 @@
 #include <sstream>
 #include <thread>
 
-#include "agent/trainers/logs.h"
-#include "agent/trainers/process.h"
-#include "agent/trainers/sandbox.h"
 #include "core/base/descriptor.h"
 #include "core/base/ids.h"
+#include "core/site/trainers/logs.h"
+#include "core/site/trainers/process.h"
+#include "core/site/trainers/sandbox.h"
 
 using namespace ote;
 using namespace std::chrono_literals;
-using agent::ProcessEnd;
+using site::ProcessEnd;
 
 namespace {
 
@@ -27,14 +27,14 @@ struct Ran {
 };
 Ran Run(const std::string& script, std::chrono::milliseconds timeout = 20s, std::uint64_t memory = 0,
         const std::stop_token& stop = {}) {
-  agent::ProcessPlan plan;
+  site::ProcessPlan plan;
   plan.argv = {"/bin/sh", "-c", script};
   plan.environment = {"PATH=/usr/bin:/bin", "OTE_TASK=here"};
   plan.folder = "/";
   plan.timeout = timeout;
   plan.memory = memory;
   std::string said;
-  auto end = agent::RunProcess(
+  auto end = site::RunProcess(
       plan, [&said](std::string_view text) { said += text; }, stop);
   return {std::move(end), std::move(said)};
 }
@@ -101,16 +101,16 @@ TEST_CASE("a program is killed when it is no longer wanted") {
 }
 
 TEST_CASE("a program that cannot be started says why") {
-  agent::ProcessPlan plan;
+  site::ProcessPlan plan;
   plan.argv = {"/etc/passwd"};
   plan.folder = "/";
   plan.timeout = 5s;
-  const auto none = agent::RunProcess(plan, [](std::string_view) {}, {});
+  const auto none = site::RunProcess(plan, [](std::string_view) {}, {});
   REQUIRE_FALSE(none);
   CHECK(none.error().message.find("Permission denied") != std::string::npos);
   plan.argv = {"/bin/true"};
   plan.folder = "/no/such/folder";
-  CHECK_FALSE(agent::RunProcess(plan, [](std::string_view) {}, {}));
+  CHECK_FALSE(site::RunProcess(plan, [](std::string_view) {}, {}));
 }
 
 TEST_CASE("a program has no more private memory than its limit") {
@@ -120,12 +120,12 @@ TEST_CASE("a program has no more private memory than its limit") {
 }
 
 TEST_CASE("a program is found by its whole path or in the system's folders") {
-  CHECK(agent::FindProgram("/bin/sh") == "/bin/sh");
-  CHECK(agent::FindProgram("sh").ends_with("/sh"));
-  CHECK(agent::FindProgram("./sh").empty());
-  CHECK(agent::FindProgram("/etc/passwd").empty());
-  CHECK(agent::FindProgram("/usr").empty());
-  CHECK(agent::FindProgram("no-such-program").empty());
+  CHECK(site::FindProgram("/bin/sh") == "/bin/sh");
+  CHECK(site::FindProgram("sh").ends_with("/sh"));
+  CHECK(site::FindProgram("./sh").empty());
+  CHECK(site::FindProgram("/etc/passwd").empty());
+  CHECK(site::FindProgram("/usr").empty());
+  CHECK(site::FindProgram("no-such-program").empty());
 }
 
 TEST_CASE("the sandbox shows the folders of the command, hides the state, and has the task to write") {
@@ -139,8 +139,8 @@ TEST_CASE("the sandbox shows the folders of the command, hides the state, and ha
   const auto venv = (folder.path / "venv").string();
   const std::vector<std::string> named = {venv + "/bin/python", (folder.path / "own/train.py").string(), "/etc/passwd"};
   const auto words =
-      agent::InSandbox("/usr/bin/bwrap", trainer, {"/var/ote", "/var/ote/trainers/work/r-1", {"/data/a.csv"}}, named,
-                       {named[0], named[1], "/data/a.csv"});
+      site::InSandbox("/usr/bin/bwrap", trainer, {"/var/ote", "/var/ote/trainers/work/r-1", {"/data/a.csv"}}, named,
+                      {named[0], named[1], "/data/a.csv"});
   std::string line;
   for (const auto& word : words) line += word + " ";
   const auto has = [&line](const std::string& part) { return line.find(part + " ") != std::string::npos; };
@@ -164,7 +164,7 @@ TEST_CASE("the sandbox shows the folders of the command, hides the state, and ha
 TEST_CASE("a log keeps the newest of what was printed, within its bound") {
   Folder folder;
   {
-    agent::TrainerLog log(folder.path, "run-1");
+    site::TrainerLog log(folder.path, "run-1");
     for (int i = 0; i < 100'000; ++i) log.Write("line " + std::to_string(i) + " of very many\n");
     log.Write("\xff at the end");
     log.Note("--- done");
@@ -172,22 +172,22 @@ TEST_CASE("a log keeps the newest of what was printed, within its bound") {
   }
   std::uintmax_t size = 0;
   for (const auto& file : std::filesystem::directory_iterator(folder.path)) size += file.file_size();
-  CHECK(size <= 2 * agent::kLogPart);
-  CHECK(size > agent::kLogPart);
-  const auto tail = agent::ReadTrainerLog(folder.path, "run-1", 64);
+  CHECK(size <= 2 * site::kLogPart);
+  CHECK(size > site::kLogPart);
+  const auto tail = site::ReadTrainerLog(folder.path, "run-1", 64);
   REQUIRE(tail);
   CHECK(tail->cut);
   CHECK(tail->text.ends_with("\n? at the end\n--- done\n"));
   CHECK(tail->text.size() <= 64);
-  CHECK(agent::ReadTrainerLog(folder.path, "run-2", 64).error().id == ErrorId::kTrainerLogMissing);
-  CHECK(agent::ReadTrainerLog(folder.path, "../run-1", 64).error().id == ErrorId::kMalformed);
+  CHECK(site::ReadTrainerLog(folder.path, "run-2", 64).error().id == ErrorId::kTrainerLogMissing);
+  CHECK(site::ReadTrainerLog(folder.path, "../run-1", 64).error().id == ErrorId::kMalformed);
 }
 
 TEST_CASE("logs of runs long ago make room for new ones") {
   Folder folder;
-  for (std::size_t i = 0; i < agent::kLogRuns + 8; ++i) {
-    agent::TrainerLog(folder.path, "run-" + std::to_string(i)).Write("x");
+  for (std::size_t i = 0; i < site::kLogRuns + 8; ++i) {
+    site::TrainerLog(folder.path, "run-" + std::to_string(i)).Write("x");
   }
-  CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == agent::kLogRuns);
-  CHECK(agent::ReadTrainerLog(folder.path, "run-" + std::to_string(agent::kLogRuns + 7), 64));
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == site::kLogRuns);
+  CHECK(site::ReadTrainerLog(folder.path, "run-" + std::to_string(site::kLogRuns + 7), 64));
 }

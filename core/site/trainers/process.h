@@ -16,7 +16,7 @@
 
 #include "core/base/result.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 struct ProcessPlan {
   std::vector<std::string> argv;         // argv[0] is the path of the program
@@ -44,4 +44,4 @@ Result<ProcessEnd> RunProcess(const ProcessPlan& plan, const std::function<void(
 std::string FindProgram(const std::string& word);
 inline constexpr std::string_view kProgramPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-}  // namespace ote::agent
+}  // namespace ote::site

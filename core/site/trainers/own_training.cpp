@@ -1,4 +1,4 @@
-#include "agent/trainers/own_training.h"
+#include "core/site/trainers/own_training.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,17 +8,17 @@
 #include <map>
 #include <utility>
 
-#include "agent/trainers/handover.h"
-#include "agent/trainers/logs.h"
-#include "agent/trainers/output.h"
-#include "agent/trainers/process.h"
 #include "core/base/files.h"
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/base/units.h"
 #include "core/learn/models.h"
+#include "core/site/trainers/handover.h"
+#include "core/site/trainers/logs.h"
+#include "core/site/trainers/output.h"
+#include "core/site/trainers/process.h"
 
-namespace ote::agent {
+namespace ote::site {
 namespace {
 
 namespace fs = std::filesystem;
@@ -228,4 +228,4 @@ Result<learn::Trained> TrainByCommand(const OwnTrainer& own, const api::Dataset&
   return trained;
 }
 
-}  // namespace ote::agent
+}  // namespace ote::site

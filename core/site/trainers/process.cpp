@@ -1,4 +1,4 @@
-#include "agent/trainers/process.h"
+#include "core/site/trainers/process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -23,7 +23,7 @@
 #include "core/base/clock.h"
 #include "core/base/descriptor.h"
 
-namespace ote::agent {
+namespace ote::site {
 namespace {
 
 using std::chrono::milliseconds;
@@ -206,4 +206,4 @@ std::string FindProgram(const std::string& word) {
   return {};
 }
 
-}  // namespace ote::agent
+}  // namespace ote::site

@@ -1,4 +1,4 @@
-#include "agent/site_memories.h"
+#include "core/site/memories.h"
 
 #include <algorithm>
 #include <vector>
@@ -6,15 +6,15 @@
 #include "core/base/log.h"
 #include "crypto/digest.h"
 
-namespace ote::agent {
+namespace ote::site {
 
-federate::SiteMemory SiteMemories::Load(const std::string& run) {
+federate::SiteMemory Memories::Load(const std::string& run) {
   federate::SiteMemory memory;
-  const auto record = context_.store.Get<SiteMemoryRecord>(run);
+  const auto record = store_.Get<SiteMemoryRecord>(run);
   if (!record || !*record) return memory;
   const auto read = [&](const std::string& digest, Bytes& out) {
     if (digest.empty()) return;
-    auto bytes = context_.artifacts.Get(digest);
+    auto bytes = artifacts_.Get(digest);
     if (bytes) {
       out = std::move(*bytes);
     } else {
@@ -26,15 +26,15 @@ federate::SiteMemory SiteMemories::Load(const std::string& run) {
   return memory;
 }
 
-Result<void> SiteMemories::Put(const api::Task& task, const federate::SiteAnswer& made) {
+Result<void> Memories::Put(const api::Task& task, const federate::SiteAnswer& made) {
   if (made.memory.control.empty() && made.memory.personal.empty()) return {};
-  OTE_TRY(const auto before, context_.store.Get<SiteMemoryRecord>(task.run));
+  OTE_TRY(const auto before, store_.Get<SiteMemoryRecord>(task.run));
   SiteMemoryRecord record = before.value_or(SiteMemoryRecord{});
   record.run = task.run;
-  record.at = context_.clock.WallNow();
+  record.at = clock_.WallNow();
   const auto put = [&](const Bytes& bytes, std::string& digest) -> Result<void> {
     if (bytes.empty()) return {};
-    OTE_TRY(const auto stored, context_.artifacts.Put(bytes));
+    OTE_TRY(const auto stored, artifacts_.Put(bytes));
     if (!digest.empty()) left_.insert(digest);
     digest = stored.ToString();
     return {};
@@ -56,27 +56,27 @@ Result<void> SiteMemories::Put(const api::Task& task, const federate::SiteAnswer
     own.round = task.round;
     own.metrics = made.offer.personal;
     own.created_at = record.at;
-    OTE_CHECK(context_.store.Put(own));
+    OTE_CHECK(store_.Put(own));
   }
-  OTE_CHECK(context_.store.Put(record));
-  OTE_TRY(auto all, context_.store.List<SiteMemoryRecord>());
+  OTE_CHECK(store_.Put(record));
+  OTE_TRY(auto all, store_.List<SiteMemoryRecord>());
   if (all.size() <= kMost) return {};
   const auto oldest =
       std::min_element(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
   return Forget(oldest->run);
 }
 
-Result<void> SiteMemories::Forget(const std::string& run) {
-  OTE_TRY(const auto record, context_.store.Get<SiteMemoryRecord>(run));
+Result<void> Memories::Forget(const std::string& run) {
+  OTE_TRY(const auto record, store_.Get<SiteMemoryRecord>(run));
   if (!record) return {};
-  OTE_CHECK(context_.store.Remove<SiteMemoryRecord>(run));
+  OTE_CHECK(store_.Remove<SiteMemoryRecord>(run));
   if (!record->control.empty()) left_.insert(record->control);
   return {};
 }
 
-std::set<std::string> SiteMemories::Needed() const {
+std::set<std::string> Memories::Needed() const {
   std::set<std::string> needed;
-  const auto records = context_.store.List<SiteMemoryRecord>();
+  const auto records = store_.List<SiteMemoryRecord>();
   if (!records) return needed;
   for (const auto& record : *records) {
     for (const auto& digest : {record.control, record.personal}) {
@@ -86,13 +86,13 @@ std::set<std::string> SiteMemories::Needed() const {
   return needed;
 }
 
-void SiteMemories::Sweep(const std::function<bool(const std::string& digest)>& needed) {
+void Memories::Sweep() {
   if (left_.empty()) return;
   const auto mine = Needed();
   for (const auto& digest : left_) {
-    if (!mine.contains(digest) && !needed(digest)) context_.artifacts.Remove(digest);
+    if (!mine.contains(digest)) artifacts_.Remove(digest);
   }
   left_.clear();
 }
 
-}  // namespace ote::agent
+}  // namespace ote::site

@@ -9,13 +9,13 @@
 #include <stop_token>
 #include <string>
 
-#include "agent/trainers/sandbox.h"
 #include "core/api/dataset.h"
 #include "core/api/task.h"
 #include "core/api/trainer.h"
 #include "core/federate/site.h"
+#include "core/site/trainers/sandbox.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 // Finds out once whether there is a sandbox, and again after a no: it may have been installed since. Any thread.
 class SandboxProbe {
@@ -56,4 +56,4 @@ Result<learn::Trained> TrainByCommand(const OwnTrainer& own, const api::Dataset&
                                       const federate::ModelFile& given, const learn::Table& train,
                                       std::span<float> parameters, const std::stop_token& stop);
 
-}  // namespace ote::agent
+}  // namespace ote::site

@@ -1,13 +1,13 @@
-#include "agent/trainers/sandbox.h"
+#include "core/site/trainers/sandbox.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
-#include "agent/trainers/process.h"
+#include "core/site/trainers/process.h"
 
-namespace ote::agent {
+namespace ote::site {
 namespace {
 
 namespace fs = std::filesystem;
@@ -104,4 +104,4 @@ std::vector<std::string> InSandbox(const std::string& bwrap, const api::Trainer&
   return words;
 }
 
-}  // namespace ote::agent
+}  // namespace ote::site

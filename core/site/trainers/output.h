@@ -15,7 +15,7 @@
 #include "core/base/result.h"
 #include "core/learn/layout.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 // metrics.json: {"loss": number, "steps": number, "metrics": {name: number}}; the loss is required, and keys that are
 // not known are passed over.
@@ -47,4 +47,4 @@ inline constexpr std::uint64_t kMostMetrics = 64 << 10;
 // What update.safetensors may weigh.
 std::uint64_t MostWeights(const learn::Layout& layout) noexcept;
 
-}  // namespace ote::agent
+}  // namespace ote::site

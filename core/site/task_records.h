@@ -6,7 +6,7 @@
 #include "core/api/run.h"
 #include "core/base/codec.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 // "run-7k2m9q4x0d/3"
 std::string TaskKey(const std::string& run, std::int64_t round);
@@ -37,4 +37,4 @@ struct OfferRecord {
   }
 };
 
-}  // namespace ote::agent
+}  // namespace ote::site

@@ -5,10 +5,12 @@
 #include <set>
 #include <string>
 
-#include "agent/context.h"
+#include "core/base/clock.h"
 #include "core/federate/site.h"
+#include "core/store/artifacts.h"
+#include "core/store/store.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 struct SiteMemoryRecord {
   static constexpr std::string_view kKind = "site-memory";
@@ -27,12 +29,13 @@ struct SiteMemoryRecord {
   }
 };
 
-class SiteMemories {
+class Memories {
  public:
   // Runs that are remembered at a time; of more, the one that was longest without a round is forgotten.
   static constexpr std::size_t kMost = 32;
 
-  explicit SiteMemories(Context& context) : context_(context) {}
+  Memories(const Clock& clock, store::Store& store, store::Artifacts& artifacts)
+      : clock_(clock), store_(store), artifacts_(artifacts) {}
 
   // What was kept last; empty for a run that is new here. A damaged artifact counts as none, and is logged.
   federate::SiteMemory Load(const std::string& run);
@@ -43,12 +46,14 @@ class SiteMemories {
   Result<void> Forget(const std::string& run);
   // Artifacts that are needed.
   std::set<std::string> Needed() const;
-  // Removes what the last changes left behind. `needed` tells of others' needs.
-  void Sweep(const std::function<bool(const std::string& digest)>& needed);
+  // Removes what the last changes left behind.
+  void Sweep();
 
  private:
-  Context& context_;
+  const Clock& clock_;
+  store::Store& store_;
+  store::Artifacts& artifacts_;
   std::set<std::string> left_;
 };
 
-}  // namespace ote::agent
+}  // namespace ote::site
