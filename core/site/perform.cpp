@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <utility>
 
 namespace ote::site {
@@ -39,8 +40,6 @@ Result<const learn::Split*> RowsOf(const Work& work, DataCache& cache) {
 }
 
 }  // namespace
-
-std::string TaskKey(const std::string& run, std::int64_t round) { return fmt::format("{}/{}", run, round); }
 
 Result<void> CheckEnough(const api::Dataset& dataset, std::int64_t rows) {
   if (rows >= dataset.min_rows) return {};

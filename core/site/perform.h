@@ -1,9 +1,10 @@
-// What a site does with one task: from the task, its own rows and what it keeps for the run to an answer. The agent's
-// trainer drives it from the wire, and the command line from files.
+// What a site does with one task: from the task, its own rows and what it keeps for the run to an answer. It does not
+// matter how the task came; the agent's trainer takes it from the wire.
 #pragma once
 
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 #include "core/api/task.h"

@@ -1,8 +1,9 @@
-// One program run to its end, within limits: the only place of the agent that starts processes.
+// One program run to its end, within limits: the only place of a site that starts processes.
 //
 // The calling thread blocks in poll(2), without a turn of its own, until the program ends, says something, its time is
 // over, or it is asked to stop. Whatever the program started ends with it: its process group is killed, and in a
-// sandbox the kernel ends the rest (agent/trainers/sandbox.h). When the thread or the agent dies, so does the program.
+// sandbox the kernel ends the rest (core/site/trainers/sandbox.h). When the thread or the agent dies, so does the
+// program.
 #pragma once
 
 #include <chrono>
