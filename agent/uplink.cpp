@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/log.h"
 #include "core/base/version.h"
@@ -42,6 +43,7 @@ void Uplink::Connect() {
   const auto& parent = *context_.membership.parent;
   if (link_) context_.transport.Disconnect(*link_);
   link_.reset();
+  AnswerUntold();
   const auto& endpoint = parent.endpoints[endpoint_ % parent.endpoints.size()];
   auto link =
       context_.transport.Connect({endpoint, crypto::TransportPublic{Fixed(parent.transport_key)}}, transport_key_);
@@ -100,6 +102,7 @@ void Uplink::Lost(std::string why) {
   welcomed_ = false;
   context_.timers.Cancel(beat_);
   if (link_) context_.rpc.LinkLost(*link_);
+  AnswerUntold();
   if (was_up || !link_) {
     context_.timers.Cancel(give_up_);
     give_up_ = context_.timers.At(context_.clock.SteadyNow() + kTryNextEndpoint, [this] {
@@ -122,6 +125,8 @@ void Uplink::SayHello() {
   hello.platform = Platform();
   hello.now = context_.clock.WallNow();
   if (datasets_) hello.datasets = datasets_();
+  saying_hello_ = true;
+  hello_stale_ = false;
   if (const auto& list = context_.membership.revocations) {
     if (auto body = crypto::CheckRevocationList(*list, context_.membership.AuthorityKey(), 0))
       hello.revocations = body->number;
@@ -130,10 +135,12 @@ void Uplink::SayHello() {
   context_.rpc.Call(
       link, api::verb::kMemberHello, ToJson(hello), kHelloPatience, [this, link](Result<wire::Envelope> answer) {
         if (!link_ || *link_ != link) return;
+        saying_hello_ = false;
         auto welcome =
             answer ? FromWire<api::MemberWelcome>(answer->body) : Result<api::MemberWelcome>(Fail(answer.error()));
         if (!welcome) {
           message_ = welcome.error().message;
+          AnswerUntold();
           log::Warn("the parent did not welcome this cluster", {{"why", message_}});
           if (welcome.error().id == ErrorId::kCertificateExpired) return Renew();
           beat_ = context_.timers.At(
@@ -159,6 +166,12 @@ void Uplink::SayHello() {
         message_.clear();
         log::Info("connected to the parent");
         Beat();
+        // What was registered while the hello was on its way is not in it.
+        if (std::exchange(hello_stale_, false)) {
+          DatasetsChanged([told = std::exchange(untold_, {})] {
+            for (const auto& fn : told) fn();
+          });
+        }
         for (const auto& fn : connected_) fn();
       });
 }
@@ -199,6 +212,11 @@ void Uplink::Call(std::string_view verb, Json body, milliseconds patience, Rpc::
 }
 
 void Uplink::DatasetsChanged(std::function<void()> told) {
+  if (saying_hello_ && datasets_) {
+    hello_stale_ = true;
+    if (told) untold_.push_back(std::move(told));
+    return;
+  }
   if (!welcomed_ || !datasets_) {
     if (told) context_.timers.At(context_.clock.SteadyNow(), std::move(told));
     return;
@@ -208,6 +226,11 @@ void Uplink::DatasetsChanged(std::function<void()> told) {
          if (!answer) log::Warn("data sets not told to the parent", {{"why", answer.error().message}});
          if (told) told();
        });
+}
+
+void Uplink::AnswerUntold() {
+  saying_hello_ = false;
+  for (auto& told : std::exchange(untold_, {})) context_.timers.At(context_.clock.SteadyNow(), std::move(told));
 }
 
 Result<void> Uplink::TakeRevocations(const crypto::RevocationList& list) {

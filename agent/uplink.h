@@ -44,6 +44,7 @@ class Uplink {
   void ScheduleRenewal();
   void RetryRenewal();
   void Lost(std::string why);
+  void AnswerUntold();
   Result<void> TakeRevocations(const crypto::RevocationList& list);
   Result<void> TakeCertificate(const Json& body, const crypto::CertificateBody& before);
 
@@ -59,6 +60,9 @@ class Uplink {
   Timers::Id give_up_ = 0;
   Timers::Id renewal_ = 0;
   int missed_ = 0;
+  bool saying_hello_ = false;                  // sent, not answered yet
+  bool hello_stale_ = false;                   // data sets changed after the hello under way was written
+  std::vector<std::function<void()>> untold_;  // who waits to hear that the parent knows of them
   std::vector<std::function<void()>> connected_;
   std::function<std::vector<api::DatasetSummary>()> datasets_;
 };

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -95,10 +96,15 @@ class Tree {
   bool Runs(const std::string& name) const { return nodes_.contains(name); }
   agent::Node& Node(const std::string& name) { return *nodes_.at(name); }
 
+  // `name` stands still, as under a heavy load, until `until` holds.
+  void Hold(const std::string& name, std::function<bool()> until) { held_[name] = std::move(until); }
   // Steps every agent until all that was in flight has arrived.
   void Settle(int rounds = 8) {
     for (int i = 0; i < rounds; ++i) {
-      for (auto& [name, node] : nodes_) node->Step({});
+      std::erase_if(held_, [](const auto& held) { return held.second(); });
+      for (auto& [name, node] : nodes_) {
+        if (!held_.contains(name)) node->Step({});
+      }
     }
   }
   // Lets time pass in small steps, so that heartbeats happen on the way.
@@ -171,6 +177,7 @@ class Tree {
  private:
   std::filesystem::path scratch_;
   std::map<std::string, std::unique_ptr<agent::Node>> nodes_;
+  std::map<std::string, std::function<bool()>> held_;
 };
 
 }  // namespace ote::test

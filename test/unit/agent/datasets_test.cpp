@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "core/site/data_cache.h"
 #include "test/fake/run_tree.h"
 
 using namespace ote;
@@ -21,6 +22,19 @@ TEST_CASE("a data set is registered at its site, and the root learns name, schem
   CHECK(shown.datasets.front().train_rows == added.train_rows);
   CHECK(shown.datasets.front().features == 2);
   CHECK(ToJson(shown).dump().find("clinic-a.csv") == std::string::npos);
+}
+
+TEST_CASE(
+    "a data set that is registered while the root is slow to welcome its site is known there when the site says done") {
+  RunTree tree;
+  Must(tree.Enrol(tree.Token(), "clinic-a"));
+  tree.StartNode("clinic-a");
+  auto site = Must(store::Store::Open(tree.Folder("clinic-a").Database()));
+  int after = 0;
+  tree.Hold("hq", [&] { return !Must(site.List<site::RegisteredFile>()).empty() && ++after > 20; });
+  tree.Settle(4);  // the hello is on its way, without the data set
+  Must(tree.AddData("clinic-a", "points", tree.WriteData("clinic-a", RunTree::Csv(1, 100))));
+  CHECK(tree.Shown("clinic-a").datasets.size() == 1);
 }
 
 TEST_CASE("a data set outlives a restart of its site") {
