@@ -1,0 +1,176 @@
+#include "crypto/sealed.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "crypto/secret.h"
+
+namespace ote::crypto {
+namespace {
+
+const ByteView kUse = AsBytes("test-use-v1");
+
+Bytes Text(std::size_t size) {
+  Bytes out(size);
+  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<std::uint8_t>(i * 131 + (i >> 8));
+  return out;
+}
+
+void CheckBroken(const Result<Bytes>& opened) {
+  REQUIRE_FALSE(opened.has_value());
+  CHECK(opened.error().id == ErrorId::kSealBroken);
+}
+
+TEST_CASE("a sealed stream of any length opens for its receiver, and has the size that was said") {
+  const auto receiver = TransportKey::Generate();
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kSealedChunk - 1, kSealedChunk, kSealedChunk + 1,
+                                 3 * kSealedChunk, 3 * kSealedChunk + 17}) {
+    const Bytes plain = Text(size);
+    const Bytes sealed = Seal(receiver.Public(), kUse, plain).value();
+    CHECK(sealed.size() == SealedSize(size));
+    CHECK(PlainSize(sealed.size()).value() == size);
+    CHECK(OpenSealed(receiver, kUse, sealed).value() == plain);
+  }
+  CHECK_FALSE(PlainSize(kSealedHeader + kSealedTag - 1).has_value());
+  CHECK_FALSE(PlainSize(SealedSize(kSealedChunk) + 1).has_value());
+  CHECK_FALSE(PlainSize(SealedSize(kSealedChunk) + kSealedTag).has_value());
+}
+
+TEST_CASE("a sealed stream opens for no other key and no other use") {
+  const auto receiver = TransportKey::Generate();
+  const Bytes sealed = Seal(receiver.Public(), kUse, Text(100)).value();
+  CheckBroken(OpenSealed(TransportKey::Generate(), kUse, sealed));
+  CheckBroken(OpenSealed(receiver, AsBytes("test-use-v2"), sealed));
+}
+
+TEST_CASE("a flipped bit anywhere in a sealed stream is found") {
+  const auto receiver = TransportKey::Generate();
+  const Bytes sealed = Seal(receiver.Public(), kUse, Text(50)).value();
+  for (std::size_t bit = 0; bit < sealed.size() * 8; ++bit) {
+    Bytes altered = sealed;
+    altered[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+    // The curve ignores the highest bit of a public key; the key of the stream does not.
+    CheckBroken(OpenSealed(receiver, kUse, altered));
+  }
+}
+
+TEST_CASE("chunks that are cut off, swapped, repeated or taken from another stream are refused") {
+  const auto receiver = TransportKey::Generate();
+  const Bytes sealed = Seal(receiver.Public(), kUse, Text(3 * kSealedChunk)).value();
+  constexpr auto kWhole = static_cast<std::ptrdiff_t>(kSealedChunk + kSealedTag);
+  const auto chunk = [](Bytes& of, std::ptrdiff_t i) {
+    return of.begin() + static_cast<std::ptrdiff_t>(kSealedHeader) + i * kWhole;
+  };
+  Bytes cut = sealed;
+  cut.erase(chunk(cut, 2), cut.end());
+  CheckBroken(OpenSealed(receiver, kUse, cut));
+  Bytes swapped = sealed;
+  std::swap_ranges(chunk(swapped, 0), chunk(swapped, 1), chunk(swapped, 1));
+  CheckBroken(OpenSealed(receiver, kUse, swapped));
+  Bytes repeated = sealed;
+  std::copy(chunk(repeated, 0), chunk(repeated, 1), chunk(repeated, 1));
+  CheckBroken(OpenSealed(receiver, kUse, repeated));
+  Bytes other = Seal(receiver.Public(), kUse, Text(3 * kSealedChunk)).value();
+  Bytes mixed = sealed;
+  std::copy(chunk(other, 1), chunk(other, 2), chunk(mixed, 1));
+  CheckBroken(OpenSealed(receiver, kUse, mixed));
+  Bytes header = sealed;
+  std::copy(other.begin(), other.begin() + static_cast<std::ptrdiff_t>(kSealedHeader), header.begin());
+  CheckBroken(OpenSealed(receiver, kUse, header));
+}
+
+TEST_CASE("chunks open in any order, and in the place of what was sealed") {
+  const SecretBytes key = SecretBytes::Random(32);
+  const Bytes plain = Text(2 * kSealedChunk + 5);
+  auto sealer = Sealer::WithKey(key.View(), kUse);
+  std::vector<Bytes> chunks;
+  for (std::size_t at = 0; at < plain.size(); at += kSealedChunk) {
+    const std::size_t size = std::min(kSealedChunk, plain.size() - at);
+    Bytes chunk(plain.begin() + static_cast<std::ptrdiff_t>(at),
+                plain.begin() + static_cast<std::ptrdiff_t>(at + size));
+    chunk.resize(size + kSealedTag);
+    sealer.Next(ByteView(chunk).first(size), at + size == plain.size(), chunk);
+    chunks.push_back(std::move(chunk));
+  }
+  auto opener = Opener::WithKey(key.View(), kUse, sealer.Header()).value();
+  for (const std::size_t i : {std::size_t{2}, std::size_t{0}, std::size_t{1}}) {
+    const std::size_t size = chunks[i].size() - kSealedTag;
+    Bytes scratch(size);
+    CHECK_FALSE(opener.Open(i, i != 2, chunks[i], scratch).has_value());
+    REQUIRE(opener.Open(i, i == 2, chunks[i], std::span(chunks[i]).first(size)).has_value());
+    CHECK(std::equal(plain.begin() + static_cast<std::ptrdiff_t>(i * kSealedChunk),
+                     plain.begin() + static_cast<std::ptrdiff_t>(i * kSealedChunk + size), chunks[i].begin()));
+  }
+}
+
+TEST_CASE("a chunk that does not hold leaves nothing of itself behind") {
+  const SecretBytes key = SecretBytes::Random(32);
+  auto sealer = Sealer::WithKey(key.View(), kUse);
+  Bytes chunk(1000 + kSealedTag);
+  sealer.Next(Text(1000), true, chunk);
+  chunk.back() ^= 1;
+  Bytes out(1000, 7);
+  auto opener = Opener::WithKey(key.View(), kUse, sealer.Header()).value();
+  CHECK_FALSE(opener.Open(0, true, chunk, out).has_value());
+  CHECK(std::all_of(out.begin(), out.end(), [](std::uint8_t b) { return b == 0; }));
+}
+
+TEST_CASE("a repeatable seal gives the same bytes for the same content, and others for any other") {
+  const auto receiver = TransportKey::Generate();
+  const SecretBytes secret = SecretBytes::Random(32);
+  const auto header = [&](ByteView of, const TransportPublic& to, ByteView use, ByteView with) {
+    const auto sealer = Sealer::Repeatable(to, use, with, DigestOf(of)).value();
+    return Bytes(sealer.Header().begin(), sealer.Header().end());
+  };
+  const Bytes one = Text(10);
+  const Bytes same = header(one, receiver.Public(), kUse, secret.View());
+  CHECK(header(one, receiver.Public(), kUse, secret.View()) == same);
+  const std::set<Bytes> others = {same, header(Text(11), receiver.Public(), kUse, secret.View()),
+                                  header(one, TransportKey::Generate().Public(), kUse, secret.View()),
+                                  header(one, receiver.Public(), AsBytes("other"), secret.View()),
+                                  header(one, receiver.Public(), kUse, SecretBytes::Random(32).View())};
+  CHECK(others.size() == 5);
+}
+
+TEST_CASE("keys of small order are refused, on both sides") {
+  const TransportPublic zero{};
+  CHECK(Sealer::To(zero, kUse).error().id == ErrorId::kSealBroken);
+  Bytes forged = Seal(TransportKey::Generate().Public(), kUse, Text(3)).value();
+  std::fill_n(forged.begin() + 8, 32, std::uint8_t{0});
+  CheckBroken(OpenSealed(TransportKey::Generate(), kUse, forged));
+}
+
+// libsodium's own XChaCha20-Poly1305 opens what was sealed, when told key and nonce.
+TEST_CASE("chunks are XChaCha20-Poly1305 with the nonce prefix, counter and last") {
+  const SecretBytes key = SecretBytes::Random(32);
+  auto sealer = Sealer::WithKey(key.View(), kUse);
+  Bytes first(kSealedChunk + kSealedTag);
+  Bytes second(20 + kSealedTag);
+  sealer.Next(Text(kSealedChunk), false, first);
+  sealer.Next(Text(20), true, second);
+
+  Bytes all(key.View().begin(), key.View().end());
+  all.resize(96, 0);
+  const Digest about = DigestOf(kUse);
+  all.insert(all.end(), about.bytes.begin(), about.bytes.end());
+  const SecretBytes stream = DeriveKey(all, "ote-seal-v1");
+  const auto opens = [&](const Bytes& sealed, std::uint8_t counter, std::uint8_t last, std::size_t size) {
+    Bytes nonce(sealer.Header().end() - 16, sealer.Header().end());
+    nonce.resize(24, 0);
+    nonce[16] = counter;
+    nonce[23] = last;
+    Bytes out(sealed.size() - kSealedTag);
+    return crypto_aead_xchacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, sealed.data(), sealed.size(),
+                                                      nullptr, 0, nonce.data(), stream.View().data()) == 0 &&
+           out == Text(size);
+  };
+  CHECK(opens(first, 0, 0, kSealedChunk));
+  CHECK(opens(second, 1, 1, 20));
+  CHECK_FALSE(opens(second, 1, 0, 20));
+}
+
+}  // namespace
+}  // namespace ote::crypto
