@@ -6,7 +6,9 @@
 
 #include "core/api/cluster.h"
 #include "core/api/dataset.h"
+#include "core/api/masks.h"
 #include "core/api/prepare.h"
+#include "core/api/privacy.h"
 #include "core/api/strategy.h"
 #include "core/api/training.h"
 #include "core/base/codec.h"
@@ -48,6 +50,8 @@ struct RunSpec {
   PersonalSpec personalization;
   StopSpec stop;
   CheckpointSpec checkpoints;
+  MasksSpec masks;
+  PrivacySpec privacy;
   TrainerKind trainer = TrainerKind::kBuiltin;
   std::string from;          // a model of this root to start from, see model_entry.h; "" for fresh parameters
   std::string model_name;    // under which the model is registered, as its next version; "" for the name of the run
@@ -67,6 +71,8 @@ struct RunSpec {
     v("personalization", self.personalization);
     v("stop", self.stop);
     v("checkpoints", self.checkpoints);
+    v("secureAggregation", self.masks);
+    v("privacy", self.privacy);
     v("trainer", self.trainer);
     v("from", self.from);
     v("modelName", self.model_name);
