@@ -53,6 +53,7 @@ struct Task {
   Preparation preparation;
   PrepareSpec survey;  // what the statistics are for
   TrainerKind trainer = TrainerKind::kBuiltin;
+  TaskPrivacy privacy;
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -73,6 +74,7 @@ struct Task {
     v("preparation", self.preparation);
     v("survey", self.survey);
     v("trainer", self.trainer);
+    v("privacy", self.privacy);
   }
 };
 
@@ -115,7 +117,8 @@ struct UpdateOffer {
   Metrics personal;                          // of the site's own model; no rows when it has none
   std::optional<DataStatistics> statistics;  // the answer to a survey
   Phases phases;
-  std::string trainer;  // the name of the site's own, "" for the built-in
+  std::string trainer;         // the name of the site's own, "" for the built-in
+  std::optional<bool> within;  // adaptive clipping: whether the norm left the update alone
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -138,6 +141,7 @@ struct UpdateOffer {
     v("statistics", self.statistics);
     v("phases", self.phases);
     v("trainer", self.trainer);
+    v("within", self.within);
   }
 };
 

@@ -7,6 +7,7 @@
 #include "core/base/units.h"
 #include "core/federate/run_state.h"
 #include "crypto/digest.h"
+#include "crypto/secret.h"
 
 namespace ote::federate {
 namespace {
@@ -83,11 +84,12 @@ RoundFacts RunMachine::State::Facts() {
   std::int64_t weight = 0;
   for (const Asked& asked : kept.open->asked) {
     if (asked.answer != Answer::kFolded) continue;
-    facts.rows += asked.result.examples;
-    steps += static_cast<double>(asked.result.examples) * asked.result.steps;
+    facts.rows += ExamplesOf(asked);
+    steps += static_cast<double>(ExamplesOf(asked)) * asked.result.steps;
     weight += WeightOf(asked);
   }
   for (const Site* site : Pool()) facts.pool_rows += std::min(site->dataset->train_rows, kMaxRows);
+  facts.rows = std::max<std::int64_t>(1, facts.rows);  // nobody may have been drawn
   facts.pool_rows = std::max(facts.pool_rows, facts.rows);
   facts.mean_steps = steps / static_cast<double>(facts.rows);
   if (Buffered()) facts.freshness = static_cast<double>(weight) / static_cast<double>(facts.rows * kFresh);
@@ -112,6 +114,7 @@ Result<void> RunMachine::State::MakeNextModel() {
     updates.read = artifacts.range;
     OTE_CHECK(strategy->Combine(updates, model));
   } else {
+    AddNoiseToSum();
     OTE_CHECK(strategy->Apply(*sum, facts, model, strategy_state));
   }
   const bool finite = std::all_of(model.begin(), model.end(), [](float v) { return std::isfinite(v); });
@@ -212,6 +215,7 @@ void RunMachine::State::CloseTraining() {
   Tell("round-finished", "",
        fmt::format("{} of {} clusters took part", record.participants.size(), kept.open->asked.size()));
   run.rounds.push_back(std::move(record));
+  NoteCost();
   save = true;
   ReleaseRound();
   KeepCheckpoint();
@@ -269,6 +273,8 @@ void RunMachine::State::End(api::RunStatus status, std::string message) {
   if (status == api::RunStatus::kFinished) {
     ForgetAtSites();
     run.checkpoints.clear();
+    crypto::Wipe(kept.secret);
+    kept.secret.clear();
     for (const std::string& digest : kept_until_now) {
       if (digest != run.model.digest) DropUnlessNeeded(digest);
     }

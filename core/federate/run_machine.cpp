@@ -161,6 +161,7 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
     run.from_digest = spec.from;
   }
   if (from != nullptr || !spec.prepare.Asks()) OTE_CHECK(state->MakeFirstModel(from));
+  state->BeginPrivacy();
   state->save = true;
   state->Settle();
   *outcome = state->Take();
