@@ -2,6 +2,7 @@
 // its sum, and closes it.
 #include <fmt/format.h>
 
+#include "core/federate/plan.h"
 #include "core/federate/run_state.h"
 
 namespace ote::federate {
@@ -14,6 +15,7 @@ Result<RunMachine::Replayed> RunMachine::Replay(const api::RunSpec& spec, const 
   if (spec.privacy.kind != api::NoiseKind::kNone && spec.privacy.kind != api::NoiseKind::kLocal) {
     return Fail(ErrorId::kUnsupported, "noise was added that nobody keeps");
   }
+  OTE_CHECK(CheckPlan(spec));
   if (round.sites.empty() || round.capacity < 1 || round.capacity > kMaxRows || round.pool_rows < 0) {
     return Fail(ErrorId::kStoreCorrupt, "its numbers cannot be");
   }

@@ -10,8 +10,8 @@
 namespace ote::record {
 namespace {
 
-// Sums of examples stay far within 64 bits.
-constexpr std::int64_t kMost = std::int64_t{1} << 52;
+// The most that a sum is made of, as core/federate bounds it: sums of examples stay far within 64 bits.
+constexpr std::int64_t kMost = std::int64_t{1} << 40;
 
 tl::unexpected<Error> Broken(std::string message) { return Fail(ErrorId::kRecordBroken, std::move(message)); }
 
@@ -99,6 +99,7 @@ Result<void> Verifier::Follow(const api::RecordEntry& entry) {
   if (end_ && end_->status == api::RunStatus::kFinished) return Broken("it follows after the end of the run");
   if (entry.begin) {
     spec_ = entry.begin->spec;
+    OTE_CHECK(api::Validate(spec_.strategy));
     model_ = entry.begin->model;
     models_ = {model_};
     return {};
@@ -154,6 +155,7 @@ Result<void> Verifier::FollowRound(const api::RecordRound& round) {
       !Ascending(round.left_out, [](const auto& s) -> const std::string& { return s; })) {
     return Broken("its clusters are out of order");
   }
+  if (round.capacity < 1 || round.capacity > kMost) return Broken("the capacity of its sum cannot be");
   const bool late_counts = spec_.strategy.kind == api::StrategyKind::kFedBuff;
   std::int64_t rows = 0;
   std::int64_t weights = 0;
