@@ -218,7 +218,7 @@ class Federation {
   FakeClock clock;
   bool shuffle = true;
   bool keep_all = false;  // what is dropped stays
-  int kill_after = -1;  // actions until the root is killed; -1 for never
+  int kill_after = -1;    // actions until the root is killed; -1 for never
   std::map<std::string, Bytes> artifacts;
   std::optional<Bytes> saved;
   std::vector<api::RecordEntry> entries;
