@@ -8,6 +8,8 @@
 namespace ote::agent {
 namespace {
 
+constexpr std::string_view kRequestKind = "key-request";
+
 // Whether the parent may still say yes, when it is asked again.
 bool MayPass(ErrorId id) {
   switch (id) {
@@ -40,8 +42,9 @@ void Rotation::Begin(const std::string& request_id, Done done) {
   }
   const bool under_way = Made() || !waiting_.empty();
   if (!under_way) {
-    if (auto made = store::MakeNextKeys(context_.folder, keys_); !made) return done(std::move(made));
-    request_id_ = request_id;
+    auto made = KeepRequest(request_id);
+    if (made) made = store::MakeNextKeys(context_.folder, keys_);
+    if (!made) return done(std::move(made));
     log::Info("own keys change");
   }
   waiting_.push_back(std::move(done));
@@ -112,13 +115,22 @@ Result<void> Rotation::Take(const crypto::Certificate& certificate) {
   }
   auto membership = context_.membership;
   membership.certificate = certificate;
-  membership.keys_request = request_id_;
+  OTE_TRY(membership.keys_request, KeptRequest());
   OTE_CHECK(context_.folder.SaveMembership(membership));
   context_.membership = std::move(membership);
   // The change has happened; what is left of the old keys goes at the next start, if not now.
   if (auto done = store::TakeNextKeys(context_.folder, keys_); !done)
     log::Error("old keys are still on disk", {{"why", done.error().message}});
   return {};
+}
+
+Result<void> Rotation::KeepRequest(const std::string& request_id) {
+  return context_.store.PutDoc(kRequestKind, "", AsBytes(request_id));
+}
+
+Result<std::string> Rotation::KeptRequest() {
+  OTE_TRY(const auto kept, context_.store.GetDoc(kRequestKind, ""));
+  return kept ? std::string(AsText(*kept)) : std::string();
 }
 
 void Rotation::Finish(const Result<void>& result) {

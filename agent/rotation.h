@@ -42,11 +42,13 @@ class Rotation {
   void Answered(const Result<wire::Envelope>& answer);
   Result<void> Take(const crypto::Certificate& certificate);
   void Finish(const Result<void>& result);
+  // Of the change that is under way, on disk, so that the request can be seen to be the same after a crash.
+  Result<void> KeepRequest(const std::string& request_id);
+  Result<std::string> KeptRequest();
 
   Context& context_;
   Uplink& uplink_;
   store::MemberKeys& keys_;
-  std::string request_id_;
   std::vector<Done> waiting_;
   bool asking_ = false;
   Timers::Id again_ = 0;

@@ -27,6 +27,8 @@ Result<void> TrustDesk::Start() {
     log::Warn("a removal is finished", {{"cluster", cluster.name}});
     OTE_CHECK(members_.Drop(cluster.name));
   }
+  // A change of the own key that was cut off before it happened.
+  if (keys_.next_sign || keys_.next_transport) OTE_CHECK(store::DropNextKeys(context_.folder, keys_));
   OTE_CHECK(Reissue());
   OTE_CHECK(RenewOwn());
   context_.rpc.RegisterCall<api::RenewRequest>(
