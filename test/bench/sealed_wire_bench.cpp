@@ -3,8 +3,9 @@
 // it: sealed by the one, carried by the transport, opened by the other. Beside ZeroMQ alone, with and without CURVE,
 // and what the machine's memory and cipher do, in the same run and taking turns, since the machine may have other work.
 //
-//   sealed_wire_bench [ROUNDS]
+//   sealed_wire_bench [ROUNDS [CHUNKS OF 64 KiB IN A MESSAGE]]
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,9 +29,8 @@ using namespace ote;
 using namespace ote::wire;
 
 constexpr std::size_t kUpdate = 40'000'000;
-constexpr std::size_t kChunks = 16;  // of a sealed stream, in one message
-constexpr std::size_t kPlainPiece = kChunks * crypto::kSealedChunk;
-constexpr std::size_t kPieces = (kUpdate + kPlainPiece - 1) / kPlainPiece;
+std::size_t plain_piece = 16 * crypto::kSealedChunk;  // in one message
+std::size_t Pieces() { return (kUpdate + plain_piece - 1) / plain_piece; }
 constexpr std::size_t kWindow = 8;
 constexpr std::string_view kUse = "bench";
 
@@ -42,7 +42,15 @@ class Exchange {
   virtual ~Exchange() = default;
   // Brings it over once.
   virtual void Once() = 0;
+  // Processor time that the other process has used.
+  virtual double Elsewhere() const { return 0; }
 };
+
+double CpuSeconds(clockid_t clock) {
+  timespec time{};
+  return ::clock_gettime(clock, &time) == 0 ? static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9
+                                            : 0;
+}
 
 [[noreturn]] void Give(const char* what) {
   std::fprintf(stderr, "sealed_wire_bench: %s\n", what);
@@ -79,6 +87,10 @@ class Process {
   }
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
+  double Cpu() const {
+    clockid_t clock = 0;
+    return ::clock_getcpuclockid(pid_, &clock) == 0 ? CpuSeconds(clock) : 0;
+  }
   std::string line;
 
  private:
@@ -105,6 +117,7 @@ class Alone final : public Exchange {
     socket_.connect(process_.line);
   }
 
+  double Elsewhere() const override { return process_.Cpu(); }
   void Once() override {
     std::size_t asked = 0;
     std::size_t come = 0;
@@ -178,18 +191,19 @@ class Ours final : public Exchange {
     }
     do {
       Once();
-    } while (bulk && transport_->BulkMessages() < 2 * kPieces);
+    } while (bulk && transport_->BulkMessages() < 2 * Pieces());
     const Bytes wanted = MakeUpdate();
     if (update_ != wanted) Give("what arrived is not what was sent");
   }
 
+  double Elsewhere() const override { return process_.Cpu(); }
   void Once() override {
     opener_.reset();
     std::size_t asked = 0;
     std::size_t come = 0;
-    while (come < kPieces) {
-      for (; asked < kPieces && asked < come + kWindow; ++asked) {
-        const Envelope ask = MakeRequest(asked, "artifact.get", {{"offset", asked * kPlainPiece}});
+    while (come < Pieces()) {
+      for (; asked < Pieces() && asked < come + kWindow; ++asked) {
+        const Envelope ask = MakeRequest(asked, "artifact.get", {{"offset", asked * plain_piece}});
         if (!transport_->Send(link_, ask)) Give("not sent");
       }
       for (const Event& event : transport_->Wait(1s)) {
@@ -220,7 +234,7 @@ class Ours final : public Exchange {
     while (true) {
       for (const Event& event : transport->Wait(1s)) {
         const auto offset = event.envelope.body.at("offset").get<std::size_t>();
-        const ByteView piece = ByteView(*update).subspan(offset, std::min(kPlainPiece, kUpdate - offset));
+        const ByteView piece = ByteView(*update).subspan(offset, std::min(plain_piece, kUpdate - offset));
         Json about = Json::object();
         Blob blob(piece, update);
         if (sealed) {
@@ -249,7 +263,7 @@ class Ours final : public Exchange {
   }
 
   void Take(const Envelope& answer) {
-    std::size_t offset = answer.id * kPlainPiece;
+    std::size_t offset = answer.id * plain_piece;
     if (!sealed_) {
       std::copy(answer.blob.View().begin(), answer.blob.View().end(), update_.begin() + static_cast<long>(offset));
       return;
@@ -305,8 +319,8 @@ class Sealing final : public Exchange {
 class Binding final : public Exchange {
  public:
   void Once() override {
-    for (std::size_t at = 0; at < kUpdate; at += kPlainPiece) {
-      static_cast<void>(sealer_.Seal(ByteView(from_).subspan(at, std::min(kPlainPiece, kUpdate - at)), {}, {}).value());
+    for (std::size_t at = 0; at < kUpdate; at += plain_piece) {
+      static_cast<void>(sealer_.Seal(ByteView(from_).subspan(at, std::min(plain_piece, kUpdate - at)), {}, {}).value());
     }
   }
 
@@ -324,20 +338,22 @@ double Median(std::vector<double> values) {
 
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 25;
+  if (argc > 2) plain_piece = static_cast<std::size_t>(std::max(1, std::atoi(argv[2]))) * crypto::kSealedChunk;
   crypto::Init();
   struct Row {
     const char* name;
     std::unique_ptr<Exchange> exchange;
     std::vector<double> rates;
     std::vector<double> ratios;
+    std::vector<double> cpu;  // of both processes, a byte, in ns
   };
   std::vector<Row> rows;
   const auto add = [&rows](const char* name, std::unique_ptr<Exchange> exchange) {
-    rows.push_back({name, std::move(exchange), {}, {}});
+    rows.push_back({name, std::move(exchange), {}, {}, {}});
   };
   // The processes are made before anything here has a thread.
   add("ZeroMQ plain, one message", std::make_unique<Alone>(false, kUpdate));
-  add("ZeroMQ plain, pieces of 1 MiB", std::make_unique<Alone>(false, kPlainPiece));
+  add("ZeroMQ plain, in pieces", std::make_unique<Alone>(false, plain_piece));
   add("ZeroMQ with CURVE, one message", std::make_unique<Alone>(true, kUpdate));
   add("ote, CURVE alone, not sealed", std::make_unique<Ours>(false, false));
   add("ote, CURVE alone, sealed", std::make_unique<Ours>(true, false));
@@ -349,15 +365,21 @@ int main(int argc, char** argv) {
   for (int round = -1; round < rounds; ++round) {
     for (Row& row : rows) {
       row.exchange->Once();  // wakes what slept
+      const auto cpu = [&row] { return CpuSeconds(CLOCK_PROCESS_CPUTIME_ID) + row.exchange->Elsewhere(); };
+      const double cpu_before = cpu();
       const double begin = Seconds();
       for (int i = 0; i < 3; ++i) row.exchange->Once();
       const double rate = 3 * static_cast<double>(kUpdate) / (Seconds() - begin) / 1e9;
       if (round < 0) continue;
       row.rates.push_back(rate);
+      row.cpu.push_back((cpu() - cpu_before) / 3 / static_cast<double>(kUpdate) * 1e9);
       row.ratios.push_back(rate / rows.front().rates.back());
     }
   }
-  std::printf("%-36s %8s %8s\n", "40 MB between two processes", "GB/s", "of plain");
-  for (const Row& row : rows) std::printf("%-36s %8.2f %8.2f\n", row.name, Median(row.rates), Median(row.ratios));
+  std::printf("%-36s %8s %8s %15s\n", "40 MB between two processes", "GB/s", "of plain", "least CPU ns/B");
+  for (const Row& row : rows) {
+    std::printf("%-36s %8.2f %8.2f %15.3f\n", row.name, Median(row.rates), Median(row.ratios),
+                *std::min_element(row.cpu.begin(), row.cpu.end()));
+  }
   return 0;
 }
