@@ -30,6 +30,7 @@ class FaultyTransport final : public Transport {
   Result<void> Send(LinkId link, Envelope envelope) override { return inner_->Send(link, std::move(envelope)); }
   void Wake() override { inner_->Wake(); }
   std::uint64_t Dropped() const override { return inner_->Dropped(); }
+  std::uint64_t BulkMessages() const override { return inner_->BulkMessages(); }
 
   std::vector<Event> Wait(std::chrono::milliseconds at_most) override {
     if (!ready_.empty()) at_most = std::chrono::milliseconds(0);

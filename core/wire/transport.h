@@ -118,6 +118,8 @@ class Transport {
 
   // Messages that were dropped since the start: malformed, too large, or from a caller that was evicted. One thread.
   virtual std::uint64_t Dropped() const = 0;
+  // Messages that went or came over a bulk line since the start (bulk_side.h). One thread.
+  virtual std::uint64_t BulkMessages() const { return 0; }
 };
 
 }  // namespace ote::wire

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/base/log.h"
+#include "core/wire/bulk_port.h"
 #include "core/wire/zmq_endpoint.h"
 #include "core/wire/zmq_socket.h"
 
@@ -51,7 +52,11 @@ class ZmqListener {
   void Receive(std::deque<Event>& out, std::size_t limit);
   // When Serve wants to be called even if nothing arrives.
   std::optional<std::chrono::milliseconds> NextTimer() const;
-  std::uint64_t Dropped() const noexcept { return dropped_; }
+  // What else is to be polled, and what is queued there.
+  void Wishes(std::vector<PollWish>& out) const { bulk_.Wishes(out); }
+  void Linger(std::chrono::milliseconds end) { bulk_.Linger(end); }
+  std::uint64_t BulkMessages() const noexcept { return bulk_.Moved(); }
+  std::uint64_t Dropped() const noexcept { return dropped_ + bulk_.Dropped(); }
 
  private:
   struct Peer {
@@ -70,6 +75,9 @@ class ZmqListener {
   };
 
   void Forget(std::map<PeerId, Peer>::iterator it);
+  void ForgetPeer(PeerId peer);
+  Sent SendByCurve(PeerId peer, Bytes header, const Blob& blob);
+  void ReceiveBulk(std::deque<Event>& out, std::size_t limit);
   void AnswerZap();
   void ForgetGone();
   void DoCuts();
@@ -94,6 +102,7 @@ class ZmqListener {
   std::uint64_t next_peer_ = 1;
   std::uint64_t dropped_ = 0;
   log::Limiter limiter_;
+  BulkPort bulk_;
 };
 
 }  // namespace ote::wire
