@@ -185,8 +185,7 @@ TEST_CASE("a root changes its signing key and keeps the transport key that other
   CHECK(tree.Node("clinic-a").uplink().Connected());
 }
 
-TEST_CASE(
-    "members take a new authority at once, and those that were away when they come, any number of changes later") {
+TEST_CASE("members take a new authority at once, or when they are back, any number of changes later") {
   Tree tree;
   tree.Join("clinic-a");
   tree.Join("clinic-b");
