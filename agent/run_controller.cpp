@@ -13,6 +13,7 @@
 #include "core/base/log.h"
 #include "core/federate/plan.h"
 #include "core/record/statement.h"
+#include "core/federate/privacy/cost.h"
 
 namespace ote::agent {
 namespace {
@@ -196,6 +197,14 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
                             away.empty() ? "" : "; not reachable now: ", fmt::join(away, ", "));
   if (federate::MakeStrategy(spec.strategy)->NeedsAll() && run.model.parameters > 0) {
     run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
+  }
+  if (run.privacy) {
+    const auto& cost = *run.privacy;
+    run.message += fmt::format("; the whole run costs {}", federate::EpsilonText(cost.planned_epsilon, cost.delta));
+    if (cost.site_epsilon > cost.planned_epsilon) {
+      run.message += fmt::format(", and {} in the ledger of a site that is drawn for every round",
+                                 federate::EpsilonText(cost.site_epsilon, cost.delta));
+    }
   }
   return run;
 }

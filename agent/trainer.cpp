@@ -249,7 +249,10 @@ void Trainer::Train(const std::string& key) {
       return Keep(key, site::Failed(job.task, site::NoTrainer(job.task, context_.membership.name), "train"));
     }
   }
+  const auto admitted = datasets_.GetLedger().Admit(job.task, file->dataset);
+  if (!admitted) return Keep(key, site::Failed(job.task, admitted.error(), "privacy"));
   auto given = std::make_shared<site::Given>();
+  given->silent = admitted->silent;
   const auto open = [this](const std::string& digest, std::optional<store::MappedArtifact>& out) -> Result<void> {
     if (digest.empty()) return {};
     // The task's own check of the digest is enough.
@@ -301,6 +304,12 @@ void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
     return context_.store.Transaction([&]() -> Result<void> {
       OTE_CHECK(context_.store.Put(record));
       OTE_CHECK(context_.store.Remove<site::TaskRecord>(key));
+      if (!made.offer.failed) {
+        api::Dataset told;  // it may have been removed meanwhile
+        told.name = task.dataset;
+        if (const auto file = datasets_.Find(task.dataset)) told = file->dataset;
+        OTE_CHECK(datasets_.GetLedger().Answered(task, told));
+      }
       return memories_.Put(task, made);
     });
   };

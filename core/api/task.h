@@ -54,6 +54,7 @@ struct Task {
   Preparation preparation;
   PrepareSpec survey;  // what the statistics are for
   TrainerKind trainer = TrainerKind::kBuiltin;
+  TaskPrivacy privacy;
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -74,6 +75,7 @@ struct Task {
     v("preparation", self.preparation);
     v("survey", self.survey);
     v("trainer", self.trainer);
+    v("privacy", self.privacy);
   }
 };
 
@@ -118,6 +120,7 @@ struct UpdateOffer {
   Phases phases;
   std::string trainer;                     // the name of the site's own, "" for the built-in
   std::optional<SiteStatement> statement;  // of all that did not fail
+  std::optional<bool> within;              // adaptive clipping: whether the norm left the update alone
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -141,6 +144,7 @@ struct UpdateOffer {
     v("phases", self.phases);
     v("trainer", self.trainer);
     v("statement", self.statement);
+    v("within", self.within);
   }
 };
 

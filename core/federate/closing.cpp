@@ -7,6 +7,7 @@
 #include "core/base/units.h"
 #include "core/federate/run_state.h"
 #include "crypto/digest.h"
+#include "crypto/secret.h"
 
 namespace ote::federate {
 namespace {
@@ -89,10 +90,11 @@ RoundFacts RunMachine::State::Facts(std::int64_t pool_rows) const {
   std::int64_t weight = 0;
   for (const Asked& asked : kept.open->asked) {
     if (asked.answer != Answer::kFolded) continue;
-    facts.rows += asked.result.examples;
-    steps += static_cast<double>(asked.result.examples) * asked.result.steps;
+    facts.rows += ExamplesOf(asked);
+    steps += static_cast<double>(ExamplesOf(asked)) * asked.result.steps;
     weight += WeightOf(asked);
   }
+  facts.rows = std::max<std::int64_t>(1, facts.rows);  // nobody may have been drawn
   facts.pool_rows = std::max(pool_rows, facts.rows);
   facts.mean_steps = steps / static_cast<double>(facts.rows);
   if (Buffered()) facts.freshness = static_cast<double>(weight) / static_cast<double>(facts.rows * kFresh);
@@ -116,6 +118,7 @@ Result<void> RunMachine::State::MakeNextModel(const RoundFacts& facts) {
     updates.read = artifacts.range;
     OTE_CHECK(strategy->Combine(updates, model));
   } else {
+    AddNoiseToSum();
     OTE_CHECK(strategy->Apply(*sum, facts, model, strategy_state));
   }
   const bool finite = std::all_of(model.begin(), model.end(), [](float v) { return std::isfinite(v); });
@@ -222,6 +225,7 @@ void RunMachine::State::CloseTraining() {
        fmt::format("{} of {} clusters took part", record.participants.size(), kept.open->asked.size()));
   EnterRound(std::move(entry));
   run.rounds.push_back(std::move(record));
+  NoteCost();
   save = true;
   ReleaseRound();
   KeepCheckpoint();
@@ -280,6 +284,8 @@ void RunMachine::State::End(api::RunStatus status, std::string message) {
   if (status == api::RunStatus::kFinished) {
     ForgetAtSites();
     run.checkpoints.clear();
+    crypto::Wipe(kept.secret);
+    kept.secret.clear();
     for (const std::string& digest : kept_until_now) {
       if (digest != run.model.digest) DropUnlessNeeded(digest);
     }

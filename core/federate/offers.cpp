@@ -182,6 +182,7 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
   asked->result.phases = Sane(offer.phases);
   asked->result.trainer = CutText(offer.trainer, 63);
   asked->result.staleness = Staleness(*asked);
+  asked->within = offer.within.value_or(false);
   asked->size = offer.size;
   asked->statement = offer.statement;
   asked->ask_again.reset();

@@ -217,6 +217,7 @@ void RunMachine::State::SendTo(Asked& asked) {
   task.training = run.spec.training;
   task.training.learning_rate = RateOf(open.round);
   task.trainer = run.spec.trainer;
+  task.privacy = PrivacyOfTask();
   if (open.kind == api::TaskKind::kSurvey) {
     task.survey = run.spec.prepare;
   } else {

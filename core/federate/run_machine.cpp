@@ -162,6 +162,7 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
   }
   if (from != nullptr || !spec.prepare.Asks()) OTE_CHECK(state->MakeFirstModel(from));
   state->EnterBegin();
+  state->BeginPrivacy();
   state->save = true;
   state->Settle();
   *outcome = state->Take();

@@ -1,7 +1,8 @@
 // What a run machine holds between events. Internal to core/federate.
 //
 // The work is split by idea: participants.cpp chooses sites and gives them tasks, survey.cpp asks for statistics,
-// round.cpp opens rounds and moves on, closing.cpp makes the next model and ends the run, offers.cpp takes answers,
+// round.cpp opens rounds and moves on, private_round.cpp adds noise, closing.cpp makes the next model and ends the
+// run, offers.cpp takes answers,
 // updates.cpp fetches and folds what was offered, snapshot.cpp keeps it all across a restart, entries.cpp writes the
 // record, replay.cpp makes a recorded round again, run_machine.cpp starts it and hands out events.
 #pragma once
@@ -16,6 +17,7 @@
 
 #include "core/federate/run_machine.h"
 #include "core/learn/model.h"
+#include "crypto/random_stream.h"
 
 namespace ote::federate {
 
@@ -42,6 +44,7 @@ struct Asked {
   std::string task;                             // TaskDigest of what it was sent last
   std::optional<api::SiteStatement> statement;  // kOffered, kFolded
   api::RoundSite result;                        // kOffered, kFolded
+  bool within = false;                          // adaptive clipping: the norm left its update alone
   // Not kept across a restart:
   std::optional<api::DataStatistics> statistics;
   bool reachable = false;
@@ -63,6 +66,7 @@ struct Asked {
     v("model", self.model);
     v("task", self.task);
     v("statement", self.statement);
+    v("within", self.within);
     v("result", self.result);
   }
 };
@@ -87,6 +91,7 @@ struct OpenRound {
   std::int64_t capacity = 0;  // of the grid
   std::string checkpoint;     // artifact: the sum without what is spooled; "" for none
   std::vector<Spooled> spooled;
+  double count_noise = 0;       // adaptive clipping: deviation of the noise in the count of this round
   std::int64_t elapsed_ms = 0;  // when this was saved
   UnixMillis started_at = 0;
 
@@ -100,6 +105,7 @@ struct OpenRound {
     v("capacity", self.capacity, kRequired);
     v("checkpoint", self.checkpoint);
     v("spooled", self.spooled);
+    v("countNoise", self.count_noise);
     v("elapsedMs", self.elapsed_ms);
     v("startedAt", self.started_at);
   }
@@ -121,6 +127,8 @@ struct Kept {
   std::int64_t worse = 0;  // rounds since then
   std::string strategy;    // artifact: what the strategy remembers; "" for what it begins with
   std::int64_t strategy_size = 0;
+  double clip_norm = 0;  // privacy: of the open or the next round
+  Bytes secret;          // central noise is made from it; gone when the run has finished
   std::optional<OpenRound> open;
   static constexpr std::int64_t kFormat = 2;
   template <class Self, class V>
@@ -139,6 +147,8 @@ struct Kept {
     v("worse", self.worse);
     v("strategy", self.strategy);
     v("strategySize", self.strategy_size);
+    v("clipNorm", self.clip_norm);
+    v("secret", self.secret);
     v("open", self.open);
   }
 };
@@ -177,6 +187,10 @@ struct RunMachine::State {
 
   bool Over() const noexcept { return kept.run.Over(); }
   std::int64_t Minimum() const noexcept { return kept.run.spec.sites.minimum; }
+  // Updates without which a round does not close: any number may be drawn by chance.
+  std::int64_t RoundMinimum() const noexcept { return DrawnByChance() ? 0 : Minimum(); }
+  // What one fresh example weighs.
+  std::int64_t Unit() const noexcept { return Buffered() ? kFresh : 1; }
   bool PastDeadline() const noexcept { return now.steady >= deadline; }
   bool Buffered() const noexcept { return kept.run.spec.strategy.kind == api::StrategyKind::kFedBuff; }
   std::int64_t Planned() const noexcept { return kept.run.planned_rounds; }
@@ -184,6 +198,8 @@ struct RunMachine::State {
   std::int64_t UpdateCount() const;                  // values in an update of the open round
   std::int64_t UpdateBytes() const { return UpdateCount() * static_cast<std::int64_t>(sizeof(float)); }
   std::int64_t Staleness(const Asked& asked) const noexcept { return kept.open->round - asked.base; }
+  // Examples behind its update; with noise every site counts once, or the one with most rows would need the most noise.
+  std::int64_t ExamplesOf(const Asked& asked) const { return Private() ? 1 : asked.result.examples; }
   std::int64_t WeightOf(const Asked& asked) const;  // of its update in the sum
   void Tell(std::string_view kind, std::string_view cluster, std::string message);
   void TellFailure(std::string_view kind, const api::SiteFailure& failure, std::string message);
@@ -207,6 +223,22 @@ struct RunMachine::State {
   std::string Missing(bool past_deadline);  // "needs 3 clusters, 2 are reachable; waiting for clinic-c"
   void OnSite(const Site& site);
   void OnRemoved(const std::string& name);
+
+  // private_round.cpp
+  bool Private() const noexcept;        // with noise
+  bool Central() const noexcept;        // that the root adds
+  bool DrawnByChance() const noexcept;  // each site by a draw of its own
+  void BeginPrivacy();
+  void NoteCost();  // of the rounds so far
+  std::optional<std::string> TooCostly() const;
+  double CountNoise();
+  double SumNoise();  // of the open round
+  api::TaskPrivacy PrivacyOfTask();
+  void DrawSites(std::vector<const Site*>& pool, std::int64_t round) const;
+  Grid GridOfSum();  // of the open round
+  Result<void> FoldClipped(ByteView update, std::int64_t weight);
+  void AddNoiseToSum();
+  void AdaptClipNorm(std::int64_t votes, std::int64_t voters, crypto::RandomStream& random);
 
   // survey.cpp
   bool TryOpenSurvey();

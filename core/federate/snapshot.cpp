@@ -70,6 +70,14 @@ Result<void> CheckKept(const Kept& kept) {
   }
   if (const auto valid = CheckPlan(kept.run.spec); !valid) return Corrupt(valid.error().message);
   if (kept.run.Over()) return {};
+  if (kept.run.spec.privacy.kind != api::NoiseKind::kNone) {
+    if (!(kept.clip_norm > 0 && kept.clip_norm <= 1e9)) return Corrupt("its clipping norm is out of range");
+    if (kept.run.spec.privacy.kind == api::NoiseKind::kCentral && kept.secret.size() < 16) {
+      return Corrupt("what its noise is made from is gone");
+    }
+    if (kept.open && !(kept.open->count_noise >= 0 && kept.open->count_noise <= 1e9))
+      return Corrupt("its count's noise");
+  }
   if (kept.capacity < 1 || kept.capacity > kMaxRows) return Corrupt("its grid is out of range");
   if (kept.raw_features < 1) return Corrupt("it has no features");
   for (std::size_t i = 0; i < kept.run.rounds.size(); ++i) {

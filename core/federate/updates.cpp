@@ -36,11 +36,12 @@ std::int64_t RunMachine::State::UpdateCount() const {
 }
 
 std::int64_t RunMachine::State::WeightOf(const Asked& asked) const {
-  return UpdateWeight(kept.run.spec.strategy, asked.result.examples, asked.result.staleness);
+  return UpdateWeight(kept.run.spec.strategy, ExamplesOf(asked), asked.result.staleness);
 }
 
 Result<void> RunMachine::State::Fold(ByteView update, std::int64_t weight) {
   if (strategy->NeedsAll()) return CheckUpdate(update, static_cast<std::size_t>(UpdateCount()));
+  if (Central()) return FoldClipped(update, weight);
   if (kept.run.spec.strategy.clip_norm) {
     const std::vector<float> clipped = Clipped(update, *kept.run.spec.strategy.clip_norm);
     if (!clipped.empty()) return sum->Fold(clipped, weight);

@@ -148,7 +148,9 @@ Result<void> Verifier::FollowRound(const api::RecordRound& round) {
   if (round.model.empty()) return Broken("it names no model");
   if ((round.aggregate == api::AggregateKind::kMasked) == round.sum.empty())
     return Broken("it names no sum, or one too many");
-  if (std::cmp_less(round.sites.size(), std::max<std::int64_t>(1, spec_.sites.minimum))) {
+  // With noise at the root, sites are drawn by chance, and a round may have none.
+  const bool by_chance = spec_.privacy.kind == api::NoiseKind::kCentral && spec_.sites.fraction < 1;
+  if (!by_chance && std::cmp_less(round.sites.size(), std::max<std::int64_t>(1, spec_.sites.minimum))) {
     return Broken(fmt::format("{} clusters took part, and the run needs {}", round.sites.size(), spec_.sites.minimum));
   }
   if (!Ascending(round.sites, [](const auto& s) -> const std::string& { return s.name; }) ||
@@ -164,7 +166,9 @@ Result<void> Verifier::FollowRound(const api::RecordRound& round) {
       return Broken(fmt::format("{} answered for round {}", site.name, site.base));
     }
     if (site.examples < 1 || site.examples > kMost - rows) return Broken(fmt::format("the examples of {}", site.name));
-    if (site.weight != federate::UpdateWeight(spec_.strategy, site.examples, round.round - site.base)) {
+    // With noise each site counts once, whatever it has.
+    const std::int64_t counted = spec_.privacy.kind == api::NoiseKind::kNone ? site.examples : 1;
+    if (site.weight != federate::UpdateWeight(spec_.strategy, counted, round.round - site.base)) {
       return Broken(fmt::format("the weight of {} is not that of its examples", site.name));
     }
     if (std::binary_search(round.left_out.begin(), round.left_out.end(), site.name)) {
