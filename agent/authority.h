@@ -27,6 +27,16 @@ class Authority {
   // The token whose enrolment key this is, dead or alive: so that a dead one can be told what it died of.
   std::optional<std::string> TokenOf(const crypto::TransportPublic& key) const;
 
+  // Admits a cluster that asked by a file, whose keys were proved by its signature, or finds it admitted with the same
+  // keys (agent/by_hand). kNameTaken, kConflict.
+  struct Admitted {
+    api::Cluster cluster;
+    bool already = false;
+  };
+  Result<Admitted> AdmitByHand(const api::EnrolBody& body, const std::vector<api::DatasetSummary>& datasets);
+  // Renews the certificate of such a member when it is due.
+  Result<api::Cluster> RenewByHand(const std::string& name);
+
   // Voids a certificate: a new list is on disk and on its way to the members when this returns.
   Result<void> Revoke(BigId serial);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/by_hand/desk.h"
 #include "agent/parts.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
@@ -24,6 +25,7 @@ Node::Node(const Clock& clock, store::StateFolder folder) : clock_(clock), folde
 
 Node::~Node() {
   // The parts may have threads that post; they go first.
+  hand_.reset();
   parts_.reset();
   uplink_.reset();
   authority_.reset();
@@ -79,6 +81,8 @@ Result<void> Node::Load(const TransportFactory& factory) {
     }
     authority_.emplace(*context_, *members_, std::move(key), transport_key_->Public());
     OTE_CHECK(authority_->Start());
+    hand_ = std::make_unique<HandDesk>(*context_, *members_, *authority_);
+    hand_->Start();
     members_->SetRevoke([this](BigId serial) { return authority_->Revoke(serial); });
   }
   gate_->Attach(&*members_, authority_ ? &*authority_ : nullptr, membership_.settings.renew_grace_ms);

@@ -18,6 +18,7 @@
 
 namespace ote::agent {
 
+class HandDesk;  // agent/by_hand/desk.h
 class Parts;  // runs, trainer, data sets, models (parts.h)
 
 // Makes the transport once the keys are loaded; both arguments outlive it.
@@ -71,6 +72,7 @@ class Node {
   std::optional<Authority> authority_;
   std::optional<Uplink> uplink_;
   std::unique_ptr<Parts> parts_;
+  std::unique_ptr<HandDesk> hand_;  // at a root
   std::atomic<bool> stop_ = false;
   std::mutex posted_mutex_;
   std::deque<std::function<void()>> posted_;

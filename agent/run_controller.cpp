@@ -82,7 +82,10 @@ Result<void> RunController::Start() {
 
 RunDriver::Hooks RunController::HooksOf() {
   return {[this](const std::string& id) { watchers_.Advanced(id); }, [this](const std::string& id) { Ended(id); },
-          [this](const std::string& digest, const std::string& run) { return NeededElsewhere(digest, run); }};
+          [this](const std::string& digest, const std::string& run) { return NeededElsewhere(digest, run); },
+          [this](const std::string& site, const api::Task& task) {
+            if (asked_) asked_(site, task);
+          }};
 }
 
 void RunController::Ended(const std::string& id) {
@@ -192,6 +195,11 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
     run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
   }
   return run;
+}
+
+RunDriver* RunController::DriverOf(const std::string& id) const {
+  const auto it = drivers_.find(id);
+  return it == drivers_.end() ? nullptr : it->second.get();
 }
 
 Result<std::string> RunController::IdOf(const std::string& name) const {
