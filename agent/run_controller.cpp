@@ -11,6 +11,7 @@
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/federate/plan.h"
+#include "core/federate/trips.h"
 
 namespace ote::agent {
 namespace {
@@ -191,6 +192,15 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
   const auto all = static_cast<std::int64_t>(there.size() + away.size());
   run.message = fmt::format("would take part: {}{}{}", fmt::join(there, ", "),
                             away.empty() ? "" : "; not reachable now: ", fmt::join(away, ", "));
+  std::vector<std::string> carried;
+  for (const auto* site : federate::Eligible(spec, sites)) {
+    if (site->by_hand) carried.push_back(site->name);
+  }
+  if (!carried.empty()) {
+    const auto rounds = run.planned_rounds > 0 ? run.planned_rounds : spec.rounds;
+    run.message += fmt::format("; by hand: {}, at most {} trips each way", fmt::join(carried, ", "),
+                               federate::TripsOfRun(spec, rounds));
+  }
   if (federate::MakeStrategy(spec.strategy)->NeedsAll() && run.model.parameters > 0) {
     run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
   }

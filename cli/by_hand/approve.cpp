@@ -22,8 +22,6 @@ struct ApproveOptions {
   Labels labels;
 };
 
-Bytes ToBytes(const std::array<std::uint8_t, 32>& key) { return {key.begin(), key.end()}; }
-
 bundle::Package GrantOf(const store::Membership& root, const bundle::Bundle& request, const Bytes& receiver_key,
                         const api::ApproveReply& reply) {
   bundle::Package package;
@@ -33,7 +31,7 @@ bundle::Package GrantOf(const store::Membership& root, const bundle::Bundle& req
   header.certificate = root.certificate;
   header.receiver = reply.cluster.name;
   header.receiver_key = receiver_key;
-  header.authority = ToBytes(crypto::FingerprintOf(root.AuthorityKey()));
+  header.authority = crypto::ToBytes(crypto::FingerprintOf(root.AuthorityKey()));
   header.stream = bundle::kEnrolStream;
   header.sequence = reply.sequence;
   header.answers = request.Digest();

@@ -47,6 +47,33 @@ struct DatasetSummary {
   }
 };
 
+// A certificate that was replaced, until its owner has shown that it uses the new one.
+struct Superseded {
+  BigId serial;
+  UnixMillis until = 0;  // its end
+  bool rekeyed = false;  // for other keys than those of the present one
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("serial", self.serial, kRequired);
+    v("until", self.until);
+    v("rekeyed", self.rekeyed);
+  }
+};
+// What the root remembers of a member's certificates beside the present one.
+struct MemberTrust {
+  std::optional<crypto::Certificate> next;  // for its next keys; takes the place when they are first seen
+  std::vector<Superseded> superseded;
+  Bytes authority;  // fingerprint of the one that it last said to hold
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("next", self.next);
+    v("superseded", self.superseded);
+    v("authority", self.authority);
+  }
+};
+
 // One member as its root knows it.
 struct Cluster {
   static constexpr std::string_view kKind = "cluster";
@@ -64,6 +91,7 @@ struct Cluster {
   std::vector<DatasetSummary> datasets;
   bool by_hand = false;                            // also when it has a link for a while
   std::optional<crypto::Certificate> certificate;  // kept at the root; not shown
+  std::optional<MemberTrust> trust;                // the same
 
   std::string Key() const { return name; }
   template <class Self, class V>
@@ -82,6 +110,7 @@ struct Cluster {
     v("datasets", self.datasets);
     v("byHand", self.by_hand);
     v("certificate", self.certificate);
+    v("trust", self.trust);
   }
 };
 

@@ -28,9 +28,8 @@ Result<void> CheckDeadline(std::string_view field, const std::string& text) {
   const auto deadline = ParseDuration(text);
   if (!deadline) return Fail(ErrorId::kRunInvalid, fmt::format("{}: {}", field, deadline.error().message));
   if (*deadline < kShortestDeadline || *deadline > kLongestDeadline) {
-    return Fail(ErrorId::kRunInvalid,
-                fmt::format("{}: from {} to {}, not {}", field, FormatDuration(kShortestDeadline),
-                            FormatDuration(kLongestDeadline), text));
+    return Fail(ErrorId::kRunInvalid, fmt::format("{}: from {} to {}, not {}", field, FormatDuration(kShortestDeadline),
+                                                  FormatDuration(kLongestDeadline), text));
   }
   return {};
 }

@@ -20,6 +20,7 @@
 #include "crypto/certificate.h"
 #include "crypto/digest.h"
 #include "crypto/keys.h"
+#include "crypto/succession.h"
 
 namespace ote::bundle {
 
@@ -67,7 +68,7 @@ struct Header {
   Bytes chunks;                  // the digests of the content's chunks, 32 bytes each
   // What the authority says to all: taken by the receiver when it is newer than what it has.
   std::optional<crypto::RevocationList> revocations;
-  std::vector<Bytes> successions;
+  std::vector<crypto::Succession> successions;
 
   bool Sealed() const noexcept { return !receiver_key.empty(); }
   // Of the content as it stands in the file.

@@ -11,12 +11,6 @@
 #include "core/site/dataset_registry.h"
 
 namespace ote::site {
-namespace {
-
-Bytes ToBytes(const std::array<std::uint8_t, 32>& key) { return {key.begin(), key.end()}; }
-
-}  // namespace
-
 Result<HandSite::Asked> HandSite::MakeRequest(const std::string& name, const api::Labels& labels,
                                               const bundle::Place& place) {
   if (member_ && member_->role == crypto::Role::kRoot) {
@@ -36,7 +30,7 @@ Result<HandSite::Asked> HandSite::MakeRequest(const std::string& name, const api
 
   bundle::RequestBody body;
   body.labels = labels.empty() && before ? before->labels : labels;
-  body.transport_key = ToBytes(transport.Public().bytes);
+  body.transport_key = crypto::ToBytes(transport.Public().bytes);
   body.version = Version();
   body.platform = Platform();
   OTE_TRY(body.datasets, Summaries(*store_));
