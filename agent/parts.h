@@ -18,6 +18,7 @@
 #include "agent/uplink.h"
 #include "agent/uploads.h"
 #include "core/base/log.h"
+#include "core/site/by_hand/records.h"
 #include "crypto/digest.h"
 
 namespace ote::agent {
@@ -73,7 +74,8 @@ class Parts {
     const auto needed = runs.Needed();
     if (!needed) return;  // a run that cannot be read now may need any of them
     std::set<crypto::Digest> keep;
-    for (const auto& names : {*needed, trainer.Needed(), also_needed ? also_needed() : std::set<std::string>()}) {
+    for (const auto& names : {*needed, trainer.Needed(), also_needed ? also_needed() : std::set<std::string>(),
+                              site::AnswersNeeded(context_.store)}) {
       for (const auto& name : names) {
         if (const auto digest = crypto::Digest::Parse(name)) keep.insert(*digest);
       }

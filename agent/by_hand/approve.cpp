@@ -124,11 +124,12 @@ Result<api::ApproveReply> HandDesk::Approve(const api::ApproveRequest& request) 
     made.created = context_.clock.WallNow();
     made.serial = reply.cluster.serial;
     made.revocations = revocations;
-    OTE_CHECK(context_.store.Transaction([&]() -> Result<void> {
+    auto kept = context_.store.Transaction([&]() -> Result<void> {
       OTE_TRY(made.sequence, context_.store.NextNumber(kSentNumbers));
       if (seen == bundle::Seen::kNever) OTE_CHECK(bundle::PutMark(context_.store, carried.bundle));
       return context_.store.Put(made);
-    }));
+    });
+    OTE_CHECK(std::move(kept));
     grant = made;
   }
   reply.certificate = *reply.cluster.certificate;

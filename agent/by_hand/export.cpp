@@ -83,10 +83,11 @@ Result<api::ExportReply> HandDesk::Export(const api::ExportRequest& request) {
     out.nonce.assign(nonce.View().begin(), nonce.View().end());
   }
   out.created = context_.clock.WallNow();
-  OTE_CHECK(context_.store.Transaction([&]() -> Result<void> {
+  auto kept = context_.store.Transaction([&]() -> Result<void> {
     OTE_TRY(out.sequence, context_.store.NextNumber(kSentNumbers));
     return context_.store.Put(made);
-  }));
+  });
+  OTE_CHECK(std::move(kept));
   return out;
 }
 

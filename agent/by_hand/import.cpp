@@ -118,12 +118,13 @@ Result<api::ImportReply> HandDesk::Take(const Carried& carried, const bundle::Up
   OTE_TRY(const auto run, runs_.Show(header.run));
   receipt.status = NameOf(run.status);
   receipt.over = run.Over();
-  OTE_CHECK(context_.store.Transaction([&]() -> Result<void> {
+  auto kept = context_.store.Transaction([&]() -> Result<void> {
     OTE_TRY(receipt.sequence, context_.store.NextNumber(kSentNumbers));
     OTE_CHECK(bundle::PutMark(context_.store, carried.bundle));
     OTE_TRY(receipt.seen, bundle::HighestOf(context_.store, header.issuer));
     return context_.store.Put(update);
-  }));
+  });
+  OTE_CHECK(std::move(kept));
   log::Info("update imported", {{"run", header.run}, {"round", header.round}, {"cluster", header.issuer}});
   // What else it tells of the site; this may move the run on.
   auto changed = cluster;
@@ -131,7 +132,7 @@ Result<api::ImportReply> HandDesk::Take(const Carried& carried, const bundle::Up
   changed.version = body.version;
   changed.platform = body.platform;
   changed.last_seen = context_.clock.WallNow();
-  if (auto kept = members_.Admit(changed); !kept) {
+  if (auto told = members_.Admit(changed); !told) {
     log::Warn("what an update tells of its site was not kept", {{"cluster", cluster.name}});
   }
   return receipt;

@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include "cli/by_hand/place.h"
+#include "cli/by_hand/root.h"
 #include "cli/cluster/commands.h"
 #include "cli/cluster/enlist.h"
 #include "cli/frame/link.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "core/api/by_hand.h"
-#include "core/base/version.h"
 #include "core/bundle/bodies.h"
 #include "core/bundle/trust.h"
 
@@ -25,19 +25,12 @@ struct ApproveOptions {
 bundle::Package GrantOf(const store::Membership& root, const bundle::Bundle& request, const Bytes& receiver_key,
                         const api::ApproveReply& reply) {
   bundle::Package package;
-  auto& header = package.header;
-  header.kind = bundle::kind::kGrant;
-  header.issuer = root.name;
-  header.certificate = root.certificate;
-  header.receiver = reply.cluster.name;
-  header.receiver_key = receiver_key;
-  header.authority = crypto::ToBytes(crypto::FingerprintOf(root.AuthorityKey()));
-  header.stream = bundle::kEnrolStream;
-  header.sequence = reply.sequence;
-  header.answers = request.Digest();
-  header.created = reply.created;
-  header.version = Version();
-  header.revocations = reply.revocations;
+  package.header = HeaderOfRoot(root, bundle::kind::kGrant, reply.cluster.name, receiver_key);
+  package.header.stream = bundle::kEnrolStream;
+  package.header.sequence = reply.sequence;
+  package.header.answers = request.Digest();
+  package.header.created = reply.created;
+  package.header.revocations = reply.revocations;
   package.body = ToJson(bundle::GrantBody{root.authority_key, reply.certificate, reply.settings});
   return package;
 }
@@ -71,7 +64,7 @@ Result<Exit> Approve(Context& context, const ApproveOptions& options) {
   ask.request = {request.Signed().body, request.Signed().signature, manifest.second};
   ask.labels = options.labels;
   OTE_TRY(const auto reply, link.Ask<api::ApproveReply>(api::verb::kClusterApprove, ask, context.Patience(kQuick)));
-  OTE_TRY(const auto sign, link.Folder().SignKey());
+  OTE_TRY(const auto sign, SignKeyOf(link));
   OTE_TRY(const auto packed, bundle::Pack(GrantOf(link.Member(), request, body.transport_key, reply), sign, place));
   const auto own = FingerprintText(link.Member());
   Say(context, fmt::format("cluster {}: {}; wrote {}", header.issuer,

@@ -21,6 +21,9 @@ Command FlCommand() {
   noun.Add(ReportCommand());
   noun.Add(CompareCommand());
   noun.Add(MetricsCommand());
+  noun.Add(ExportTaskCommand());
+  noun.Add(TrainTaskCommand());
+  noun.Add(ImportUpdateCommand());
   return noun;
 }
 

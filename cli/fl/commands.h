@@ -22,6 +22,10 @@ Command CancelCommand();
 Command ReportCommand();
 Command CompareCommand();
 Command MetricsCommand();
+// By files, cli/by_hand.
+Command ExportTaskCommand();
+Command TrainTaskCommand();
+Command ImportUpdateCommand();
 
 // A run as its file and the flags over it say.
 struct RunFlags {

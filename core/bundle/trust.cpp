@@ -20,6 +20,12 @@ std::int64_t NumberOf(const std::optional<crypto::RevocationList>& list, const c
 
 }  // namespace
 
+Result<crypto::VerifyKey> AuthorityOf(const Header& header, const crypto::VerifyKey& pinned) {
+  const auto print = crypto::FingerprintOf(pinned);
+  if (crypto::SuccessionOf(header.successions, print) == header.successions.size()) return pinned;
+  return crypto::FollowSuccession(header.successions, print);
+}
+
 Result<crypto::CertificateBody> CheckIssuer(const Header& header, const crypto::VerifyKey& authority,
                                             const std::optional<crypto::RevocationList>& known,
                                             std::optional<UnixMillis> now) {

@@ -9,6 +9,10 @@
 
 namespace ote::bundle {
 
+// The authority that a bundle is to be judged by, for one who pinned `pinned`: that one, or the one that the bundle's
+// chain of succession leads to from it. kSuccessionInvalid when a chain that begins with the pinned one does not hold.
+Result<crypto::VerifyKey> AuthorityOf(const Header& header, const crypto::VerifyKey& pinned);
+
 // The issuer's certificate, under the pinned authority. `known` is the list that the receiver holds; a newer one of the
 // bundle itself counts too. kBundleUntrusted, kRevoked; with `now`, kCertificateExpired and kClockOff.
 Result<crypto::CertificateBody> CheckIssuer(const Header& header, const crypto::VerifyKey& authority,

@@ -41,7 +41,7 @@ Result<HandSite::Asked> HandSite::MakeRequest(const std::string& name, const api
   if (said != record.body) {
     record.body = said;
     record.created = clock_->WallNow();
-    OTE_TRY(record.sequence, store_->NextNumber(kSentNumbers));
+    OTE_TRY(record.sequence, NextSent());
   }
 
   bundle::Package package;
@@ -86,16 +86,29 @@ Result<HandSite::Granted> HandSite::TakeGrant(bundle::Bundle& grant,
   }
   std::copy(body.authority_key.begin(), body.authority_key.end(), authority.bytes.begin());
   const auto print = crypto::FingerprintOf(authority);
-  if (fingerprint && *fingerprint != print) {
-    return Fail(ErrorId::kFingerprintWrong,
-                fmt::format("the grant is of an authority with fingerprint {}, and {} was given", crypto::ToText(print),
-                            crypto::ToText(*fingerprint)));
+  // The authority may have handed over since the one whose fingerprint is known.
+  const auto leads_here = [&](const crypto::Fingerprint& from) -> Result<bool> {
+    if (from == print) return true;
+    if (crypto::SuccessionOf(header.successions, from) == header.successions.size()) return false;
+    OTE_TRY(const auto end, crypto::FollowSuccession(header.successions, from));
+    return end == authority;
+  };
+  if (member_) {
+    OTE_TRY(const bool ours, leads_here(crypto::FingerprintOf(member_->AuthorityKey())));
+    if (!ours) {
+      return Fail(ErrorId::kAlreadyMember,
+                  fmt::format("{}: is {} of another root", folder_.path.string(), member_->name),
+                  "use another --state");
+    }
   }
-  if (member_ && crypto::FingerprintOf(member_->AuthorityKey()) != print) {
-    return Fail(ErrorId::kAlreadyMember, fmt::format("{}: is {} of another root", folder_.path.string(), member_->name),
-                "use another --state");
-  }
-  if (!member_ && !fingerprint) {
+  if (fingerprint) {
+    OTE_TRY(const bool meant, leads_here(*fingerprint));
+    if (!meant) {
+      return Fail(ErrorId::kFingerprintWrong,
+                  fmt::format("the grant is of an authority with fingerprint {}, and {} was given",
+                              crypto::ToText(print), crypto::ToText(*fingerprint)));
+    }
+  } else if (!member_) {
     return Fail(
         ErrorId::kUsage,
         fmt::format("a grant of an authority that is not known here, with fingerprint {}", crypto::ToText(print)),
@@ -125,6 +138,7 @@ Result<HandSite::Granted> HandSite::TakeGrant(bundle::Bundle& grant,
   granted.member.name = name;
   granted.member.role = own->role;
   granted.member.authority_key = body.authority_key;
+  granted.member.successions = header.successions;
   granted.member.certificate = body.certificate;
   granted.member.settings = body.settings;
   OTE_TRY(const auto newer, bundle::NewerRevocations(header, authority, known));

@@ -34,6 +34,24 @@ Result<HandSite> HandSite::Open(const store::StateFolder& folder, const Clock& c
   return site;
 }
 
+Result<std::int64_t> HandSite::NextSent() {
+  OTE_TRY(auto number, store_->Get<HandNumber>("own"));
+  HandNumber next = number.value_or(HandNumber{});
+  ++next.sent;
+  OTE_CHECK(store_->Put(next));
+  return next.sent;
+}
+
+std::set<std::string> AnswersNeeded(store::Store& store) {
+  std::set<std::string> needed;
+  const auto answers = store.List<HandAnswer>();
+  if (!answers) return needed;
+  for (const auto& answer : *answers) {
+    if (!answer.received && !answer.body.offer.digest.empty()) needed.insert(answer.body.offer.digest);
+  }
+  return needed;
+}
+
 Result<std::string> HandSite::Name() {
   if (member_) return member_->name;
   OTE_TRY(const auto request, store_->Get<HandRequest>("own"));

@@ -1,16 +1,50 @@
 // What a site that is reached by files keeps of those that it made.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/api/cluster.h"
 #include "core/base/codec.h"
+#include "core/bundle/bodies.h"
+#include "core/store/store.h"
 
 namespace ote::site {
 
-// Numbers of what this cluster sends, whatever the stream.
-inline constexpr std::string_view kSentNumbers = "hand-sent";
+// The number of what this cluster sent last by a file, whatever the stream.
+struct HandNumber {
+  static constexpr std::string_view kKind = "hand-number";
+  std::int64_t sent = 0;
+
+  std::string Key() const { return "own"; }
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("sent", self.sent, kRequired);
+  }
+};
+
+// An answer to a task that was carried here, with all that its bundle is made of: asked for again, it has the same
+// bytes.
+struct HandAnswer {
+  static constexpr std::string_view kKind = "hand-answer";
+  bundle::Header header;  // before it was packed
+  bundle::UpdateBody body;
+  bool received = false;  // the root's receipt is here
+
+  std::string Key() const { return AnswerKey(header.run, header.round, header.step); }
+  static std::string AnswerKey(const std::string& run, std::int64_t round, const std::string& step) {
+    return run + "/" + std::to_string(round) + "/" + step;
+  }
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("header", self.header, kRequired);
+    v("body", self.body, kRequired);
+    v("received", self.received);
+  }
+};
+// Artifacts of answers that may still have to be packed.
+std::set<std::string> AnswersNeeded(store::Store& store);
 
 // The request that was written last. Before the grant, this is all that tells the name of the cluster.
 struct HandRequest {
