@@ -22,6 +22,11 @@ api::Cluster Shown(api::Cluster cluster) {
   return cluster;
 }
 
+// What one is that has no link now.
+api::ClusterStatus Away(const api::Cluster& cluster) {
+  return cluster.by_hand ? api::ClusterStatus::kByHand : api::ClusterStatus::kUnreachable;
+}
+
 }  // namespace
 
 Members::Members(Context& context) : context_(context) {}
@@ -30,7 +35,7 @@ Result<void> Members::Start() {
   OTE_TRY(const auto clusters, context_.store.List<api::Cluster>());
   for (auto cluster : clusters) {
     // Who is there now shows by itself, with the first heartbeat.
-    if (cluster.status == api::ClusterStatus::kReady) cluster.status = api::ClusterStatus::kUnreachable;
+    if (cluster.status == api::ClusterStatus::kReady) cluster.status = Away(cluster);
     Index(cluster);
     clusters_.emplace(cluster.name, std::move(cluster));
   }
@@ -228,7 +233,7 @@ void Members::Sweep() {
   for (const auto& name : lost) {
     const auto cluster = clusters_.find(name);
     if (cluster == clusters_.end()) continue;
-    cluster->second.status = api::ClusterStatus::kUnreachable;
+    cluster->second.status = Away(cluster->second);
     log::Warn("cluster does not answer", {{"cluster", name}});
     if (auto saved = Save(cluster->second); !saved) log::Error("state not saved", {{"why", saved.error().message}});
     context_.rpc.PeerLost(live_.at(name).peer);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/by_hand/desk.h"
 #include "agent/parts.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
@@ -24,6 +25,7 @@ Node::Node(const Clock& clock, store::StateFolder folder) : clock_(clock), folde
 
 Node::~Node() {
   // The parts may have threads that post; they go first.
+  hand_.reset();
   parts_.reset();
   key_desk_.reset();
   rotation_.reset();
@@ -104,6 +106,9 @@ Result<void> Node::StartAuthority() {
       {[this](const api::Cluster& cluster) { return trust_->Revoke(cluster); },
        [this](const wire::Caller& caller, const api::TrustHeld& held) { return trust_->Heard(caller, held); }});
   OTE_CHECK(trust_->Start());
+  hand_ = std::make_unique<HandDesk>(*context_, *members_, *issuer_, parts_->runs, keys_->transport);
+  OTE_CHECK(hand_->Start());
+  parts_->also_needed = [this] { return hand_->Needed(); };
   return authority_->Start();
 }
 

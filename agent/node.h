@@ -22,7 +22,8 @@
 
 namespace ote::agent {
 
-class Parts;  // runs, trainer, data sets, models (parts.h)
+class HandDesk;  // agent/by_hand/desk.h
+class Parts;     // runs, trainer, data sets, models (parts.h)
 
 // Makes the transport once the keys are loaded; both arguments outlive it.
 using TransportFactory =
@@ -80,6 +81,7 @@ class Node {
   std::optional<Rotation> rotation_;
   std::optional<KeyDesk> key_desk_;
   std::unique_ptr<Parts> parts_;
+  std::unique_ptr<HandDesk> hand_;  // at a root
   std::atomic<bool> stop_ = false;
   std::mutex posted_mutex_;
   std::deque<std::function<void()>> posted_;

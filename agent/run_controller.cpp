@@ -12,8 +12,9 @@
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/federate/plan.h"
-#include "core/record/statement.h"
 #include "core/federate/privacy/cost.h"
+#include "core/federate/trips.h"
+#include "core/record/statement.h"
 
 namespace ote::agent {
 namespace {
@@ -86,7 +87,10 @@ Result<void> RunController::Start() {
 
 RunDriver::Hooks RunController::HooksOf() {
   return {[this](const std::string& id) { watchers_.Advanced(id); }, [this](const std::string& id) { Ended(id); },
-          [this](const std::string& digest, const std::string& run) { return NeededElsewhere(digest, run); }};
+          [this](const std::string& digest, const std::string& run) { return NeededElsewhere(digest, run); },
+          [this](const std::string& site, const api::Task& task) {
+            if (asked_) asked_(site, task);
+          }};
 }
 
 void RunController::Ended(const std::string& id) {
@@ -195,6 +199,15 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
   const auto all = static_cast<std::int64_t>(there.size() + away.size());
   run.message = fmt::format("would take part: {}{}{}", fmt::join(there, ", "),
                             away.empty() ? "" : "; not reachable now: ", fmt::join(away, ", "));
+  std::vector<std::string> carried;
+  for (const auto* site : federate::Eligible(spec, sites)) {
+    if (site->by_hand) carried.push_back(site->name);
+  }
+  if (!carried.empty()) {
+    const auto rounds = run.planned_rounds > 0 ? run.planned_rounds : spec.rounds;
+    run.message += fmt::format("; by hand: {}, at most {} trips each way", fmt::join(carried, ", "),
+                               federate::TripsOfRun(spec, rounds));
+  }
   if (federate::MakeStrategy(spec.strategy)->NeedsAll() && run.model.parameters > 0) {
     run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
   }
@@ -207,6 +220,11 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
     }
   }
   return run;
+}
+
+RunDriver* RunController::DriverOf(const std::string& id) const {
+  const auto it = drivers_.find(id);
+  return it == drivers_.end() ? nullptr : it->second.get();
 }
 
 Result<std::string> RunController::IdOf(const std::string& name) const {

@@ -39,7 +39,9 @@ Result<std::optional<federate::ModelFile>> StartOf(Context& context, const api::
 }
 
 federate::Site SiteOf(const api::Cluster& cluster, const std::string& dataset) {
-  federate::Site site{cluster.name, cluster.labels, cluster.status == api::ClusterStatus::kReady, std::nullopt};
+  const bool by_hand = cluster.status == api::ClusterStatus::kByHand;
+  federate::Site site{cluster.name, cluster.labels, by_hand || cluster.status == api::ClusterStatus::kReady,
+                      std::nullopt, by_hand};
   const auto it = std::ranges::find(cluster.datasets, dataset, &api::DatasetSummary::name);
   if (it != cluster.datasets.end()) site.dataset = *it;
   return site;
@@ -179,6 +181,7 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
 void RunDriver::Announce(federate::Action& action) {
   if (auto* send = std::get_if<federate::SendTask>(&action)) {
     courier_.Send(send->site, send->task);
+    hooks_.asked(send->site, send->task);
   } else if (const auto* fetch = std::get_if<federate::FetchUpdate>(&action)) {
     Fetch(*fetch);
   } else if (const auto* close = std::get_if<federate::CloseRound>(&action)) {
@@ -198,6 +201,14 @@ void RunDriver::Fetch(const federate::FetchUpdate& wanted) {
   const auto peer = members_.PeerOf(wanted.site);
   if (!peer) {
     // Not from here: the machine is not fed while its actions are performed.
+    if (context_.artifacts.Has(wanted.digest)) {  // it was carried here
+      context_.timers.At(context_.clock.SteadyNow(), [this, alive = std::weak_ptr<bool>(alive_), wanted] {
+        if (!alive.lock()) return;
+        const auto whole = context_.artifacts.Map(wanted.digest);
+        Arrived(wanted, whole ? Result<void>() : Result<void>(Fail(whole.error())));
+      });
+      return;
+    }
     context_.timers.At(context_.clock.SteadyNow(), [this, alive = std::weak_ptr<bool>(alive_), wanted] {
       if (alive.lock()) Arrived(wanted, Fail(ErrorId::kUnreachable, wanted.site + ": not connected"));
     });

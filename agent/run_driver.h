@@ -38,6 +38,8 @@ class RunDriver {
     std::function<void(const std::string& run)> over;      // may not destroy the driver before it returns
     // Whether another run or the registry needs an artifact.
     std::function<bool(const std::string& digest, const std::string& run)> needed;
+    // A site was given a task.
+    std::function<void(const std::string& site, const api::Task& task)> asked;
   };
   static constexpr std::chrono::milliseconds kDiskPause{15'000};
 
@@ -56,6 +58,9 @@ class RunDriver {
   Result<void> Offered(const std::string& site, const api::UpdateOffer& offer, const std::string& statistics);
   // kBusy while the disk fails.
   Result<void> Cancel();
+
+  // What a site has to do in the open round, for one to which it is carried; nothing when it has none to do.
+  const api::Task* TaskOf(const std::string& site) const { return courier_.TaskOf(site); }
 
   const std::string& Id() const noexcept { return id_; }
   // What users see.

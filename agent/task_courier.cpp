@@ -53,6 +53,11 @@ void TaskCourier::Send(const std::string& site, const api::Task& task) {
   Try(site);
 }
 
+const api::Task* TaskCourier::TaskOf(const std::string& site) const {
+  const auto it = errands_.find(site);
+  return it == errands_.end() ? nullptr : &it->second.task;
+}
+
 void TaskCourier::Present(const std::string& site) {
   const auto it = errands_.find(site);
   if (it == errands_.end()) return;

@@ -34,6 +34,8 @@ class TaskCourier {
 
   // Takes the place of a task that the site had from here before; lets the site fetch the task's model.
   void Send(const std::string& site, const api::Task& task);
+  // The task that the site has to do, if there is one.
+  const api::Task* TaskOf(const std::string& site) const;
   // The site is (perhaps newly) there.
   void Present(const std::string& site);
   // The round is over for the site.

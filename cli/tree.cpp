@@ -1,6 +1,7 @@
 #include "cli/tree.h"
 
 #include "cli/alone/commands.h"
+#include "cli/bundle/commands.h"
 #include "cli/cluster/commands.h"
 #include "cli/context/commands.h"
 #include "cli/data/commands.h"
@@ -26,6 +27,7 @@ Command MakeTree() {
   root.Add(FlCommand());
   root.Add(ModelCommand());
   root.Add(KeyCommand());
+  root.Add(BundleCommand());
   root.Add(ContextCommand());
   root.Add(ExplainCommand());
   root.Add(VersionCommand());

@@ -22,6 +22,9 @@ Command FlCommand() {
   noun.Add(CompareCommand());
   noun.Add(MetricsCommand());
   noun.Add(VerifyCommand());
+  noun.Add(ExportTaskCommand());
+  noun.Add(TrainTaskCommand());
+  noun.Add(ImportUpdateCommand());
   return noun;
 }
 

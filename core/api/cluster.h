@@ -18,7 +18,8 @@ Result<void> CheckLabels(const Labels& labels);
 // "region=eu" -> {"region","eu"}; kUsage otherwise.
 Result<std::pair<std::string, std::string>> ParseLabel(std::string_view text);
 
-enum class ClusterStatus { kJoined, kReady, kUnreachable, kRemoved };
+// By hand: there is no link, tasks and updates are carried as files (ote-bundle(5)).
+enum class ClusterStatus { kJoined, kReady, kUnreachable, kRemoved, kByHand };
 
 // A data set as the root sees it: name, schema and counts, nothing else.
 struct DatasetSummary {
@@ -88,6 +89,7 @@ struct Cluster {
   std::string version;        // of its agent
   std::string platform;       // "linux/x86_64"
   std::vector<DatasetSummary> datasets;
+  bool by_hand = false;                            // also when it has a link for a while
   std::optional<crypto::Certificate> certificate;  // kept at the root; not shown
   std::optional<MemberTrust> trust;                // the same
 
@@ -106,6 +108,7 @@ struct Cluster {
     v("version", self.version);
     v("platform", self.platform);
     v("datasets", self.datasets);
+    v("byHand", self.by_hand);
     v("certificate", self.certificate);
     v("trust", self.trust);
   }
@@ -154,8 +157,11 @@ struct Token {
 template <>
 struct ote::EnumNames<ote::api::ClusterStatus> {
   using E = ote::api::ClusterStatus;
-  static constexpr std::pair<E, std::string_view> kNames[] = {
-      {E::kJoined, "joined"}, {E::kReady, "ready"}, {E::kUnreachable, "unreachable"}, {E::kRemoved, "removed"}};
+  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kJoined, "joined"},
+                                                              {E::kReady, "ready"},
+                                                              {E::kUnreachable, "unreachable"},
+                                                              {E::kRemoved, "removed"},
+                                                              {E::kByHand, "by-hand"}};
 };
 template <>
 struct ote::EnumNames<ote::api::TokenStatus> {

@@ -148,6 +148,7 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
   state->kept.capacity = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(rows * kHeadroom * unit)));
 
   OTE_TRY(state->deadline_length, ParseDuration(spec.sites.deadline));
+  OTE_TRY(state->hand_length, ParseDuration(spec.sites.hand_deadline));
   state->strategy = MakeStrategy(spec.strategy);
   state->limits = std::move(limits);
   state->artifacts = std::move(artifacts);

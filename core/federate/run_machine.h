@@ -45,6 +45,7 @@ struct Site {
   api::Labels labels;
   bool reachable = false;
   std::optional<api::DatasetSummary> dataset;  // the run's, if it has it
+  bool by_hand = false;                        // its task and its answer are carried: it has a deadline of its own
 };
 
 struct Now {

@@ -48,6 +48,7 @@ struct Asked {
   // Not kept across a restart:
   std::optional<api::DataStatistics> statistics;
   bool reachable = false;
+  bool by_hand = false;
   int fetches_failed = 0;
   std::optional<std::chrono::milliseconds> ask_again;
 
@@ -175,6 +176,8 @@ struct RunMachine::State {
   std::chrono::milliseconds deadline_length{0};
   std::chrono::milliseconds opened{0};  // steady time at which the open round began, moved back by what had elapsed
   std::chrono::milliseconds deadline{0};
+  std::chrono::milliseconds hand_length{0};
+  std::chrono::milliseconds hand_deadline{0};  // of the sites whose answers are carried
   std::optional<std::chrono::milliseconds> wake;
   std::int64_t unsaved = 0;  // answers since the last SaveState
 
@@ -191,7 +194,9 @@ struct RunMachine::State {
   std::int64_t RoundMinimum() const noexcept { return DrawnByChance() ? 0 : Minimum(); }
   // What one fresh example weighs.
   std::int64_t Unit() const noexcept { return Buffered() ? kFresh : 1; }
-  bool PastDeadline() const noexcept { return now.steady >= deadline; }
+  // The later one as long as an answer may still be carried here.
+  std::chrono::milliseconds Deadline() const noexcept;
+  bool PastDeadline() const noexcept { return now.steady >= Deadline(); }
   bool Buffered() const noexcept { return kept.run.spec.strategy.kind == api::StrategyKind::kFedBuff; }
   std::int64_t Planned() const noexcept { return kept.run.planned_rounds; }
   double RateOf(std::int64_t round) const noexcept;  // the learning rate, by the schedule
