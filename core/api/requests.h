@@ -308,10 +308,14 @@ struct TokenReply {
 struct DataAddRequest {
   Dataset dataset;  // name, path, label and format; the agent reads the file and fills the rest
   bool replace = false;
+  std::optional<PrivacyTerms> privacy;  // absent: as they are
+  bool forget_spending = false;         // the rows are other ones than those that the name or the file stood for
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("dataset", self.dataset, kRequired);
     v("replace", self.replace);
+    v("privacy", self.privacy);
+    v("forgetSpending", self.forget_spending);
   }
 };
 // Statistics of a data set of this agent, or, at a root, of its members, all together.

@@ -39,7 +39,9 @@ Bytes BulkAgreement(const BulkSession& session) {
 
 BulkSide::BulkSide(std::string name, ByCurve by_curve, std::shared_ptr<BlobPool> pool, const ZmqOptions& options)
     : name_(std::move(name)), by_curve_(std::move(by_curve)), pool_(std::move(pool)), options_(options) {}
-BulkSide::~BulkSide() = default;
+BulkSide::~BulkSide() {
+  if (id_) LogOver("the link is over");
+}
 
 bool BulkSide::IsFor(const Envelope& envelope) const noexcept {
   return envelope.blob.size() >= options_.bulk.least && !envelope.blob.empty() && envelope.last;
@@ -87,18 +89,10 @@ BulkSent BulkSide::Send(const Bytes& header, const Envelope& envelope) {
 }
 
 void BulkSide::End(const Error& why) {
-  const bool was_up = State() == BulkState::kUp;
   // Both come by themselves, and the line is wanted again.
   failed_ = why.id != ErrorId::kSessionUsedUp && why.id != ErrorId::kInterrupted;
   if (why.id == ErrorId::kSessionBroken || why.id == ErrorId::kProtocol) ++dropped_;
-  if (limiter_.Allow(SteadyNow())) {
-    log::Info("bulk line over", {{"with", name_},
-                                 {"why", why.message},
-                                 {"was_up", was_up ? "yes" : "no"},
-                                 {"sent", line_ ? line_->Sent() : 0},
-                                 {"received", line_ ? line_->Received() : 0},
-                                 {"unlogged", limiter_.TakeDropped()}});
-  }
+  LogOver(why.message);
   QueueEnd(*id_, line_ ? line_->Received() : 0);
   if (line_) {
     moved_before_ = Moved();
@@ -111,6 +105,16 @@ void BulkSide::End(const Error& why) {
   announced_ = false;
   pool_->Trim();
   Flush();
+}
+
+void BulkSide::LogOver(std::string_view why) {
+  if (!limiter_.Allow(SteadyNow())) return;
+  log::Info("bulk line over", {{"with", name_},
+                               {"why", why},
+                               {"was_up", State() == BulkState::kUp ? "yes" : "no"},
+                               {"sent", line_ ? line_->Sent() : 0},
+                               {"received", line_ ? line_->Received() : 0},
+                               {"unlogged", limiter_.TakeDropped()}});
 }
 
 void BulkSide::QueueEnd(const BulkSession& id, std::uint64_t received) {

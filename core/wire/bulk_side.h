@@ -82,6 +82,7 @@ class BulkSide {
 
  private:
   void End(const Error& why);
+  void LogOver(std::string_view why);
   void QueueEnd(const BulkSession& id, std::uint64_t received);
   void Flush();
 

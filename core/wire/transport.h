@@ -9,7 +9,8 @@
 //
 // One thread makes all calls but Wake(). A message is delivered once or not at all: what was queued when a connection
 // is lost is lost with it, and nothing that was sent before goes out on the next one. Whoever needs an answer asks
-// again.
+// again. Messages arrive in the order in which they were sent, but that one with a large blob which is not part of a
+// stream may overtake others, or be overtaken (bulk_side.h).
 #pragma once
 
 #include <chrono>
