@@ -280,7 +280,8 @@ Result<void> Uplink::TakeNews(const api::TrustNews& news) {
 }
 
 void Uplink::Reconnect() {
-  Lost("the link begins anew");
+  message_ = "the link begins anew";
+  Lost(message_);
   Connect();
 }
 

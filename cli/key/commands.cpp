@@ -76,7 +76,7 @@ Result<Exit> Rotate(Context& context, const RotateOptions& options) {
     for (const api::KeyInfo& key : done->items) {
       Say(context, fmt::format("the fingerprint of the tree is now {}", key.key));
       if (!key.waiting_for.empty()) {
-        Say(context, fmt::format("{} cluster(s) will take it when they connect: {}", key.waiting_for.size(),
+        Say(context, fmt::format("not heard yet to have it: {}; those that are away take it when they are back",
                                  Join(key.waiting_for, ", ")));
       }
     }

@@ -125,14 +125,15 @@ no_next_keys() { ! compgen -G "$scratch/$1/keys/*.next.key" >/dev/null; }
 
 # Kills the agents of FOLDERs when the log of the agent of WHERE says WHAT the next time, and starts them again.
 killed_at() {
-  local where=$1 what=$2 victim from
+  local where=$1 what=$2 victim from asking
   shift 2
   from=$(($(wc -l <"$where/agent.log") + 1))
   ote key rotate --state clinic-a -q >/dev/null 2>&1 3>&- &
+  asking=$!
   timeout 20 grep -q -m 1 "$what" < <(exec tail -f -n "+$from" "$where/agent.log" 2>/dev/null 3>&-) || true
   for victim in "$@"; do kill_agent "$victim"; done
   for victim in "$@"; do ote cluster start --state "$victim" -q; done
-  wait $! || true
+  wait "$asking" || true
 }
 
 @test "an agent that is killed while its keys change comes back with keys that are admitted" {
