@@ -183,7 +183,6 @@ class Ours final : public Exchange {
  public:
   Ours(Hidden hidden, bool bulk)
       : sealed_(hidden != Hidden::kByLine),
-        bulk_(bulk),
         process_([&](const auto& tell) { Serve(hidden, bulk, tell); }),
         transport_(MakeZmqTransport(nullptr, nullptr, Options(bulk)).value()),
         update_(kUpdate) {
@@ -288,7 +287,6 @@ class Ours final : public Exchange {
   }
 
   const bool sealed_;
-  const bool bulk_;
   Process process_;
   std::unique_ptr<Transport> transport_;
   LinkId link_;
