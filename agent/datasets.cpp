@@ -52,7 +52,11 @@ api::Dataset Shown(api::Dataset dataset) {
 }  // namespace
 
 Datasets::Datasets(Context& context, Uplink& uplink)
-    : context_(context), uplink_(uplink), cache_(std::make_shared<site::DataCache>()), worker_(context.post) {
+    : context_(context),
+      uplink_(uplink),
+      ledger_(context.store),
+      cache_(std::make_shared<site::DataCache>()),
+      worker_(context.post) {
   worker_.OnIdle(kKeepRows, [cache = cache_] {
     cache->Release();
     // The allocator would keep what the rows took.
@@ -96,6 +100,9 @@ void Datasets::Add(Request request) {
   auto asked = FromWire<api::DataAddRequest>(request.envelope().body);
   if (!asked) return request.Refuse(asked.error());
   if (auto checked = Check(asked->dataset); !checked) return request.Refuse(checked.error());
+  if (asked->privacy) {
+    if (auto checked = api::Validate(*asked->privacy); !checked) return request.Refuse(checked.error());
+  }
   if (const auto it = datasets_.find(asked->dataset.name); it != datasets_.end() && !asked->replace) {
     const auto& there = it->second;
     if (!SameRequest(there.dataset, asked->dataset)) {
@@ -106,18 +113,29 @@ void Datasets::Add(Request request) {
                 fmt::format("ote data add {} … --replace", there.dataset.name)});
     }
   }
-  if (Unchanged(asked->dataset)) return request.Answer(ToJson(Shown(datasets_.at(asked->dataset.name).dataset)));
+  if (Unchanged(asked->dataset)) {
+    const auto settled = Settle(*asked, datasets_.at(asked->dataset.name).dataset);
+    return settled ? request.Answer(ToJson(*settled)) : request.Refuse(settled.error());
+  }
   const auto id = next_++;
   adding_.emplace(id, std::move(request));
   worker_.Run<Result<site::RegisteredFile>>(
       [dataset = asked->dataset](const std::stop_token&) { return site::ReadForRegistration(dataset); },
       [this, id, asked = *asked](Result<site::RegisteredFile> read) {
         auto registered = read ? Register(asked, std::move(*read)) : Result<api::Dataset>(Fail(read.error()));
+        if (registered) registered = Settle(asked, std::move(*registered));
         if (!registered) return adding_.extract(id).mapped().Refuse(registered.error());
         // Answered once the parent knows: a run that is started after `ote data add` counts on this site.
         uplink_.DatasetsChanged(
-            [this, id, answer = ToJson(Shown(*registered))] { adding_.extract(id).mapped().Answer(answer); });
+            [this, id, answer = ToJson(*registered)] { adding_.extract(id).mapped().Answer(answer); });
       });
+}
+
+Result<api::Dataset> Datasets::Settle(const api::DataAddRequest& asked, api::Dataset dataset) {
+  if (asked.forget_spending) OTE_CHECK(ledger_.Forget(dataset));
+  if (asked.privacy) OTE_CHECK(ledger_.Set(dataset, *asked.privacy));
+  OTE_TRY(dataset.privacy, ledger_.Show(dataset));
+  return Shown(std::move(dataset));
 }
 
 bool Datasets::Unchanged(const api::Dataset& asked) const {
@@ -179,11 +197,12 @@ Result<api::Dataset> Datasets::Remove(const api::NameRequest& request) {
   return Shown(std::move(removed));
 }
 
-Result<api::DataList> Datasets::List() const {
+Result<api::DataList> Datasets::List() {
   api::DataList list;
   std::size_t columns = 0;
   for (const auto& [name, file] : datasets_) {
     list.items.push_back(file.dataset);
+    OTE_TRY(list.items.back().privacy, ledger_.Show(file.dataset));
     columns += file.dataset.columns.size();
   }
   if (columns > kMostColumns) {

@@ -16,6 +16,7 @@
 #include "agent/worker.h"
 #include "core/api/dataset.h"
 #include "core/site/data_cache.h"
+#include "core/site/ledger.h"
 
 namespace ote::agent {
 
@@ -35,6 +36,8 @@ class Datasets {
   // The thread that the data sets are read in, for what works on them.
   Worker& GetWorker() noexcept { return worker_; }
   std::vector<api::DatasetSummary> Summaries() const;
+  // What the data sets have told, and may.
+  site::Ledger& GetLedger() noexcept { return ledger_; }
 
  private:
   void Add(Request request);
@@ -42,10 +45,13 @@ class Datasets {
   bool Unchanged(const api::Dataset& asked) const;
   Result<api::Dataset> Register(const api::DataAddRequest& asked, site::RegisteredFile read);
   Result<api::Dataset> Remove(const api::NameRequest& request);
-  Result<api::DataList> List() const;
+  Result<api::DataList> List();
+  // The terms that came with the request, and the data set as it is shown.
+  Result<api::Dataset> Settle(const api::DataAddRequest& asked, api::Dataset dataset);
 
   Context& context_;
   Uplink& uplink_;
+  site::Ledger ledger_;
   std::map<std::string, site::RegisteredFile> datasets_;
   std::shared_ptr<site::DataCache> cache_;   // shared with the worker's jobs
   std::map<std::uint64_t, Request> adding_;  // not answered yet: the worker reads

@@ -7,10 +7,13 @@
 #include <utility>
 
 #include "agent/model_registry.h"
+#include "agent/record_keeper.h"
 #include "agent/run_records.h"
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/federate/plan.h"
+#include "core/record/statement.h"
+#include "core/federate/privacy/cost.h"
 
 namespace ote::agent {
 namespace {
@@ -54,6 +57,7 @@ Result<void> RunController::Start() {
                                      [this](const Request&, const auto& body) { return Cancel(body); });
   rpc.RegisterCall<api::NameRequest>(api::verb::kFlResume, kByOperator,
                                      [this](const Request&, const auto& body) { return Resume(body); });
+  rpc.Register(api::verb::kFlRecord, kByOperator, [this](Request request) { Record(std::move(request)); });
   rpc.Register(api::verb::kFlWatch, kByOperator, [this](Request request) { Watch(std::move(request)); });
   rpc.RegisterCall<api::UpdateOffer>(api::verb::kFlOffer, kByMember,
                                      [this](const Request& request, const auto& body) { return Offer(request, body); });
@@ -99,6 +103,7 @@ void RunController::Ended(const std::string& id) {
 }
 
 bool RunController::NeededElsewhere(const std::string& digest, const std::string& run) const {
+  if (KeptForRecord(context_.store, digest)) return true;
   for (const auto& [id, driver] : drivers_) {
     if (id != run && (driver->Halted() || driver->Needed().contains(digest))) return true;
   }
@@ -123,6 +128,8 @@ Result<std::set<std::string>> RunController::Needed() const {
   for (const auto& state : states) needed.insert(state.needed.begin(), state.needed.end());
   OTE_TRY(const auto models, context_.store.List<api::ModelEntry>());
   for (const auto& model : models) needed.insert(model.digest);
+  OTE_TRY(auto kept, AllKeptForRecords(context_.store));
+  needed.merge(kept);
   return needed;
 }
 
@@ -190,6 +197,14 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
                             away.empty() ? "" : "; not reachable now: ", fmt::join(away, ", "));
   if (federate::MakeStrategy(spec.strategy)->NeedsAll() && run.model.parameters > 0) {
     run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
+  }
+  if (run.privacy) {
+    const auto& cost = *run.privacy;
+    run.message += fmt::format("; the whole run costs {}", federate::EpsilonText(cost.planned_epsilon, cost.delta));
+    if (cost.site_epsilon > cost.planned_epsilon) {
+      run.message += fmt::format(", and {} in the ledger of a site that is drawn for every round",
+                                 federate::EpsilonText(cost.site_epsilon, cost.delta));
+    }
   }
   return run;
 }
@@ -286,7 +301,7 @@ Result<api::Empty> RunController::Offer(const Request& request, const api::Updat
     if (std::ranges::find(known_, offer.run, &Known::id) == known_.end()) return Unknown(offer.run);
     return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", offer.run));
   }
-  OTE_CHECK(it->second->Offered(request.caller().name, offer));
+  OTE_CHECK(it->second->Offered(request.caller().name, offer, record::DigestOfStatistics(request.envelope().body)));
   return api::Empty{};
 }
 
@@ -296,6 +311,14 @@ void RunController::Watch(Request request) {
   const auto id = IdOf(body->name);
   if (!id) return request.Refuse(id.error());
   watchers_.Add(std::move(request), *id, body->after, body->follow);
+}
+
+void RunController::Record(Request request) {
+  const auto body = FromWire<api::RecordRequest>(request.envelope().body);
+  if (!body) return request.Refuse(body.error());
+  const auto id = IdOf(body->name);
+  if (!id) return request.Refuse(id.error());
+  ServeRecord(context_, request, *id, *body);
 }
 
 }  // namespace ote::agent

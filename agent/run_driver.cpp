@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/model_registry.h"
+#include "agent/record_keeper.h"
 #include "agent/run_records.h"
 #include "core/base/log.h"
 
@@ -144,6 +145,7 @@ Result<void> RunDriver::Perform(std::vector<federate::Action> actions) {
 
 Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
   RunRecord record;
+  std::vector<api::RecordEntry> entries;
   bool save = false;
   for (auto& action : actions) {
     if (auto* artifact = std::get_if<federate::StoreArtifact>(&action)) {
@@ -154,6 +156,8 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
     } else if (auto* model = std::get_if<federate::RegisterModel>(&action)) {
       record.model = std::move(model->entry);
       AddLineage(*record.model, machine_->View());
+    } else if (auto* enter = std::get_if<federate::Enter>(&action)) {
+      entries.push_back(std::move(enter->entry));
     } else if (std::holds_alternative<federate::SaveState>(action)) {
       save = true;
     } else if (std::holds_alternative<federate::Over>(action)) {
@@ -165,8 +169,11 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
   const bool finished = machine_->View().status == api::RunStatus::kFinished;
   if (save && !finished) record.snapshot = machine_->Snapshot();
   if (record.snapshot) record.needed = machine_->Needed();
-  if (!record.run && record.events.empty() && !record.model) return {};
-  return WriteRecord(context_.store, id_, record);
+  if (!record.run && record.events.empty() && !record.model && entries.empty()) return {};
+  return context_.store.Transaction([&]() -> Result<void> {
+    OTE_CHECK(WriteEntries(context_, id_, std::move(entries)));
+    return WriteRecord(context_.store, id_, record);
+  });
 }
 
 void RunDriver::Announce(federate::Action& action) {
@@ -271,7 +278,11 @@ void RunDriver::FailForGood(const Error& error) {
   event.message = error.message;
   record.events.push_back(std::move(event));
   log::Error("run cannot be restored", {{"run", id_}, {"why", error.message}});
-  if (auto written = WriteRecord(context_.store, id_, record); !written) return Halt(written.error());
+  auto written = context_.store.Transaction([&]() -> Result<void> {
+    OTE_CHECK(WriteEntries(context_, id_, {api::EndOf(*record.run)}));
+    return WriteRecord(context_.store, id_, record);
+  });
+  if (!written) return Halt(written.error());
   hooks_.advanced(id_);
   hooks_.over(id_);
 }
@@ -287,8 +298,15 @@ void RunDriver::SiteChanged(const api::Cluster& cluster, bool removed) {
   if (cluster.status == api::ClusterStatus::kReady) courier_.Present(cluster.name);
 }
 
-Result<void> RunDriver::Offered(const std::string& site, const api::UpdateOffer& offer) {
-  if (auto refused = Feed(federate::Offered{site, offer})) return Fail(std::move(*refused));
+Result<void> RunDriver::Offered(const std::string& site, const api::UpdateOffer& offer, const std::string& statistics) {
+  federate::Offered offered{site, offer};
+  if (machine_ && !offer.failed) {
+    const auto task = machine_->TaskOf(site, offer.round);
+    if (auto signed_so = CheckStatement(context_, site, offer, task, statistics); !signed_so) {
+      offered.wrong = std::move(signed_so).error();
+    }
+  }
+  if (auto refused = Feed(offered)) return Fail(std::move(*refused));
   return {};
 }
 

@@ -52,8 +52,8 @@ class RunDriver {
   Result<void> Resume();
 
   void SiteChanged(const api::Cluster& cluster, bool removed);
-  // No error: the offer is taken, or was before.
-  Result<void> Offered(const std::string& site, const api::UpdateOffer& offer);
+  // No error: the offer is taken, or was before. `statistics` is the digest of those in it, as they arrived.
+  Result<void> Offered(const std::string& site, const api::UpdateOffer& offer, const std::string& statistics);
   // kBusy while the disk fails.
   Result<void> Cancel();
 

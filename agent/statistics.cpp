@@ -172,6 +172,9 @@ void Statistics::Summary(Request request) {
   if (const auto enough = site::CheckEnough(dataset, dataset.train_rows + dataset.test_rows); !enough) {
     return request.Refuse(enough.error());
   }
+  if (const auto admitted = datasets_.GetLedger().AdmitStatistics(dataset); !admitted) {
+    return request.Refuse(admitted.error());
+  }
   log::Info("statistics asked for", {{"dataset", dataset.name}});
   auto shared = std::make_shared<Request>(std::move(request));
   Own(asked->name, [shared](const Result<api::DataStatistics>& statistics) {

@@ -10,6 +10,7 @@
 
 #include "agent/task_courier.h"
 #include "core/base/log.h"
+#include "core/record/statement.h"
 
 namespace ote::agent {
 namespace {
@@ -39,8 +40,9 @@ Trainer::~Trainer() {
 
 Result<void> Trainer::Start() {
   auto& rpc = context_.rpc;
-  rpc.RegisterCall<api::Task>(api::verb::kFlTask, kByParent,
-                              [this](const Request&, const auto& task) { return Take(task); });
+  rpc.RegisterCall<api::Task>(api::verb::kFlTask, kByParent, [this](const Request& request, const auto& task) {
+    return Take(task, api::TaskDigest(request.envelope().body));
+  });
   rpc.RegisterCall<api::RoundRef>(api::verb::kFlClose, kByParent,
                                   [this](const Request&, const auto& round) { return Close(round); });
 
@@ -56,6 +58,7 @@ Result<void> Trainer::Start() {
     const auto key = record.Key();
     auto& job = jobs_[key];
     job.task = std::move(record.task);
+    job.digest = record.digest.empty() ? api::TaskDigest(job.task) : std::move(record.digest);
     job.serial = next_serial_++;
     keys.push_back(key);
   }
@@ -95,7 +98,7 @@ Trainer::Job* Trainer::Find(const std::string& key, std::uint64_t serial) {
   return it != jobs_.end() && it->second.serial == serial ? &it->second : nullptr;
 }
 
-Result<api::Empty> Trainer::Take(const api::Task& task) {
+Result<api::Empty> Trainer::Take(const api::Task& task, const std::string& digest) {
   OTE_CHECK(site::CheckTask(task));
   const auto key = site::TaskKey(task.run, task.round);
   for (const auto& [other, job] : jobs_) {
@@ -117,9 +120,10 @@ Result<api::Empty> Trainer::Take(const api::Task& task) {
   if (auto dataset = datasets_.Find(task.dataset); !dataset) return Fail(std::move(dataset).error());
 
   OTE_CHECK(Forget(task.run, task.round));
-  OTE_CHECK(context_.store.Put(site::TaskRecord{task}));
+  OTE_CHECK(context_.store.Put(site::TaskRecord{task, digest}));
   auto& job = jobs_[key];
   job.task = task;
+  job.digest = digest;
   job.serial = next_serial_++;
   log::Info("task taken", {{"run", task.run}, {"round", task.round}, {"kind", NameOf(task.kind)}});
   Begin(key);
@@ -245,7 +249,10 @@ void Trainer::Train(const std::string& key) {
       return Keep(key, site::Failed(job.task, site::NoTrainer(job.task, context_.membership.name), "train"));
     }
   }
+  const auto admitted = datasets_.GetLedger().Admit(job.task, file->dataset);
+  if (!admitted) return Keep(key, site::Failed(job.task, admitted.error(), "privacy"));
   auto given = std::make_shared<site::Given>();
+  given->silent = admitted->silent;
   const auto open = [this](const std::string& digest, std::optional<store::MappedArtifact>& out) -> Result<void> {
     if (digest.empty()) return {};
     // The task's own check of the digest is enough.
@@ -290,10 +297,19 @@ void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
   const auto task = jobs_.at(key).task;
   site::OfferRecord record{made.offer, task.model_digest};
   const auto write = [&]() -> Result<void> {
+    OTE_TRY(const auto sign, context_.folder.SignKey());
+    record::Countersign(record.offer, jobs_.at(key).digest, context_.membership.name, sign,
+                        context_.membership.certificate);
     if (!made.update.empty()) OTE_CHECK(context_.artifacts.Put(made.offer.digest, made.update));
     return context_.store.Transaction([&]() -> Result<void> {
       OTE_CHECK(context_.store.Put(record));
       OTE_CHECK(context_.store.Remove<site::TaskRecord>(key));
+      if (!made.offer.failed) {
+        api::Dataset told;  // it may have been removed meanwhile
+        told.name = task.dataset;
+        if (const auto file = datasets_.Find(task.dataset)) told = file->dataset;
+        OTE_CHECK(datasets_.GetLedger().Answered(task, told));
+      }
       return memories_.Put(task, made);
     });
   };

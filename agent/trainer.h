@@ -44,6 +44,7 @@ class Trainer {
  private:
   struct Job {  // a task on its way to an answer
     api::Task task;
+    std::string digest;  // api::TaskDigest, as it arrived
     std::uint64_t serial = 0;
     Transfer::Id fetch = 0;
     std::stop_source training{std::nostopstate};
@@ -59,7 +60,7 @@ class Trainer {
     int tries = 0;
     Timers::Id timer = 0;
   };
-  Result<api::Empty> Take(const api::Task& task);
+  Result<api::Empty> Take(const api::Task& task, const std::string& digest);
   Result<api::Empty> Close(const api::RoundRef& round);
   // Forgets tasks and offers of `run` up to `round`, and what only they needed.
   Result<void> Forget(const std::string& run, std::int64_t round);

@@ -18,6 +18,34 @@ struct NameOptions {
   std::string name;
 };
 
+std::string_view NoiseText(api::NoiseKind least) {
+  switch (least) {
+    case api::NoiseKind::kLocal:
+      return "local";
+    case api::NoiseKind::kDistributed:
+      return "distributed or local";
+    default:
+      return "any";
+  }
+}
+
+// "0.52 of 3"
+std::string SpentText(const api::Dataset& d) {
+  if (!d.privacy || (!d.privacy->budget && d.privacy->rounds == 0)) return {};
+  const std::string spent = d.privacy->spent ? fmt::format("{:.3g}", *d.privacy->spent) : "without bound";
+  return d.privacy->budget ? fmt::format("{} of {:g}", spent, *d.privacy->budget) : spent;
+}
+
+std::string PrivacyText(const api::Dataset& d) {
+  const std::string spent = SpentText(d);
+  if (spent.empty()) return {};
+  const api::DatasetPrivacy& privacy = *d.privacy;
+  std::string text = fmt::format("epsilon {} spent in {} rounds, delta {:g}", spent, privacy.rounds, privacy.delta);
+  if (privacy.left) text += fmt::format("; {:.3g} left, for {} noise", *privacy.left, NoiseText(privacy.noise));
+  if (privacy.unprotected > 0) text += fmt::format("; and {} answers without noise before", privacy.unprotected);
+  return text;
+}
+
 Result<std::vector<api::Dataset>> OwnDatasets(const Context& context, AgentLink& link) {
   OTE_TRY(api::DataList list, link.Ask<api::DataList>(api::verb::kDataList, api::Empty{}, context.Patience(kQuick)));
   return std::move(list.items);
@@ -69,13 +97,14 @@ Result<Exit> List(Context& context) {
                {"TEST", false, true},
                {"FEATURES", false, true},
                {"CLASSES", false, true},
+               {"EPSILON"},
                {"PATH"},
                {"DIGEST", true}});
   std::vector<Json> items;
   std::vector<std::string> names;
   for (const api::Dataset& d : own) {
     table.Add({d.name, std::string(NameOf(d.format)), std::to_string(d.train_rows), std::to_string(d.test_rows),
-               std::to_string(d.Summary().features), std::to_string(d.classes), d.path, Short(d.digest)});
+               std::to_string(d.Summary().features), std::to_string(d.classes), SpentText(d), d.path, Short(d.digest)});
     items.push_back(ToJson(d));
     names.push_back(d.name);
   }
@@ -136,6 +165,7 @@ std::string DatasetText(const api::Dataset& d) {
                  {"categorical", Join(d.categorical, ", ")},
                  {"missing", d.missing ? fmt::format("may be: {}", Join(MissingSpellings(*d.missing), ", ")) : ""},
                  {"min rows", fmt::format("{} to tell statistics of", d.min_rows)},
+                 {"privacy", PrivacyText(d)},
                  {"digest", d.digest}});
   constexpr std::size_t kShown = 12;
   if (d.columns.empty()) return text;

@@ -130,6 +130,15 @@ std::string MetricsText(const api::Metrics& m) {
   return Join(parts, ", ");
 }
 
+std::string PrivacyText(const api::Run& run) {
+  if (!run.privacy) return {};
+  const api::PrivacyCost& cost = *run.privacy;
+  std::string text = fmt::format("epsilon {:.4g} of {:.4g}, delta {:g}, {} noise", cost.epsilon, cost.planned_epsilon,
+                                 cost.delta, NameOf(run.spec.privacy.kind));
+  if (cost.within) text += fmt::format("; clipping to {:.4g}", cost.clip_norm);
+  return text;
+}
+
 std::string RunText(const api::Run& run, UnixMillis now) {
   std::string text = FactsText({{"run", run.id},
                                 {"name", run.spec.name == run.id ? "" : run.spec.name},
@@ -141,6 +150,7 @@ std::string RunText(const api::Run& run, UnixMillis now) {
                                 {"best round", run.best_round == 0 ? "" : std::to_string(run.best_round)},
                                 {"metrics", MetricsText(run.metrics)},
                                 {"digest", run.model.digest},
+                                {"privacy", PrivacyText(run)},
                                 {"from", run.from_digest},
                                 {"checkpoints", CheckpointsText(run)},
                                 {"resumed", run.resumed == 0 ? "" : fmt::format("{} times", run.resumed)},

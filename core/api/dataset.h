@@ -7,6 +7,7 @@
 
 #include "core/api/cluster.h"
 #include "core/api/prepare.h"
+#include "core/api/privacy.h"
 #include "core/base/codec.h"
 
 namespace ote::api {
@@ -57,6 +58,7 @@ struct Dataset {
   std::vector<ColumnStats> columns;      // of the features
   std::string digest;                    // of the file's bytes when it was registered
   UnixMillis registered_at = 0;
+  std::optional<DatasetPrivacy> privacy;  // only in what is shown: the ledger keeps it
 
   std::string Key() const { return name; }
   template <class Self, class V>
@@ -80,6 +82,7 @@ struct Dataset {
     v("columns", self.columns);
     v("digest", self.digest);
     v("registeredAt", self.registered_at);
+    v("privacy", self.privacy);
   }
   DatasetSummary Summary() const;
 };

@@ -166,6 +166,7 @@ struct Run {
   std::string from_digest;   // of the model that it started from
   std::int64_t resumed = 0;  // how often it was taken up again after it had ended
   std::vector<Refusal> refused;
+  std::optional<PrivacyCost> privacy;  // of a run with noise
   UnixMillis created_at = 0;
   UnixMillis finished_at = 0;
 
@@ -190,6 +191,7 @@ struct Run {
     v("fromDigest", self.from_digest);
     v("resumed", self.resumed);
     v("refused", self.refused);
+    v("privacy", self.privacy);
     v("createdAt", self.created_at);
     v("finishedAt", self.finished_at);
   }

@@ -58,6 +58,10 @@ class Accumulator {
   const Grid& grid() const noexcept { return grid_; }
   std::int64_t weight() const noexcept { return weight_; }
   std::span<const std::int64_t> sums() const noexcept { return sums_; }
+  // For noise, which is added last: after it the sum is neither folded into nor saved.
+  std::span<std::int64_t> Values() noexcept { return sums_; }
+  // What means are divided by, in place of the weights of the updates; at least 1.
+  void SetWeight(std::int64_t weight) noexcept { weight_ = weight; }
 
   // out[i] = base[i] + mean[i], computed in float64 and rounded once. `out` may be `base`. The weight must not be 0.
   void AddMean(std::span<const float> base, std::span<float> out) const;

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "core/base/units.h"
+#include "core/federate/plan_pairs.h"
+#include "core/federate/privacy/cost.h"
 #include "core/federate/strategy.h"
 #include "core/learn/models.h"
 #include "core/learn/prepare.h"
@@ -12,66 +14,17 @@
 namespace ote::federate {
 namespace {
 
+// The noise of a count, by the noise of all: with as much, the sum needs less than twice of what it needs without.
+constexpr double kLeastCountNoise = 0.6;
+
 tl::unexpected<Error> No(std::string message, std::string hint) {
   return Fail(ErrorId::kRunInvalid, std::move(message), std::move(hint));
-}
-
-bool IsRobust(api::StrategyKind kind) {
-  using K = api::StrategyKind;
-  return kind == K::kMedian || kind == K::kTrimmedMean || kind == K::kKrum || kind == K::kMultiKrum;
-}
-
-// Models that make themselves of statistics have no gradient steps for anything to change.
-Result<void> CheckStatistical(const api::RunSpec& spec) {
-  if (!learn::InfoOf(spec.model.kind).statistical) return {};
-  const std::string_view kind = NameOf(spec.model.kind);
-  if (spec.strategy.kind != api::StrategyKind::kFedAvg) {
-    return No(fmt::format("strategy.kind: {} changes gradient steps or their mean, and {} is made of statistics",
-                          NameOf(spec.strategy.kind), kind),
-              "leave strategy out, or choose a model that is trained by steps, such as mlp");
-  }
-  if (spec.strategy.clip_norm) {
-    return No(
-        fmt::format("strategy.clipNorm: {} sends statistics, and a statistic that is scaled down is a wrong one", kind),
-        "leave clipNorm out");
-  }
-  if (spec.personalization.kind != api::PersonalKind::kNone) {
-    return No(fmt::format("personalization.kind: {} is made at the root, and has no layers or steps at a site", kind),
-              "leave personalization out");
-  }
-  if (spec.trainer != api::TrainerKind::kBuiltin) {
-    return No(fmt::format("trainer: {} asks the sites for statistics that only ote makes", kind),
-              "set trainer: builtin");
-  }
-  if (!spec.from.empty()) {
-    return No(fmt::format("from: {} begins with the first of its statistics", kind), "leave from out");
-  }
-  return {};
 }
 
 Result<void> CheckStrategy(const api::RunSpec& spec) {
   using K = api::StrategyKind;
   const api::StrategySpec& strategy = spec.strategy;
   const std::string_view kind = NameOf(strategy.kind);
-  const bool counts_steps = strategy.kind == K::kScaffold || strategy.kind == K::kFedNova;
-  if (counts_steps && spec.training.optimizer == api::OptimizerKind::kAdam) {
-    return No(
-        fmt::format("training.optimizer: {} needs to know how far a step goes, and adam's steps have no such length",
-                    kind),
-        "set training.optimizer: sgd");
-  }
-  if (counts_steps && spec.trainer != api::TrainerKind::kBuiltin) {
-    return No(fmt::format("trainer: {} changes each step of the training, and a site's own trainer takes its steps "
-                          "unseen",
-                          kind),
-              "set trainer: builtin, or strategy.kind: fedavg");
-  }
-  if ((IsRobust(strategy.kind) || counts_steps) && strategy.clip_norm) {
-    return No(fmt::format("strategy.clipNorm: {} {}", kind,
-                          counts_steps ? "sends updates whose norm means something else"
-                                       : "bounds what one site can do already"),
-              "leave clipNorm out");
-  }
   if (strategy.kind == K::kFedBuff && strategy.buffer < spec.sites.minimum) {
     return No(fmt::format("strategy.buffer: a buffer of {} closes a round before the sites.minimum of {} is there",
                           strategy.buffer, spec.sites.minimum),
@@ -94,27 +47,7 @@ Result<void> CheckStrategy(const api::RunSpec& spec) {
   return {};
 }
 
-Result<void> CheckPersonal(const api::RunSpec& spec) {
-  if (spec.personalization.kind == api::PersonalKind::kNone) return {};
-  if (spec.trainer != api::TrainerKind::kBuiltin) {
-    return No("trainer: a site's own model is trained by ote, and the trainer would not see it",
-              "set trainer: builtin");
-  }
-  if (spec.personalization.kind == api::PersonalKind::kLocalLayers &&
-      spec.strategy.kind == api::StrategyKind::kScaffold) {
-    return No(
-        "personalization.kind: with local-layers each site trains another model, and scaffold corrects all of them "
-        "by one direction",
-        "set personalization.kind: ditto, or strategy.kind: fedavg");
-  }
-  return {};
-}
-
 Result<void> CheckPrepare(const api::RunSpec& spec) {
-  if (!spec.from.empty() && spec.prepare.Asks()) {
-    return No("prepare: the model that the run starts from was made for rows prepared its way, and brings that along",
-              "leave prepare out");
-  }
   const bool classifies = spec.task == api::DataTask::kClassification;
   if (spec.prepare.class_weights != api::ClassWeights::kNone && !classifies) {
     return No(fmt::format("prepare.classWeights: a {} has no classes", NameOf(spec.task)), "leave classWeights out");
@@ -145,16 +78,41 @@ Result<void> CheckStop(const api::RunSpec& spec) {
                                                                                          : "loss"));
 }
 
+// What noise needs beside a strategy that it goes with.
+Result<void> CheckPrivacy(const api::RunSpec& spec) {
+  const api::PrivacySpec& privacy = spec.privacy;
+  if (privacy.kind == api::NoiseKind::kDistributed && spec.masks.kind == api::MaskKind::kNone) {
+    return No("privacy.kind: a part of the noise hides nothing of an update that the root sees by itself",
+              "set secureAggregation.kind: pairwise");
+  }
+  if (privacy.clipping == api::ClipKind::kAdaptive && privacy.kind == api::NoiseKind::kNone) {
+    return No("privacy.clipping: without noise nothing is clipped", "set privacy.kind: central");
+  }
+  if (privacy.clipping == api::ClipKind::kAdaptive && privacy.clip_count_noise > 0 &&
+      privacy.clip_count_noise < kLeastCountNoise * privacy.noise_multiplier) {
+    return No(fmt::format("privacy.clipCountNoise: the count that the norm follows is told too, and with noise of {} "
+                          "nothing of the budget is left for the sum",
+                          privacy.clip_count_noise),
+              fmt::format("set privacy.clipCountNoise: {}", privacy.noise_multiplier));
+  }
+  if (privacy.kind == api::NoiseKind::kCentral && spec.strategy.kind == api::StrategyKind::kFedBuff &&
+      spec.sites.fraction < 1) {
+    return No("sites.fraction: fedbuff takes whoever answers first, and a site's chance to be in a sum is not the part",
+              "set sites.fraction: 1");
+  }
+  return CheckCost(spec);
+}
+
 }  // namespace
 
 Result<void> CheckPlan(const api::RunSpec& spec) {
   OTE_CHECK(api::Validate(spec));
   OTE_CHECK(learn::CheckTask(spec.model, spec.task));
-  OTE_CHECK(CheckStatistical(spec));
+  OTE_CHECK(CheckPairs(spec));
   OTE_CHECK(CheckStrategy(spec));
-  OTE_CHECK(CheckPersonal(spec));
   OTE_CHECK(CheckPrepare(spec));
-  return CheckStop(spec);
+  OTE_CHECK(CheckStop(spec));
+  return CheckPrivacy(spec);
 }
 
 bool IsLocal(const api::PersonalSpec& spec, const learn::TensorInfo& tensor) {

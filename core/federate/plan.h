@@ -9,8 +9,9 @@
 
 namespace ote::federate {
 
-// Ranges (api::Validate), and choices that cannot be combined: kRunInvalid, naming the field first, with the reason and
-// what to choose instead.
+// Ranges (api::Validate), and choices that cannot be combined (plan_pairs.h, and those of three and more): kRunInvalid,
+// naming the field first, with the reason and, as the hint, what to change for the nearest plan that holds.
+// kRunTooCostly for a run with noise that would cost more than it may.
 Result<void> CheckPlan(const api::RunSpec& spec);
 
 // Whether each of the layers that stay at the sites is the beginning of a tensor's name, at a dot. kRunInvalid names

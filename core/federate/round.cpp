@@ -56,6 +56,7 @@ void RunMachine::State::SetModelFile() {
 
 void RunMachine::State::BeginRound(OpenRound round, std::chrono::milliseconds length) {
   round.started_at = now.wall;
+  if (kept.run.spec.privacy.clipping == api::ClipKind::kAdaptive) round.count_noise = CountNoise();
   kept.open = std::move(round);
   opened = now.steady;
   deadline = now.steady + length;
@@ -67,6 +68,12 @@ void RunMachine::State::BeginRound(OpenRound round, std::chrono::milliseconds le
 
 bool RunMachine::State::TryOpen() {
   const auto next = static_cast<std::int64_t>(kept.run.rounds.size()) + 1;
+  if (auto why = TooCostly()) {
+    kept.run.stopped = std::move(*why);
+    Tell("run-stopped", "", kept.run.stopped);
+    Complete();
+    return true;
+  }
   std::vector<const Site*> pool = PoolFor(next);
   const auto reachable = std::count_if(pool.begin(), pool.end(), [](const Site* s) { return s->reachable; });
   if (reachable < Minimum()) return false;
@@ -82,7 +89,11 @@ bool RunMachine::State::TryOpen() {
   const auto share = std::llround(kept.run.spec.sites.fraction * static_cast<double>(pool.size()));
   const auto wanted =
       std::min<std::size_t>(pool.size(), static_cast<std::size_t>(std::max<std::int64_t>(share, Minimum())));
-  pool.resize(wanted);
+  if (DrawnByChance()) {
+    DrawSites(pool, next);
+  } else {
+    pool.resize(wanted);
+  }
 
   const std::int64_t unit = Buffered() ? kFresh : 1;
   const std::int64_t most = kMaxRows / unit;
@@ -110,14 +121,17 @@ bool RunMachine::State::TryOpen() {
     if (kept.open->Find(site->name) == nullptr) names.push_back(site->name);
   }
   std::sort(names.begin(), names.end());
-  Tell("round-started", "", names.empty() ? "waits for those at work" : "asks " + ListNames(names));
+  Tell("round-started", "",
+       !names.empty()    ? "asks " + ListNames(names)
+       : DrawnByChance() ? "nobody was drawn"
+                         : "waits for those at work");
   for (const std::string& name : names) Ask(sites.at(name));
   return true;
 }
 
 void RunMachine::State::PrepareSum() {
   if (strategy->NeedsAll()) return;
-  const Grid grid = *ChooseGrid(kept.open->capacity);
+  const Grid grid = GridOfSum();
   const auto count = static_cast<std::size_t>(UpdateCount());
   if (sum && sum->grid() == grid && sum->count() == count) {
     sum->Clear();
@@ -150,7 +164,9 @@ void RunMachine::State::OpenMeasuring() {
   round.capacity = kept.capacity;
   sum.reset();
   BeginRound(std::move(round), std::min(deadline_length, kMeasuring));
-  for (const std::string& name : kept.measured_by) {
+  // Measures of rows that the root may not learn of are not asked for.
+  const bool hidden = PrivacyOfTask().HidesFromRoot();
+  for (const std::string& name : hidden ? std::vector<std::string>() : kept.measured_by) {
     const auto it = sites.find(name);
     if (it != sites.end() && it->second.dataset && it->second.dataset->test_rows > 0) Ask(it->second);
   }
@@ -195,24 +211,24 @@ bool RunMachine::State::StepTraining() {
   const OpenRound& open = *kept.open;
   Tally tally = Count();
   std::int64_t spare = 0;
-  if (tally.folded + tally.waiting < Minimum()) {
+  if (tally.folded + tally.waiting < RoundMinimum()) {
     spare = TopUp(tally.folded + tally.waiting);
     tally = Count();
   }
   const auto buffer = Buffered() ? kept.run.spec.strategy.buffer : std::numeric_limits<std::int64_t>::max();
-  const bool full = tally.folded >= std::max(buffer, Minimum());
-  if (tally.folded >= Minimum() && (tally.waiting == 0 || PastDeadline() || full)) {
+  const bool full = tally.folded >= std::max(buffer, RoundMinimum());
+  if (tally.folded >= RoundMinimum() && (tally.waiting == 0 || PastDeadline() || full)) {
     CloseTraining();
     return true;
   }
   const std::int64_t left = tally.folded + tally.waiting + spare;
-  if (left < Minimum() && tally.first_failed != nullptr) {
+  if (left < RoundMinimum() && tally.first_failed != nullptr) {
     End(api::RunStatus::kFailed, fmt::format("{}: {}; {} of the {} clusters needed are left", RoundName(open),
-                                             FailedText(*tally.first_failed), left, Minimum()));
+                                             FailedText(*tally.first_failed), left, RoundMinimum()));
     return true;
   }
-  if (tally.able < Minimum() || (PastDeadline() && tally.folded < Minimum())) {
-    const bool late = PastDeadline() && tally.able >= Minimum();
+  if (tally.able < RoundMinimum() || (PastDeadline() && tally.folded < RoundMinimum())) {
+    const bool late = PastDeadline() && tally.able >= RoundMinimum();
     UpdateStatus(true, fmt::format("{}: {}", RoundName(open), Missing(late)));
   } else {
     UpdateStatus(false, fmt::format("round {} of {}: {} of {} clusters have answered", open.round, Planned(),

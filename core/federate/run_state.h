@@ -1,9 +1,10 @@
 // What a run machine holds between events. Internal to core/federate.
 //
 // The work is split by idea: participants.cpp chooses sites and gives them tasks, survey.cpp asks for statistics,
-// round.cpp opens rounds and moves on, closing.cpp makes the next model and ends the run, offers.cpp takes answers,
-// updates.cpp fetches and folds what was offered, snapshot.cpp keeps it all across a restart, run_machine.cpp starts it
-// and hands out events.
+// round.cpp opens rounds and moves on, private_round.cpp adds noise, closing.cpp makes the next model and ends the
+// run, offers.cpp takes answers,
+// updates.cpp fetches and folds what was offered, snapshot.cpp keeps it all across a restart, entries.cpp writes the
+// record, replay.cpp makes a recorded round again, run_machine.cpp starts it and hands out events.
 #pragma once
 
 #include <map>
@@ -16,13 +17,12 @@
 
 #include "core/federate/run_machine.h"
 #include "core/learn/model.h"
+#include "crypto/random_stream.h"
 
 namespace ote::federate {
 
 // More examples than this cannot stand behind one model.
 inline constexpr std::int64_t kMaxRows = std::int64_t{1} << 40;
-// fedbuff: the weight of one fresh example; staleness takes a part of it.
-inline constexpr std::int64_t kFresh = 256;
 // Of what a site says of its failure, which may have the end of what its trainer printed.
 inline constexpr std::size_t kLongestReason = 1000;
 // The finished model is measured within this, or the run's deadline when that is shorter.
@@ -36,12 +36,15 @@ struct Asked {
   std::int64_t train_rows = 0;
   std::int64_t test_rows = 0;
   Answer answer = Answer::kPending;
-  std::string error;         // kFailed, kRefused
-  api::SiteFailure failure;  // the same, in its parts
-  std::int64_t size = 0;     // of its update
-  std::int64_t base = 0;     // the round whose model it trains from
-  std::string model;         // and that model
-  api::RoundSite result;     // kOffered, kFolded
+  std::string error;                            // kFailed, kRefused
+  api::SiteFailure failure;                     // the same, in its parts
+  std::int64_t size = 0;                        // of its update
+  std::int64_t base = 0;                        // the round whose model it trains from
+  std::string model;                            // and that model
+  std::string task;                             // TaskDigest of what it was sent last
+  std::optional<api::SiteStatement> statement;  // kOffered, kFolded
+  api::RoundSite result;                        // kOffered, kFolded
+  bool within = false;                          // adaptive clipping: the norm left its update alone
   // Not kept across a restart:
   std::optional<api::DataStatistics> statistics;
   bool reachable = false;
@@ -61,6 +64,9 @@ struct Asked {
     v("size", self.size);
     v("base", self.base);
     v("model", self.model);
+    v("task", self.task);
+    v("statement", self.statement);
+    v("within", self.within);
     v("result", self.result);
   }
 };
@@ -85,6 +91,7 @@ struct OpenRound {
   std::int64_t capacity = 0;  // of the grid
   std::string checkpoint;     // artifact: the sum without what is spooled; "" for none
   std::vector<Spooled> spooled;
+  double count_noise = 0;       // adaptive clipping: deviation of the noise in the count of this round
   std::int64_t elapsed_ms = 0;  // when this was saved
   UnixMillis started_at = 0;
 
@@ -98,6 +105,7 @@ struct OpenRound {
     v("capacity", self.capacity, kRequired);
     v("checkpoint", self.checkpoint);
     v("spooled", self.spooled);
+    v("countNoise", self.count_noise);
     v("elapsedMs", self.elapsed_ms);
     v("startedAt", self.started_at);
   }
@@ -119,6 +127,8 @@ struct Kept {
   std::int64_t worse = 0;  // rounds since then
   std::string strategy;    // artifact: what the strategy remembers; "" for what it begins with
   std::int64_t strategy_size = 0;
+  double clip_norm = 0;  // privacy: of the open or the next round
+  Bytes secret;          // central noise is made from it; gone when the run has finished
   std::optional<OpenRound> open;
   static constexpr std::int64_t kFormat = 2;
   template <class Self, class V>
@@ -137,6 +147,8 @@ struct Kept {
     v("worse", self.worse);
     v("strategy", self.strategy);
     v("strategySize", self.strategy_size);
+    v("clipNorm", self.clip_norm);
+    v("secret", self.secret);
     v("open", self.open);
   }
 };
@@ -175,6 +187,10 @@ struct RunMachine::State {
 
   bool Over() const noexcept { return kept.run.Over(); }
   std::int64_t Minimum() const noexcept { return kept.run.spec.sites.minimum; }
+  // Updates without which a round does not close: any number may be drawn by chance.
+  std::int64_t RoundMinimum() const noexcept { return DrawnByChance() ? 0 : Minimum(); }
+  // What one fresh example weighs.
+  std::int64_t Unit() const noexcept { return Buffered() ? kFresh : 1; }
   bool PastDeadline() const noexcept { return now.steady >= deadline; }
   bool Buffered() const noexcept { return kept.run.spec.strategy.kind == api::StrategyKind::kFedBuff; }
   std::int64_t Planned() const noexcept { return kept.run.planned_rounds; }
@@ -182,6 +198,8 @@ struct RunMachine::State {
   std::int64_t UpdateCount() const;                  // values in an update of the open round
   std::int64_t UpdateBytes() const { return UpdateCount() * static_cast<std::int64_t>(sizeof(float)); }
   std::int64_t Staleness(const Asked& asked) const noexcept { return kept.open->round - asked.base; }
+  // Examples behind its update; with noise every site counts once, or the one with most rows would need the most noise.
+  std::int64_t ExamplesOf(const Asked& asked) const { return Private() ? 1 : asked.result.examples; }
   std::int64_t WeightOf(const Asked& asked) const;  // of its update in the sum
   void Tell(std::string_view kind, std::string_view cluster, std::string message);
   void TellFailure(std::string_view kind, const api::SiteFailure& failure, std::string message);
@@ -196,7 +214,7 @@ struct RunMachine::State {
   std::vector<const Site*> Pool();  // eligible and fitting, in the order of the round's draw
   std::vector<const Site*> PoolFor(std::int64_t round);
   void Ask(const Site& site);  // adds it to the open round and sends the task if it is there
-  void SendTo(const Asked& asked);
+  void SendTo(Asked& asked);
   void AskAnew(Asked& asked);  // one that is to answer: it begins from the present model, also when it had an older one
   // Asks others in place of those that failed, when only `able` are left; gives how many more could still be asked.
   std::int64_t TopUp(std::int64_t able);
@@ -205,6 +223,22 @@ struct RunMachine::State {
   std::string Missing(bool past_deadline);  // "needs 3 clusters, 2 are reachable; waiting for clinic-c"
   void OnSite(const Site& site);
   void OnRemoved(const std::string& name);
+
+  // private_round.cpp
+  bool Private() const noexcept;        // with noise
+  bool Central() const noexcept;        // that the root adds
+  bool DrawnByChance() const noexcept;  // each site by a draw of its own
+  void BeginPrivacy();
+  void NoteCost();  // of the rounds so far
+  std::optional<std::string> TooCostly() const;
+  double CountNoise();
+  double SumNoise();  // of the open round
+  api::TaskPrivacy PrivacyOfTask();
+  void DrawSites(std::vector<const Site*>& pool, std::int64_t round) const;
+  Grid GridOfSum();  // of the open round
+  Result<void> FoldClipped(ByteView update, std::int64_t weight);
+  void AddNoiseToSum();
+  void AdaptClipNorm(std::int64_t votes, std::int64_t voters, crypto::RandomStream& random);
 
   // survey.cpp
   bool TryOpenSurvey();
@@ -230,8 +264,10 @@ struct RunMachine::State {
   // closing.cpp
   void CloseTraining();
   api::Round RecordOf(const OpenRound& open);
-  Result<void> MakeNextModel();
-  RoundFacts Facts();
+  Result<void> MakeNextModel(const RoundFacts& facts);
+  std::int64_t PoolRows();
+  RoundFacts Facts(std::int64_t pool_rows) const;
+  void KeepStrategy();  // what the strategy remembers: stores it and names it
   void KeepCheckpoint();
   void NoteMeasured(const OpenRound& open);  // what it measured of the present model
   void ForgetAtSites();                      // what sites keep for the run
@@ -242,8 +278,18 @@ struct RunMachine::State {
   void ReleaseRound();  // artifacts of the open round; tells its sites
   void SetModelFile();  // from `model`: stores the file and names it
 
+  // entries.cpp
+  void EnterBegin();
+  void EnterModel(const OpenRound* survey);
+  // All of the open round's but what comes of it.
+  api::RecordEntry EntryOf(const api::Round& record, std::int64_t pool_rows) const;
+  void EnterRound(api::RecordEntry entry);
+  // Those whose answers are in; their certificates go to the entry.
+  std::vector<api::RecordedSite> RecordedSites(const OpenRound& open, api::RecordEntry& entry) const;
+
   // offers.cpp
-  std::optional<Error> OnOffer(const std::string& site, const api::UpdateOffer& offer);
+  std::optional<Error> OnOffer(const std::string& site, const api::UpdateOffer& offer,
+                               const std::optional<Error>& wrong);
   void OnTaskRefused(const TaskRefused& refused);
   std::optional<Error> Stale(const std::string& site, const api::UpdateOffer& offer);
   Result<void> CheckOffer(const Asked& asked, const api::UpdateOffer& offer) const;

@@ -10,9 +10,11 @@
 #include "core/federate/accumulator.h"
 #include "core/federate/model_file.h"
 #include "core/federate/plan.h"
+#include "core/federate/privacy/noise.h"
 #include "core/learn/random.h"
 #include "core/learn/statistics.h"
 #include "crypto/digest.h"
+#include "crypto/random_stream.h"
 
 namespace ote::federate {
 namespace {
@@ -81,7 +83,7 @@ class Performance {
     OTE_CHECK(OpenMemory());
     phase_ = "measure";
     const Stopwatch measuring;
-    if (test_.rows > 0 && model_->Complete(file_.values)) {
+    if (!Silent() && test_.rows > 0 && model_->Complete(file_.values)) {
       OTE_TRY(answer_.offer.metrics, model_->Evaluate(file_.values, test_));
       if (own_) {
         OTE_TRY(answer_.offer.personal, model_->Evaluate(own_->values, test_));
@@ -104,6 +106,7 @@ class Performance {
   const api::Phases& phases() const noexcept { return answer_.offer.phases; }
 
  private:
+  bool Silent() const noexcept { return extras_.silent || task_.privacy.HidesFromRoot(); }
   bool Local(api::PersonalKind kind) const noexcept { return task_.local.personal.kind == kind; }
 
   // The site's own model of the run, if it has one that still fits: a run whose classes were widened begins anew.
@@ -152,7 +155,7 @@ class Performance {
     OTE_TRY(const learn::Trained done,
             extras_.own ? extras_.own(task_, file_, train_, trained, stop_)
                         : model_->Train(trained, train_, task_.training, terms, task_.seed.value, stop_));
-    answer_.offer.train_loss = done.loss;
+    if (!Silent()) answer_.offer.train_loss = done.loss;
     answer_.offer.steps = done.steps;
     OTE_CHECK(MakeUpdate(trained, given, done.steps));
     if (task_.local.control) OTE_CHECK(MakeControl(trained, given, correction, done.steps));
@@ -194,10 +197,34 @@ class Performance {
       update[i] = (trained[i] - given[i]) / divisor;
       OTE_CHECK(CheckValue(update[i]));
     }
-    if (Local(api::PersonalKind::kLocalLayers)) {
-      for (const auto& [begin, end] : Ranges(true)) std::fill(update.begin() + begin, update.begin() + end, 0.0f);
-    }
+    LeaveOutLocal(update);
+    OTE_CHECK(Protect(update));
+    LeaveOutLocal(update);  // noise in what stays here would tell nothing and cost the others their first steps
     Append(update);
+    return {};
+  }
+  void LeaveOutLocal(std::vector<float>& update) const {
+    if (!Local(api::PersonalKind::kLocalLayers)) return;
+    for (const auto& [begin, end] : Ranges(true)) std::fill(update.begin() + begin, update.begin() + end, 0.0f);
+  }
+
+  // Clips, and adds the noise that is this site's alone to add. A part of a noise is added under the masks.
+  Result<void> Protect(std::vector<float>& update) {
+    const api::TaskPrivacy& privacy = task_.privacy;
+    if (!privacy.Private()) return {};
+    if (privacy.kind == api::NoiseKind::kDistributed && !extras_.masked) {
+      return Fail(ErrorId::kNoiseNeeded,
+                  "the task wants a part of a noise, and no masks that it would be hidden under");
+    }
+    bool within = false;
+    if (privacy.kind == api::NoiseKind::kLocal) {
+      crypto::RandomStream random = crypto::RandomStream::Fresh();
+      within = MakePrivate(update, privacy.noise, privacy.clip_norm, kBound, random);
+    } else {
+      const NoiseGrid grid = ChooseNoiseGrid(privacy.sum_noise, privacy.clip_norm, privacy.unit);
+      within = ClipToNorm(update, ClipTarget(grid, privacy.clip_norm, privacy.unit, update.size()));
+    }
+    if (privacy.counts) answer_.offer.within = within;
     return {};
   }
 

@@ -40,13 +40,16 @@ struct SiteExtras {
   ByteView control = {};   // the artifact that task.local.control_digest names
   SiteMemory memory = {};  // as the last answer left it
   OwnTraining own = {};
+  bool silent = false;  // nothing that was measured is told
+  // The caller masks the update before anybody sees it, and adds its part of the noise (AddDistributedNoise).
+  bool masked = false;
 };
 
 // Checks the model file against the task (digest, layout), measures it on `test`, trains it on `train`, and makes the
 // answer. The rows are prepared as the task says, and their classes renumbered (learn::UseClasses), by the caller; a
 // survey has no model file, and its rows are as they were read. Failures come back as an offer with `failed` set, so
 // that the root learns of them; only kInterrupted is an error. Deterministic for one kernel: the same task, model,
-// memory and rows give the same bytes.
+// memory and rows give the same bytes, but for local noise, which is new each time.
 Result<SiteAnswer> PerformTask(const api::Task& task, ByteView model_file, const learn::Table& train,
                                const learn::Table& test, std::stop_token stop, const SiteExtras& extras = {});
 

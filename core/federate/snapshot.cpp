@@ -70,6 +70,14 @@ Result<void> CheckKept(const Kept& kept) {
   }
   if (const auto valid = CheckPlan(kept.run.spec); !valid) return Corrupt(valid.error().message);
   if (kept.run.Over()) return {};
+  if (kept.run.spec.privacy.kind != api::NoiseKind::kNone) {
+    if (!(kept.clip_norm > 0 && kept.clip_norm <= 1e9)) return Corrupt("its clipping norm is out of range");
+    if (kept.run.spec.privacy.kind == api::NoiseKind::kCentral && kept.secret.size() < 16) {
+      return Corrupt("what its noise is made from is gone");
+    }
+    if (kept.open && !(kept.open->count_noise >= 0 && kept.open->count_noise <= 1e9))
+      return Corrupt("its count's noise");
+  }
   if (kept.capacity < 1 || kept.capacity > kMaxRows) return Corrupt("its grid is out of range");
   if (kept.raw_features < 1) return Corrupt("it has no features");
   for (std::size_t i = 0; i < kept.run.rounds.size(); ++i) {
@@ -103,6 +111,11 @@ std::vector<std::string> RunMachine::State::NeededNow() const {
     if (kept.open) {
       for (const Asked& asked : kept.open->asked) {
         if (asked.Open()) out.insert(asked.model);
+      }
+      if (kept.run.spec.record.updates == api::KeepUpdates::kKeep) {
+        for (const Asked& asked : kept.open->asked) {
+          if (asked.answer == Answer::kFolded) out.insert(asked.result.digest);
+        }
       }
       out.insert(kept.open->checkpoint);
       for (const Spooled& spooled : kept.open->spooled) out.insert(spooled.digest);

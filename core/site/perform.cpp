@@ -53,6 +53,7 @@ Result<void> CheckEnough(const api::Dataset& dataset, std::int64_t rows) {
 Result<void> CheckTask(const api::Task& task) {
   OTE_CHECK(api::Validate(task.model));
   OTE_CHECK(api::Validate(task.training));
+  OTE_CHECK(api::Validate(task.privacy));
   const bool survey = task.kind == api::TaskKind::kSurvey;
   if (task.round < (survey ? 0 : 1) || task.features < 1 || (!survey && task.model_size < 1) ||
       task.local.control_size < 0) {
@@ -87,6 +88,7 @@ Result<federate::SiteAnswer> Perform(const Work& work, DataCache& cache, Given& 
   federate::SiteExtras extras;
   extras.control = ViewOf(given.control);
   extras.memory = std::move(given.memory);
+  extras.silent = given.silent;
   if (work.own) {
     extras.own = [&](const api::Task& asked, const federate::ModelFile& model, const learn::Table& train,
                      std::span<float> parameters, const std::stop_token& token) {
@@ -95,6 +97,9 @@ Result<federate::SiteAnswer> Perform(const Work& work, DataCache& cache, Given& 
   }
   OTE_TRY(auto answer,
           federate::PerformTask(work.task, ViewOf(given.model), (*rows)->train, (*rows)->test, stop, extras));
+  if (given.silent && answer.offer.failed && work.own) {
+    answer.offer.error = "the site's own trainer failed; what it said stays at the site";
+  }
   answer.offer.phases.wait = wait;
   answer.offer.phases.prepare = prepare;
   if (work.own) answer.offer.trainer = work.own->trainer.name;

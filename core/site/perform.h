@@ -26,6 +26,7 @@ struct Given {
   std::optional<store::MappedArtifact> model;
   std::optional<store::MappedArtifact> control;
   federate::SiteMemory memory;
+  bool silent = false;  // Ledger::Admit
 };
 
 // What the thread that trains needs.

@@ -15,11 +15,13 @@ std::string TaskKey(const std::string& run, std::int64_t round);
 struct TaskRecord {
   static constexpr std::string_view kKind = "task";
   api::Task task;
+  std::string digest;  // api::TaskDigest, as it arrived
 
   std::string Key() const { return TaskKey(task.run, task.round); }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("task", self.task, kRequired);
+    v("digest", self.digest);
   }
 };
 

@@ -13,6 +13,9 @@ class FaultyTransport final : public Transport {
       : inner_(std::move(inner)), script_(std::move(script)) {}
 
   Result<std::string> Bind(const std::string& endpoint) override { return inner_->Bind(endpoint); }
+  Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) override {
+    return inner_->BindAs(endpoint, key);
+  }
   Result<LinkId> Connect(const Target& target, const crypto::TransportKey& key) override {
     return inner_->Connect(target, key);
   }

@@ -54,7 +54,7 @@ void ZmqListener::Open() {
   monitor_ = WatchSocket(context_, *router_, ZMQ_EVENT_DISCONNECTED);
 }
 
-Result<std::string> ZmqListener::Bind(const std::string& text) {
+Result<std::string> ZmqListener::Bind(const std::string& text, const crypto::TransportKey* as) {
   OTE_TRY(const Endpoint endpoint, ParseEndpoint(text));
   FolderHandle folder;
   OTE_TRY(std::string address, ZmqAddress(endpoint, &folder));
@@ -63,7 +63,17 @@ Result<std::string> ZmqListener::Bind(const std::string& text) {
   } else if (endpoint.host == "localhost") {
     address = "tcp://127.0.0.1:" + endpoint.port;  // ZeroMQ looks up no names when it binds
   }
-  OTE_CHECK(Guard("listen on " + text, [&] { router_->bind(address); }));
+  // ZeroMQ copies a socket's options into each of its listeners when that is made.
+  const auto prove = [this](const crypto::TransportKey& key) {
+    const ByteView secret = key.Secret();
+    router_->set(zmq::sockopt::curve_secretkey, zmq::const_buffer(secret.data(), secret.size()));
+  };
+  const auto bound_as = Guard("listen on " + text, [&] {
+    if (as != nullptr) prove(*as);
+    router_->bind(address);
+  });
+  if (as != nullptr) OTE_CHECK(Guard("listen on " + text, [&] { prove(key_); }));
+  OTE_CHECK(bound_as);
   if (endpoint.scheme == Scheme::kIpc) {
     folders_.push_back(std::move(folder));
     const std::string path = address.substr(address.find("://") + 3);
@@ -119,10 +129,12 @@ Sent ZmqListener::SendByCurve(PeerId peer, Bytes header, const Blob& blob) {
 }
 
 void ZmqListener::Evict(const Caller& caller) {
-  void_below_[{caller.kind, caller.name}] = next_peer_;
+  auto& lines = void_below_[{caller.kind, caller.name}];
+  std::erase_if(lines, [&caller](const Line& line) { return line.serial <= caller.serial; });
+  lines.push_back({next_peer_, caller.serial});
   for (auto it = peers_.begin(); it != peers_.end();) {
     const auto here = it++;
-    if (here->second.caller.kind != caller.kind || here->second.caller.name != caller.name) continue;
+    if (!IsAtMost(here->second.caller, caller)) continue;
     Dismiss(here->second.routing_id, here->second.descriptor);
     Forget(here);
   }
@@ -244,9 +256,15 @@ void ZmqListener::ReceiveBulk(std::deque<Event>& out, std::size_t limit) {
   }
 }
 
+bool ZmqListener::Void(PeerId peer, const Caller& caller) const {
+  const auto lines = void_below_.find({caller.kind, caller.name});
+  return lines != void_below_.end() && std::ranges::any_of(lines->second, [&](const Line& line) {
+           return peer.value < line.peer && caller.serial <= line.serial;
+         });
+}
+
 bool ZmqListener::Hear(PeerId peer, const Caller& caller, std::string routing_id, int descriptor) {
-  const auto line = void_below_.find({caller.kind, caller.name});
-  if (line != void_below_.end() && peer.value < line->second) {
+  if (Void(peer, caller)) {
     const bool known =
         std::any_of(cuts_.begin(), cuts_.end(), [&](const Cut& cut) { return cut.descriptor == descriptor; });
     if (!known) Dismiss(routing_id, descriptor);

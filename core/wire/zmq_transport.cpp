@@ -41,7 +41,11 @@ class ZmqTransport final : public Transport {
   Result<std::string> Bind(const std::string& endpoint) override {
     if (!listener_)
       return Fail(ErrorId::kPermission, "listen on " + endpoint + ": this side has no key to prove itself with");
-    return listener_->Bind(endpoint);
+    return listener_->Bind(endpoint, nullptr);
+  }
+  Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) override {
+    if (!listener_) return Bind(endpoint);
+    return listener_->Bind(endpoint, &key);
   }
   Result<LinkId> Connect(const Target& target, const crypto::TransportKey& key) override {
     const LinkId id{next_link_++};
@@ -59,8 +63,7 @@ class ZmqTransport final : public Transport {
   void Evict(const Caller& caller) override {
     if (listener_) listener_->Evict(caller);
     std::erase_if(events_, [&caller](const Event& event) {
-      return event.kind == EventKind::kPeerMessage && event.caller.kind == caller.kind &&
-             event.caller.name == caller.name;
+      return event.kind == EventKind::kPeerMessage && IsAtMost(event.caller, caller);
     });
   }
   Result<void> Send(PeerId peer, Envelope envelope) override {

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "agent/run_records.h"
+#include "core/record/statement.h"
 #include "test/fake/run_tree.h"
 
 using namespace ote;
@@ -16,7 +18,9 @@ namespace {
 class Puppet {
  public:
   Puppet(RunTree& tree, const std::string& name)
-      : client_(tree.OpenClient({test::Tree::kRootEndpoint, Must(tree.Folder("hq").TransportKey()).Public()},
+      : folder_(tree.Folder(name)),
+        root_(tree.Folder("hq")),
+        client_(tree.OpenClient({test::Tree::kRootEndpoint, Must(tree.Folder("hq").TransportKey()).Public()},
                                 Must(tree.Folder(name).TransportKey()))) {
     api::MemberHello hello;
     hello.now = tree.clock.WallNow();
@@ -24,12 +28,28 @@ class Puppet {
     Must(client_.Ask<api::MemberWelcome>(api::verb::kMemberHello, hello, 5s));
     tree.Settle();
   }
-  ErrorId Offer(const api::UpdateOffer& offer) {
+  ErrorId Offer(api::UpdateOffer offer, bool sign = true) {
+    const auto member = Must(folder_.LoadMembership());
+    if (sign) record::Countersign(offer, Task(offer.run), member.name, Must(folder_.SignKey()), member.certificate);
     const auto answer = client_.Ask<api::Empty>(api::verb::kFlOffer, offer, 5s);
     return answer ? ErrorId{} : answer.error().id;
   }
 
  private:
+  // The digest of the task that it was sent, as the root wrote it down.
+  std::string Task(const std::string& run) const {
+    auto store = Must(store::Store::Open(root_.Database()));
+    const auto state = Must(store.Get<agent::RunState>(run));
+    if (!state) return {};
+    const Json kept = Must(ParseCbor(state->snapshot));
+    for (const Json& asked : kept.value("/open/asked"_json_pointer, Json::array())) {
+      if (asked["name"] == Must(folder_.LoadMembership()).name) return asked["task"];
+    }
+    return {};
+  }
+
+  store::StateFolder folder_;
+  store::StateFolder root_;
   wire::Client client_;
 };
 
@@ -80,6 +100,27 @@ TEST_CASE("rubbish from a member is refused, counted, shown, and harms nothing")
   CHECK(Refused(ended, ErrorId::kUpdateShape) == 1);
   CHECK(Refused(ended, ErrorId::kUpdateDuplicate) == 1);
   CHECK(b.Offer(offer) == ErrorId::kRoundStale);
+}
+
+TEST_CASE("an answer that its site has not signed is refused, counted and shown, and harms nothing") {
+  RunTree tree;
+  tree.JoinSites({"clinic-a", "clinic-b"});
+  tree.StopNode("clinic-a");
+  tree.StopNode("clinic-b");
+  Puppet b(tree, "clinic-b");
+  const auto run = Must(tree.StartRun(RunTree::Spec(1)));
+  api::UpdateOffer offer;
+  offer.run = run.id;
+  offer.round = 1;
+  offer.digest = run.model.digest;
+  offer.size = run.model.parameters * 4;
+  offer.examples = 10;
+  CHECK(b.Offer(offer, false) == ErrorId::kStatementInvalid);
+  tree.StartNode("clinic-a");
+  const auto ended = tree.Finish();
+  REQUIRE(ended.status == api::RunStatus::kFinished);
+  CHECK(ended.rounds.front().participants == std::vector<std::string>{"clinic-a"});
+  CHECK(Refused(ended, ErrorId::kStatementInvalid) == 1);
 }
 
 TEST_CASE("an offer whose update cannot be fetched is told, and the round closes without it") {

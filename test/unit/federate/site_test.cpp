@@ -251,5 +251,60 @@ TEST_CASE("a site's own way to train takes the place of the steps") {
   CHECK(answer.offer.train_loss == 0.5);
 }
 
+TEST_CASE("a site clips, adds noise where it is its own to add, and is silent towards a root that may not know") {
+  const std::vector<float> given = {0.5F, -0.25F, 1};
+  Setup setup = MakeTask(given);
+  const auto norm = [](const Bytes& update) {
+    double square = 0;
+    for (const float v : Floats(update)) square += static_cast<double>(v) * static_cast<double>(v);
+    return std::sqrt(square);
+  };
+  const auto done = [&](const SiteExtras& extras = {}) {
+    auto answer = PerformTask(setup.task, setup.model, Rows(), Rows(), {}, extras);
+    REQUIRE(answer);
+    REQUIRE_FALSE(answer->offer.failed);
+    return std::move(*answer);
+  };
+  const SiteAnswer plain = done();
+  REQUIRE(norm(plain.update) > 0.2);
+  CHECK(plain.offer.metrics.rows == 4);
+  CHECK_FALSE(plain.offer.within);
+
+  // Clipped for the root's noise: the same direction, at most the norm.
+  setup.task.privacy = {api::NoiseKind::kCentral, 1.0, 0.1, 1.2, true, 1};
+  const SiteAnswer clipped = done();
+  CHECK(norm(clipped.update) <= 0.1);
+  CHECK(norm(clipped.update) == Approx(0.1).epsilon(1e-4));
+  CHECK(Floats(clipped.update)[0] / Floats(clipped.update)[1] ==
+        Approx(Floats(plain.update)[0] / Floats(plain.update)[1]).epsilon(1e-4));
+  CHECK(clipped.offer.within == false);
+  CHECK(clipped.offer.metrics.rows == 4);
+  CHECK(done().update == clipped.update);
+  setup.task.privacy.clip_norm = 100;
+  CHECK(done().offer.within == true);
+  CHECK(done().update == plain.update);
+
+  // All of the noise, another one each time, and no measures.
+  setup.task.privacy = {api::NoiseKind::kLocal, 10.0, 0.1, 10.0, false, 1};
+  const SiteAnswer noisy = done();
+  CHECK(done().update != noisy.update);
+  CHECK(noisy.offer.metrics.rows == 0);
+  CHECK_FALSE(noisy.offer.metrics.loss);
+  CHECK(noisy.offer.train_loss == 0);
+  CHECK_FALSE(noisy.offer.within);
+  double square = 0;
+  for (int i = 0; i < 300; ++i) square += std::pow(norm(done().update), 2);
+  CHECK(std::sqrt(square / 900) == Approx(1).epsilon(0.15));
+
+  // The site's operator may want silence where the root could know.
+  setup.task.privacy = {api::NoiseKind::kCentral, 1.0, 0.1, 1.0, false, 1};
+  SiteExtras extras;
+  extras.silent = true;
+  const SiteAnswer silent = done(extras);
+  CHECK(silent.offer.metrics.rows == 0);
+  CHECK(silent.offer.train_loss == 0);
+  CHECK(silent.update == clipped.update);
+}
+
 }  // namespace
 }  // namespace ote::federate
