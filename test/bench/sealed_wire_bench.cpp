@@ -176,13 +176,14 @@ class Everyone final : public Admission {
   }
 };
 
+enum class Hidden { kByLine, kBySeal, kByBoth };
+
 // The transport of the agents, sealed or not, with its bulk line or without.
 class Ours final : public Exchange {
  public:
-  Ours(bool sealed, bool bulk)
-      : sealed_(sealed),
-        bulk_(bulk),
-        process_([&](const auto& tell) { Serve(sealed, bulk, tell); }),
+  Ours(Hidden hidden, bool bulk)
+      : sealed_(hidden != Hidden::kByLine),
+        process_([&](const auto& tell) { Serve(hidden, bulk, tell); }),
         transport_(MakeZmqTransport(nullptr, nullptr, Options(bulk)).value()),
         update_(kUpdate) {
     link_ = transport_->Connect({process_.line, Key(9).Public()}, Key(8)).value();
@@ -224,7 +225,7 @@ class Ours final : public Exchange {
     return crypto::TransportKey::FromSecret(Bytes(32, fill)).value();
   }
 
-  static void Serve(bool sealed, bool bulk, const std::function<void(const std::string&)>& tell) {
+  static void Serve(Hidden hidden, bool bulk, const std::function<void(const std::string&)>& tell) {
     const auto update = std::make_shared<const Bytes>(MakeUpdate());
     const auto key = Key(9);
     Everyone everyone;
@@ -237,10 +238,11 @@ class Ours final : public Exchange {
         const ByteView piece = ByteView(*update).subspan(offset, std::min(plain_piece, kUpdate - offset));
         Json about = Json::object();
         Blob blob(piece, update);
-        if (sealed) {
+        if (hidden != Hidden::kByLine) {
           if (offset == 0) sealer.emplace(crypto::Sealer::To(Key(8).Public(), AsBytes(kUse)).value());
           about["header"] = Base64UrlEncode(sealer->Header());
           blob = SealPiece(*sealer, piece, offset);
+          if (hidden == Hidden::kBySeal) blob = std::move(blob).AsSealed();
         }
         if (!transport->Send(event.peer, MakeReply(event.envelope, std::move(about), std::move(blob))))
           Give("not sent");
@@ -259,7 +261,7 @@ class Ours final : public Exchange {
       piece = piece.subspan(size);
       out = out.subspan(size + crypto::kSealedTag);
     }
-    return Blob(room, std::move(owner)).AsSealed();
+    return Blob(room, std::move(owner));
   }
 
   void Take(const Envelope& answer) {
@@ -285,7 +287,6 @@ class Ours final : public Exchange {
   }
 
   const bool sealed_;
-  const bool bulk_;
   Process process_;
   std::unique_ptr<Transport> transport_;
   LinkId link_;
@@ -351,14 +352,14 @@ int main(int argc, char** argv) {
   const auto add = [&rows](const char* name, std::unique_ptr<Exchange> exchange) {
     rows.push_back({name, std::move(exchange), {}, {}, {}});
   };
-  // The processes are made before anything here has a thread.
   add("ZeroMQ plain, one message", std::make_unique<Alone>(false, kUpdate));
   add("ZeroMQ plain, in pieces", std::make_unique<Alone>(false, plain_piece));
   add("ZeroMQ with CURVE, one message", std::make_unique<Alone>(true, kUpdate));
-  add("ote, CURVE alone, not sealed", std::make_unique<Ours>(false, false));
-  add("ote, CURVE alone, sealed", std::make_unique<Ours>(true, false));
-  add("ote, bulk line, not sealed", std::make_unique<Ours>(false, true));
-  add("ote, bulk line, sealed", std::make_unique<Ours>(true, true));
+  add("ote, CURVE alone, not sealed", std::make_unique<Ours>(Hidden::kByLine, false));
+  add("ote, CURVE alone, sealed", std::make_unique<Ours>(Hidden::kBySeal, false));
+  add("ote, bulk line, not sealed", std::make_unique<Ours>(Hidden::kByLine, true));
+  add("ote, bulk line, sealed", std::make_unique<Ours>(Hidden::kBySeal, true));
+  add("  and encrypted again by the line", std::make_unique<Ours>(Hidden::kByBoth, true));
   add("memcpy", std::make_unique<Copying>());
   add("sealing, one thread", std::make_unique<Sealing>());
   add("tag of a bulk frame, one thread", std::make_unique<Binding>());
