@@ -64,8 +64,8 @@ Result<void> Node::Load(const TransportFactory& factory) {
   gate_.emplace(clock_, control.Public());
   OTE_TRY(transport_, factory(&*transport_key_, &*gate_));
   rpc_.emplace(&*transport_, &timers_, &clock_);
-  context_.emplace(Context{clock_, folder_, membership_, *store_, *artifacts_, *transport_, timers_, *rpc_,
-                           [this](std::function<void()> fn) { Post(std::move(fn)); }});
+  context_.emplace(Context{clock_, folder_, membership_, *sign_, *transport_key_, *store_, *artifacts_, *transport_,
+                           timers_, *rpc_, [this](std::function<void()> fn) { Post(std::move(fn)); }});
   members_.emplace(*context_);
   uplink_.emplace(*context_, *sign_, *transport_key_);
   parts_ = std::make_unique<Parts>(*context_, *members_, *uplink_);
