@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/model_registry.h"
+#include "agent/record_keeper.h"
 #include "agent/run_records.h"
 #include "agent/sealing/run_keys.h"
 #include "core/base/ids.h"
@@ -55,6 +56,7 @@ Result<void> RunController::Start() {
                                      [this](const Request&, const auto& body) { return Cancel(body); });
   rpc.RegisterCall<api::NameRequest>(api::verb::kFlResume, kByOperator,
                                      [this](const Request&, const auto& body) { return Resume(body); });
+  rpc.Register(api::verb::kFlRecord, kByOperator, [this](Request request) { Record(std::move(request)); });
   rpc.Register(api::verb::kFlWatch, kByOperator, [this](Request request) { Watch(std::move(request)); });
   rpc.RegisterCall<parcel::Parcel>(api::verb::kFlOffer, kByMember,
                                    [this](const Request& request, const auto& body) { return Offer(request, body); });
@@ -105,6 +107,7 @@ void RunController::Ended(const std::string& id) {
 }
 
 bool RunController::NeededElsewhere(const std::string& digest, const std::string& run) const {
+  if (KeptForRecord(context_.store, digest)) return true;
   for (const auto& [id, driver] : drivers_) {
     if (id != run && (driver->Halted() || driver->Needed().contains(digest))) return true;
   }
@@ -129,6 +132,8 @@ Result<std::set<std::string>> RunController::Needed() const {
   for (const auto& state : states) needed.insert(state.needed.begin(), state.needed.end());
   OTE_TRY(const auto models, context_.store.List<api::ModelEntry>());
   for (const auto& model : models) needed.insert(model.digest);
+  OTE_TRY(auto kept, AllKeptForRecords(context_.store));
+  needed.merge(kept);
   return needed;
 }
 
@@ -308,6 +313,14 @@ void RunController::Watch(Request request) {
   const auto id = IdOf(body->name);
   if (!id) return request.Refuse(id.error());
   watchers_.Add(std::move(request), *id, body->after, body->follow);
+}
+
+void RunController::Record(Request request) {
+  const auto body = FromWire<api::RecordRequest>(request.envelope().body);
+  if (!body) return request.Refuse(body.error());
+  const auto id = IdOf(body->name);
+  if (!id) return request.Refuse(id.error());
+  ServeRecord(context_, request, *id, *body);
 }
 
 }  // namespace ote::agent

@@ -56,6 +56,7 @@ class RunController {
   void ForgetOldStates();
   Result<api::Empty> Offer(const Request& request, const parcel::Parcel& offer);
   void Watch(Request request);
+  void Record(Request request);
   Result<api::Run> Find(const std::string& name) const;
   RunDriver::Hooks HooksOf();
   void Ended(const std::string& id);

@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "agent/model_registry.h"
+#include "agent/record_keeper.h"
 #include "agent/run_records.h"
 #include "agent/sealing/run_keys.h"
 #include "core/base/log.h"
+#include "core/record/statement.h"
 
 namespace ote::agent {
 
@@ -159,6 +161,7 @@ Result<void> RunDriver::Perform(std::vector<federate::Action> actions) {
 
 Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
   RunRecord record;
+  std::vector<api::RecordEntry> entries;
   bool save = false;
   for (auto& action : actions) {
     if (auto* artifact = std::get_if<federate::StoreArtifact>(&action)) {
@@ -169,6 +172,8 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
     } else if (auto* model = std::get_if<federate::RegisterModel>(&action)) {
       record.model = std::move(model->entry);
       AddLineage(*record.model, machine_->View());
+    } else if (auto* enter = std::get_if<federate::Enter>(&action)) {
+      entries.push_back(std::move(enter->entry));
     } else if (std::holds_alternative<federate::SaveState>(action)) {
       save = true;
     } else if (std::holds_alternative<federate::Over>(action)) {
@@ -180,8 +185,11 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
   const bool finished = machine_->View().status == api::RunStatus::kFinished;
   if (save && !finished) record.snapshot = machine_->Snapshot();
   if (record.snapshot) record.needed = machine_->Needed();
-  if (!record.run && record.events.empty() && !record.model) return {};
-  return WriteRecord(context_.store, id_, record);
+  if (!record.run && record.events.empty() && !record.model && entries.empty()) return {};
+  return context_.store.Transaction([&]() -> Result<void> {
+    OTE_CHECK(WriteEntries(context_, id_, std::move(entries)));
+    return WriteRecord(context_.store, id_, record);
+  });
 }
 
 void RunDriver::Announce(federate::Action& action) {
@@ -299,7 +307,11 @@ void RunDriver::FailForGood(const Error& error) {
   event.message = error.message;
   record.events.push_back(std::move(event));
   log::Error("run cannot be restored", {{"run", id_}, {"why", error.message}});
-  if (auto written = WriteRecord(context_.store, id_, record); !written) return Halt(written.error());
+  auto written = context_.store.Transaction([&]() -> Result<void> {
+    OTE_CHECK(WriteEntries(context_, id_, {api::EndOf(*record.run)}));
+    return WriteRecord(context_.store, id_, record);
+  });
+  if (!written) return Halt(written.error());
   seals_.Close();
   WipeRunKey(context_.folder, id_);
   hooks_.advanced(id_);
@@ -322,8 +334,16 @@ Result<void> RunDriver::Offered(const std::string& site, const parcel::Parcel& p
   OTE_TRY(const auto opened, seals_.OpenOffer(parcel, site));
   OTE_CHECK(courier_.CheckAnswer(site, opened.head));
   const auto& offer = opened.content.offer;
+  federate::Offered offered{site, offer};
+  if (!offer.failed) {
+    const auto task = machine_->TaskOf(site, offer.round);
+    const auto statistics = record::DigestOfStatistics(opened.body.at("offer"));
+    if (auto signed_so = CheckStatement(context_, site, offer, task, statistics); !signed_so) {
+      offered.wrong = std::move(signed_so).error();
+    }
+  }
   const bool fresh = seals_.Note(site, opened.content);
-  auto refused = Feed(federate::Offered{site, offer});
+  auto refused = Feed(offered);
   if (!refused) return {};
   if (fresh) seals_.Forget(site, offer.digest);
   return Fail(std::move(*refused));

@@ -10,6 +10,7 @@
 
 #include "agent/task_courier.h"
 #include "core/base/log.h"
+#include "core/record/statement.h"
 
 namespace ote::agent {
 Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets, const Trainers& trainers)
@@ -287,6 +288,8 @@ void Trainer::Keep(const std::string& key, const SealedAnswer& made) {
   const auto& task = given.task;
   auto record = AnswerTo(given, made.answer.offer);
   record.update = made.update;
+  record::Countersign(record.offer, given.digest, context_.membership.name, context_.sign_key,
+                      context_.membership.certificate);
   const auto written = context_.store.Transaction([&]() -> Result<void> {
     OTE_CHECK(context_.store.Put(record));
     OTE_CHECK(context_.store.Remove<site::TaskRecord>(key));

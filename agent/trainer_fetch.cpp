@@ -15,7 +15,8 @@ constexpr int kMostRefusals = 8;
 }  // namespace
 
 std::optional<Trainer::Given> Trainer::Lacking(const site::TaskRecord& record) const {
-  const auto& [task, seals, root] = record;
+  const auto& task = record.task;
+  const auto& seals = record.seals;
   for (const Given& given : {Given{task.model_digest, task.model_size, seals.model},
                              Given{task.local.control_digest, task.local.control_size, seals.control}}) {
     if (!given.digest.empty() && !context_.artifacts.Has(given.digest)) return given;

@@ -5,6 +5,7 @@
 #include "cli/context/commands.h"
 #include "cli/data/commands.h"
 #include "cli/fl/commands.h"
+#include "cli/key/commands.h"
 #include "cli/model/commands.h"
 #include "cli/quickstart/commands.h"
 #include "cli/trainer/commands.h"
@@ -24,6 +25,7 @@ Command MakeTree() {
   root.Add(TrainerCommand());
   root.Add(FlCommand());
   root.Add(ModelCommand());
+  root.Add(KeyCommand());
   root.Add(ContextCommand());
   root.Add(ExplainCommand());
   root.Add(VersionCommand());

@@ -19,7 +19,8 @@ Result<site::TaskRecord> SiteSeals::OpenTask(const parcel::Parcel& parcel) const
   expected.dates = crypto::Validity{context_.clock.WallNow(), kClockTolerance, 0};
   expected.revocations = own.revocations ? &*own.revocations : nullptr;
   OTE_TRY(auto opened, parcel::OpenTask(parcel, expected, context_.transport_key));
-  return site::TaskRecord{std::move(opened.content.task), std::move(opened.content.seals), opened.head.issuer};
+  return site::TaskRecord{std::move(opened.content.task), std::move(opened.content.seals), opened.head.issuer,
+                          api::TaskDigest(std::move(opened.body.at("task")))};
 }
 
 Result<void> SiteSeals::OpenModel(const std::string& run, const api::LockedCopy& locked, const std::string& digest,
@@ -68,7 +69,7 @@ site::OfferRecord AnswerTo(const site::TaskRecord& of, const api::UpdateOffer& o
   site::OfferRecord record;
   record.offer = offer;
   record.model_digest = of.task.model_digest;
-  const auto name = parcel::NameOfTask(of.task, of.seals.answer_key);
+  const auto name = parcel::NameOfTask(of.digest, of.seals.answer_key);
   record.task.assign(name.begin(), name.end());
   record.root = of.root;
   record.answer_key = of.seals.answer_key;

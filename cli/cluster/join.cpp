@@ -113,6 +113,7 @@ Result<bool> Enrol(Context& context, const crypto::JoinToken& token, const std::
   store::Membership member;
   member.name = name;
   member.authority_key = enrolled->authority_key;
+  member.successions = enrolled->successions;
   OTE_TRY(const auto certificate,
           crypto::CheckCertificate(enrolled->reply.certificate, member.AuthorityKey(), crypto::Validity{.now = now}));
   member.role = certificate.role;
@@ -166,7 +167,7 @@ Result<Exit> Join(Context& context, const JoinOptions& options) {
   auto member = folder.LoadMembership();
   if (!member && member.error().id != ErrorId::kNotEnrolled) return Fail(std::move(member).error());
 
-  if (member && crypto::FingerprintOf(member->AuthorityKey()) == token.authority) {
+  if (member && member->Knows(token.authority)) {
     if (!options.name.empty() && options.name != member->name) {
       return Fail(ErrorId::kConflict,
                   fmt::format("{}: is member {} of this root already, not {}", folder.path.string(), member->name,

@@ -21,6 +21,7 @@ Command FlCommand() {
   noun.Add(ReportCommand());
   noun.Add(CompareCommand());
   noun.Add(MetricsCommand());
+  noun.Add(VerifyCommand());
   return noun;
 }
 

@@ -22,6 +22,7 @@ Command CancelCommand();
 Command ReportCommand();
 Command CompareCommand();
 Command MetricsCommand();
+Command VerifyCommand();
 
 // A run as its file and the flags over it say.
 struct RunFlags {

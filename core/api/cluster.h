@@ -46,6 +46,33 @@ struct DatasetSummary {
   }
 };
 
+// A certificate that was replaced, until its owner has shown that it uses the new one.
+struct Superseded {
+  BigId serial;
+  UnixMillis until = 0;  // its end
+  bool rekeyed = false;  // for other keys than those of the present one
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("serial", self.serial, kRequired);
+    v("until", self.until);
+    v("rekeyed", self.rekeyed);
+  }
+};
+// What the root remembers of a member's certificates beside the present one.
+struct MemberTrust {
+  std::optional<crypto::Certificate> next;  // for its next keys; takes the place when they are first seen
+  std::vector<Superseded> superseded;
+  Bytes authority;  // fingerprint of the one that it last said to hold
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("next", self.next);
+    v("superseded", self.superseded);
+    v("authority", self.authority);
+  }
+};
+
 // One member as its root knows it.
 struct Cluster {
   static constexpr std::string_view kKind = "cluster";
@@ -62,6 +89,7 @@ struct Cluster {
   std::string platform;       // "linux/x86_64"
   std::vector<DatasetSummary> datasets;
   std::optional<crypto::Certificate> certificate;  // kept at the root; not shown
+  std::optional<MemberTrust> trust;                // the same
 
   std::string Key() const { return name; }
   template <class Self, class V>
@@ -79,6 +107,7 @@ struct Cluster {
     v("platform", self.platform);
     v("datasets", self.datasets);
     v("certificate", self.certificate);
+    v("trust", self.trust);
   }
 };
 

@@ -50,6 +50,7 @@ struct RunSpec {
   PersonalSpec personalization;
   StopSpec stop;
   CheckpointSpec checkpoints;
+  RecordSpec record;
   MasksSpec masks;
   PrivacySpec privacy;
   TrainerKind trainer = TrainerKind::kBuiltin;
@@ -71,6 +72,7 @@ struct RunSpec {
     v("personalization", self.personalization);
     v("stop", self.stop);
     v("checkpoints", self.checkpoints);
+    v("record", self.record);
     v("secureAggregation", self.masks);
     v("privacy", self.privacy);
     v("trainer", self.trainer);

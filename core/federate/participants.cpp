@@ -134,6 +134,7 @@ void RunMachine::State::WidenClasses() {
       return;
     }
     DropUnlessNeeded(old);
+    EnterModel(nullptr);
   }
   save = true;
   Tell("classes-added", "", fmt::format("the clusters have {} classes together", run.classes.size()));
@@ -203,7 +204,7 @@ double RunMachine::State::RateOf(std::int64_t round) const noexcept {
   return std::max(kLeast, training.learning_rate * api::ScheduleFactor(training.schedule, round, Planned()));
 }
 
-void RunMachine::State::SendTo(const Asked& asked) {
+void RunMachine::State::SendTo(Asked& asked) {
   const OpenRound& open = *kept.open;
   const api::Run& run = kept.run;
   api::Task task;
@@ -233,6 +234,7 @@ void RunMachine::State::SendTo(const Asked& asked) {
   task.model_size = run.model.size;
   task.seed = SiteSeed(run.spec.seed, open.round, asked.name);
   task.deadline = now.wall + std::max<std::int64_t>(0, (deadline - now.steady).count());
+  asked.task = api::TaskDigest(task);
   announced.emplace_back(SendTask{asked.name, std::move(task)});
   Tell("task-sent", asked.name, std::string(NameOf(open.kind)));
 }

@@ -161,6 +161,7 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
     run.from_digest = spec.from;
   }
   if (from != nullptr || !spec.prepare.Asks()) OTE_CHECK(state->MakeFirstModel(from));
+  state->EnterBegin();
   state->save = true;
   state->Settle();
   *outcome = state->Take();
@@ -177,7 +178,7 @@ Outcome RunMachine::Handle(const Event& event, const Now& now) {
     } else if constexpr (std::is_same_v<E, SiteRemoved>) {
       state.OnRemoved(what.name);
     } else if constexpr (std::is_same_v<E, Offered>) {
-      state.refused = state.OnOffer(what.site, what.offer);
+      state.refused = state.OnOffer(what.site, what.offer, what.wrong);
     } else if constexpr (std::is_same_v<E, Fetched>) {
       state.OnFetched(what);
     } else if constexpr (std::is_same_v<E, FetchFailed>) {

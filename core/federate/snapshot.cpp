@@ -104,6 +104,11 @@ std::vector<std::string> RunMachine::State::NeededNow() const {
       for (const Asked& asked : kept.open->asked) {
         if (asked.Open()) out.insert(asked.model);
       }
+      if (kept.run.spec.record.updates == api::KeepUpdates::kKeep) {
+        for (const Asked& asked : kept.open->asked) {
+          if (asked.answer == Answer::kFolded) out.insert(asked.result.digest);
+        }
+      }
       out.insert(kept.open->checkpoint);
       for (const Spooled& spooled : kept.open->spooled) out.insert(spooled.digest);
     }

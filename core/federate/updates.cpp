@@ -36,10 +36,7 @@ std::int64_t RunMachine::State::UpdateCount() const {
 }
 
 std::int64_t RunMachine::State::WeightOf(const Asked& asked) const {
-  if (!Buffered()) return asked.result.examples;
-  const double factor =
-      std::pow(1 + static_cast<double>(asked.result.staleness), -kept.run.spec.strategy.staleness_exponent);
-  return std::max<std::int64_t>(1, std::llround(static_cast<double>(asked.result.examples * kFresh) * factor));
+  return UpdateWeight(kept.run.spec.strategy, asked.result.examples, asked.result.staleness);
 }
 
 Result<void> RunMachine::State::Fold(ByteView update, std::int64_t weight) {

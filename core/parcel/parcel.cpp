@@ -95,22 +95,21 @@ Result<Opened<Content>> OpenAs(const Parcel& parcel, const Expected& expected, c
   }
   auto plain = crypto::OpenSealed(key, ContextOf(parcel.head), parcel.body);
   if (!plain) return Fail(std::move(plain).error().Context(NameOf(head)));
-  auto content = FromCbor<Content>(*plain);
-  crypto::Wipe(*plain);
+  auto body = ParseCbor(*plain);
+  if (!body) return Malformed(fmt::format("{}: {}", NameOf(head), body.error().message));
+  auto content = FromWire<Content>(*body);
   if (!content) return Malformed(fmt::format("{}: {}", NameOf(head), content.error().message));
   if (content->Run() != head.run || content->Round() != head.round) {
     return Fail(ErrorId::kParcelMismatch,
                 fmt::format("{}: inside is run {}, round {}", NameOf(head), content->Run(), content->Round()));
   }
-  return Opened<Content>{std::move(head), std::move(*content), std::move(issuer)};
+  return Opened<Content>{std::move(head), std::move(*content), std::move(*body), std::move(issuer)};
 }
 
 }  // namespace
 
-TaskName NameOfTask(const api::Task& task, ByteView answer_key) {
-  auto same = task;
-  same.deadline = 0;  // another one each time that the task is sent
-  return crypto::Mac(answer_key, ToCbor(same));
+TaskName NameOfTask(const std::string& task_digest, ByteView answer_key) {
+  return crypto::Mac(answer_key, AsBytes(task_digest));
 }
 
 Result<Parcel> Pack(const SealedTask& content, const Issuer& issuer, const std::string& receiver,

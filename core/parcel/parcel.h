@@ -99,10 +99,10 @@ struct SealedOffer {
   std::int64_t Round() const noexcept { return offer.round; }
 };
 
-// What an offer calls the task that it answers: the same for every sending of it, and of no use to those who guess what
-// the task may say, since the run's key is in it.
+// What an offer calls the task that it answers, from api::TaskDigest: the same for every sending of it, and of no use
+// to those who guess what the task may say, since the run's key is in it.
 using TaskName = std::array<std::uint8_t, 32>;
-TaskName NameOfTask(const api::Task& task, ByteView answer_key);
+TaskName NameOfTask(const std::string& task_digest, ByteView answer_key);
 
 // One who signs: name, key and certificate belong together.
 struct Issuer {
@@ -136,6 +136,7 @@ template <class Content>
 struct Opened {
   Head head;
   Content content;
+  Json body;  // the same as it arrived, with what this ote does not know
   crypto::CertificateBody issuer;
 };
 // A task: its issuer has to be the root.

@@ -8,7 +8,8 @@ namespace ote::parcel {
 namespace {
 
 Bytes UpdateContext(const api::UpdateOffer& offer, const std::string& site) {
-  return DumpCbor(Json::array({"ote-update-v1", offer.run, offer.round, NameOf(offer.kind), site, offer.digest}));
+  return DumpCbor(
+      Json::array({"ote-sealed-update-v1", offer.run, offer.round, NameOf(offer.kind), site, offer.digest}));
 }
 Bytes ModelContext(const std::string& run, const std::string& digest) {
   return DumpCbor(Json::array({"ote-model-v1", run, digest}));
@@ -20,7 +21,7 @@ Bytes KeyContext(const std::string& run, const std::string& site, const api::Sea
 }  // namespace
 
 crypto::SecretBytes UpdateSecret(const crypto::SigningKey& own) {
-  return crypto::DeriveKey(own.Seed(), "ote-update-v1");
+  return crypto::DeriveKey(own.Seed(), "ote-update-seal");
 }
 
 Result<crypto::Sealer> SealerOfUpdate(const api::UpdateOffer& offer, const std::string& site, ByteView answer_key,

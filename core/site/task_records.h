@@ -17,7 +17,8 @@ struct TaskRecord {
   static constexpr std::string_view kKind = "task";
   api::Task task;
   api::TaskSeals seals;
-  std::string root;  // who gave it
+  std::string root;    // who gave it
+  std::string digest;  // api::TaskDigest, as it arrived
 
   std::string Key() const { return TaskKey(task.run, task.round); }
   template <class Self, class V>
@@ -25,6 +26,7 @@ struct TaskRecord {
     v("task", self.task, kRequired);
     v("seals", self.seals);
     v("root", self.root);
+    v("digest", self.digest);
   }
 };
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/parcel/parcel.h"
+#include "core/record/statement.h"
 #include "test/fake/run_tree.h"
 
 namespace ote::test {
@@ -32,10 +33,12 @@ class Puppet {
   }
 
   // As an agent would answer: to the task that it was given, if it was.
-  parcel::Parcel Pack(const api::UpdateOffer& offer, const api::SealedCopy& update = {}) {
+  parcel::Parcel Pack(api::UpdateOffer offer, const api::SealedCopy& update = {}, bool sign = true) {
     const auto task = tasks_.find({offer.run, offer.round});
-    const auto named = task == tasks_.end() ? parcel::TaskName{}
-                                            : parcel::NameOfTask(task->second.task, task->second.seals.answer_key);
+    const auto digest = task == tasks_.end() ? std::string() : api::TaskDigest(task->second.task);
+    if (sign) record::Countersign(offer, digest, name_, sign_, own_.certificate);
+    const auto named =
+        task == tasks_.end() ? parcel::TaskName{} : parcel::NameOfTask(digest, task->second.seals.answer_key);
     const auto key = crypto::LoadTransportKey(tree_.Folder("hq").RunKeyFile(offer.run));
     const auto to = key ? key->Public() : crypto::TransportKey::Generate().Public();
     return Must(parcel::Pack({offer, update}, named, {name_, sign_, own_.certificate}, "hq", to));
@@ -55,7 +58,9 @@ class Puppet {
   void Pump() { (void)client_.Ask<api::Empty>(api::verb::kMemberHeartbeat, api::Empty{}, kPatience); }
   bool Has(const std::string& run, std::int64_t round) const { return tasks_.contains({run, round}); }
   const parcel::SealedTask& Task(const std::string& run, std::int64_t round) const { return tasks_.at({run, round}); }
-  ErrorId Offer(const api::UpdateOffer& offer, const api::SealedCopy& update = {}) { return Send(Pack(offer, update)); }
+  ErrorId Offer(const api::UpdateOffer& offer, const api::SealedCopy& update = {}, bool sign = true) {
+    return Send(Pack(offer, update, sign));
+  }
 
  private:
   wire::Client Connect() {

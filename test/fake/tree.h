@@ -60,6 +60,9 @@ class PumpedTransport final : public wire::Transport {
   PumpedTransport(std::unique_ptr<wire::Transport> inner, std::function<void()> pump)
       : inner_(std::move(inner)), pump_(std::move(pump)) {}
   Result<std::string> Bind(const std::string& endpoint) override { return inner_->Bind(endpoint); }
+  Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) override {
+    return inner_->BindAs(endpoint, key);
+  }
   Result<wire::LinkId> Connect(const wire::Target& target, const crypto::TransportKey& key) override {
     return inner_->Connect(target, key);
   }
@@ -160,7 +163,7 @@ class Tree {
   // As the command line on the machine of `name`.
   wire::Client Operator(const std::string& name) {
     const auto folder = Folder(name);
-    return OpenClient({folder.ControlEndpoint(), Must(folder.TransportKey()).Public()}, Must(folder.ControlKey()));
+    return OpenClient({folder.ControlEndpoint(), Must(folder.ControlServerKey()).Public()}, Must(folder.ControlKey()));
   }
   template <class Reply, class Body>
   Result<Reply> Ask(const std::string& name, std::string_view verb, const Body& body) {
@@ -185,6 +188,7 @@ class Tree {
     store::Membership membership;
     membership.name = name;
     membership.authority_key = enrolled.authority_key;
+    membership.successions = enrolled.successions;
     membership.certificate = enrolled.reply.certificate;
     membership.revocations = enrolled.reply.revocations;
     membership.settings = enrolled.reply.settings;

@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (ote::parcel::OpenOffer(*parcel, expected, key)) __builtin_trap();
   // What is inside, as if it had been opened.
   if (const auto task = ote::FromCbor<ote::parcel::SealedTask>(parcel->body)) {
-    if (task->seals.answer_key.size() == 32) ote::parcel::NameOfTask(task->task, task->seals.answer_key);
+    if (task->seals.answer_key.size() == 32)
+      ote::parcel::NameOfTask(ote::api::TaskDigest(task->task), task->seals.answer_key);
   }
   (void)ote::FromCbor<ote::parcel::SealedOffer>(parcel->body);
   return 0;

@@ -64,6 +64,31 @@ TEST_CASE("rubbish from a member is refused, counted, shown, and harms nothing")
   CHECK(b.Offer(offer) == ErrorId::kRoundStale);
 }
 
+TEST_CASE("an answer that its site has not signed is refused, counted and shown, and harms nothing") {
+  RunTree tree;
+  tree.JoinSites({"clinic-a", "clinic-b"});
+  tree.StopNode("clinic-a");
+  tree.StopNode("clinic-b");
+  Puppet b(tree, "clinic-b");
+  const auto run = Must(tree.StartRun(RunTree::Spec(1)));
+  REQUIRE(tree.Until([&] {
+    b.Pump();
+    return b.Has(run.id, 1);
+  }));
+  api::UpdateOffer offer;
+  offer.run = run.id;
+  offer.round = 1;
+  offer.digest = run.model.digest;
+  offer.size = run.model.parameters * 4;
+  offer.examples = 10;
+  CHECK(b.Offer(offer, {}, false) == ErrorId::kStatementInvalid);
+  tree.StartNode("clinic-a");
+  const auto ended = tree.Finish();
+  REQUIRE(ended.status == api::RunStatus::kFinished);
+  CHECK(ended.rounds.front().participants == std::vector<std::string>{"clinic-a"});
+  CHECK(Refused(ended, ErrorId::kStatementInvalid) == 1);
+}
+
 TEST_CASE("an offer whose update cannot be fetched is told, and the round closes without it") {
   RunTree tree;
   tree.JoinSites({"clinic-a", "clinic-b"});

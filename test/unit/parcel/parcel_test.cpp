@@ -15,7 +15,7 @@ parcel::Parcel TaskFor(const Papers& papers, const test::Party& from, const test
 }
 parcel::Parcel OfferFrom(const Papers& papers, const test::Party& from) {
   const auto task = papers.Task();
-  const auto named = parcel::NameOfTask(task.task, task.seals.answer_key);
+  const auto named = parcel::NameOfTask(api::TaskDigest(task.task), task.seals.answer_key);
   return parcel::Pack(papers.Offer(), named, from.Issuer(), "hq", papers.run_key.Public()).value();
 }
 ErrorId AtSite(const Papers& papers, const parcel::Parcel& parcel) {
@@ -45,7 +45,7 @@ TEST_CASE("a task and its answer go through parcels and come out as they were") 
   const auto offer = parcel::OpenOffer(OfferFrom(papers, papers.site), papers.AtRoot(), papers.run_key);
   REQUIRE(offer);
   CHECK(ToCbor(offer->content) == ToCbor(papers.Offer()));
-  const auto named = parcel::NameOfTask(task->content.task, task->content.seals.answer_key);
+  const auto named = parcel::NameOfTask(api::TaskDigest(task->content.task), task->content.seals.answer_key);
   CHECK(std::ranges::equal(offer->head.answers, named));
 }
 
@@ -173,10 +173,10 @@ TEST_CASE("certificates that are over or void do not carry parcels") {
 TEST_CASE("a task keeps its name whenever it is sent, and has another in every run") {
   const Papers papers;
   auto task = papers.Task();
-  const auto name = parcel::NameOfTask(task.task, task.seals.answer_key);
+  const auto name = parcel::NameOfTask(api::TaskDigest(task.task), task.seals.answer_key);
   task.task.deadline = 12345;
-  CHECK(parcel::NameOfTask(task.task, task.seals.answer_key) == name);
-  CHECK(parcel::NameOfTask(task.task, papers.site.transport.Public().bytes) != name);
+  CHECK(parcel::NameOfTask(api::TaskDigest(task.task), task.seals.answer_key) == name);
+  CHECK(parcel::NameOfTask(api::TaskDigest(task.task), papers.site.transport.Public().bytes) != name);
   task.task.seed = BigId{7};
-  CHECK(parcel::NameOfTask(task.task, task.seals.answer_key) != name);
+  CHECK(parcel::NameOfTask(api::TaskDigest(task.task), task.seals.answer_key) != name);
 }
