@@ -70,8 +70,8 @@ Result<void> Node::Load(const TransportFactory& factory) {
   gate_.emplace(clock_, control.Public());
   OTE_TRY(transport_, factory(&keys_->transport, &*gate_));
   rpc_.emplace(&*transport_, &timers_, &clock_);
-  context_.emplace(Context{clock_, folder_, membership_, *store_, *artifacts_, *transport_, timers_, *rpc_,
-                           [this](std::function<void()> fn) { Post(std::move(fn)); }});
+  context_.emplace(Context{clock_, folder_, membership_, keys_->sign, keys_->transport, *store_, *artifacts_,
+                           *transport_, timers_, *rpc_, [this](std::function<void()> fn) { Post(std::move(fn)); }});
   members_.emplace(*context_);
   uplink_.emplace(*context_, keys_->sign, keys_->transport);
   rotation_.emplace(*context_, *uplink_, *keys_);

@@ -9,6 +9,7 @@
 #include "agent/model_registry.h"
 #include "agent/record_keeper.h"
 #include "agent/run_records.h"
+#include "agent/sealing/run_keys.h"
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/federate/plan.h"
@@ -60,8 +61,8 @@ Result<void> RunController::Start() {
                                      [this](const Request&, const auto& body) { return Resume(body); });
   rpc.Register(api::verb::kFlRecord, kByOperator, [this](Request request) { Record(std::move(request)); });
   rpc.Register(api::verb::kFlWatch, kByOperator, [this](Request request) { Watch(std::move(request)); });
-  rpc.RegisterCall<api::UpdateOffer>(api::verb::kFlOffer, kByMember,
-                                     [this](const Request& request, const auto& body) { return Offer(request, body); });
+  rpc.RegisterCall<parcel::Parcel>(api::verb::kFlOffer, kByMember,
+                                   [this](const Request& request, const auto& body) { return Offer(request, body); });
   members_.OnChange([this](const api::Cluster& cluster, bool removed) {
     if (removed) transfer_.RevokeAll(cluster.name);
     // By id, since a run may end on the way.
@@ -82,6 +83,11 @@ Result<void> RunController::Start() {
     restored->Restore();
     log::Info("run taken up again", {{"run", run.id}});
   }
+  // A crash came between the end of a run and that of its key.
+  OTE_TRY(const auto states, context_.store.List<RunState>());
+  std::set<std::string> going;
+  for (const auto& state : states) going.insert(state.id);
+  WipeRunKeysExcept(context_.folder, going);
   return {};
 }
 
@@ -307,19 +313,25 @@ void RunController::ForgetOldStates() {
   }
   // Their artifacts go when the agent starts next.
   for (std::size_t i = 0; i + kMostResumable < ended.size(); ++i) {
+    WipeRunKey(context_.folder, ended[i]);
     if (auto done = context_.store.Remove<RunState>(ended[i]); !done) {
       log::Warn("old state not removed", {{"run", ended[i]}, {"why", done.error().message}});
     }
   }
 }
 
-Result<api::Empty> RunController::Offer(const Request& request, const api::UpdateOffer& offer) {
-  const auto it = drivers_.find(offer.run);
+Result<api::Empty> RunController::Offer(const Request& request, const parcel::Parcel& offer) {
+  OTE_TRY(const auto head, parcel::ReadHead(offer));
+  const auto it = drivers_.find(head.run);
   if (it == drivers_.end()) {
-    if (std::ranges::find(known_, offer.run, &Known::id) == known_.end()) return Unknown(offer.run);
-    return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", offer.run));
+    if (std::ranges::find(known_, head.run, &Known::id) == known_.end()) return Unknown(head.run);
+    return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", head.run));
   }
-  OTE_CHECK(it->second->Offered(request.caller().name, offer, record::DigestOfStatistics(request.envelope().body)));
+  auto taken = it->second->Offered(request.caller().name, offer);
+  if (!taken) {
+    log::Debug("offer refused", {{"cluster", request.caller().name}, {"why", taken.error().message}});
+    return Fail(std::move(taken).error());
+  }
   return api::Empty{};
 }
 

@@ -60,7 +60,7 @@ class RunController {
   // spec.from as the digest of a model of the registry.
   Result<void> ResolveStart(api::RunSpec& spec) const;
   void ForgetOldStates();
-  Result<api::Empty> Offer(const Request& request, const api::UpdateOffer& offer);
+  Result<api::Empty> Offer(const Request& request, const parcel::Parcel& offer);
   void Watch(Request request);
   void Record(Request request);
   Result<api::Run> Find(const std::string& name) const;

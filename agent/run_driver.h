@@ -15,6 +15,7 @@
 
 #include "agent/context.h"
 #include "agent/members.h"
+#include "agent/sealing/run_seals.h"
 #include "agent/task_courier.h"
 #include "agent/transfer.h"
 #include "core/federate/run_machine.h"
@@ -54,8 +55,8 @@ class RunDriver {
   Result<void> Resume();
 
   void SiteChanged(const api::Cluster& cluster, bool removed);
-  // No error: the offer is taken, or was before. `statistics` is the digest of those in it, as they arrived.
-  Result<void> Offered(const std::string& site, const api::UpdateOffer& offer, const std::string& statistics);
+  // No error: the offer is taken, or was before.
+  Result<void> Offered(const std::string& site, const parcel::Parcel& parcel);
   // kBusy while the disk fails.
   Result<void> Cancel();
 
@@ -77,7 +78,10 @@ class RunDriver {
   Result<void> MakeDurable(std::vector<federate::Action>& actions);
   void Announce(federate::Action& action);
   void Fetch(const federate::FetchUpdate& wanted);
+  Error Busy() const;
+  void EndSeals();
   void Arrived(const federate::FetchUpdate& wanted, Result<void> result);
+  void Deliver(const federate::FetchUpdate& wanted, const Result<store::MappedArtifact>& update);
   void CloseRound(const federate::CloseRound& close);
   void Wake(std::chrono::milliseconds at);
   void Halt(const Error& error);
@@ -92,6 +96,7 @@ class RunDriver {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   std::optional<federate::RunMachine> machine_;
   std::optional<Error> halted_;
+  RunSeals seals_;
   TaskCourier courier_;
   std::map<std::string, Transfer::Id> fetches_;  // by site
   Timers::Id wake_ = 0;

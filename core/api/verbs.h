@@ -9,7 +9,7 @@
 
 namespace ote::api {
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
 
 namespace verb {
 // token

@@ -60,7 +60,7 @@ struct SiteChanged {  // came, went, changed labels or data set
 struct SiteRemoved {
   std::string name;
 };
-struct Offered {  // fl.offer arrived from `site` (the connection's certificate says who)
+struct Offered {  // fl.offer arrived from `site` (its certificate says who)
   std::string site;
   api::UpdateOffer offer;
   std::optional<Error> wrong = {};  // what the driver found in it: an open task's answer is refused for that

@@ -106,8 +106,9 @@ void RunMachine::State::OnFetchFailed(const FetchFailed& failed) {
   if (Over() || !kept.open) return;
   Asked* asked = kept.open->Find(failed.site);
   if (asked == nullptr || asked->base != failed.round || asked->answer != Answer::kOffered) return;
-  if (failed.error.id == ErrorId::kUpdateDigest || failed.error.id == ErrorId::kArtifactCorrupt) {
-    const Error error{ErrorId::kUpdateDigest, CutText(failed.error.message), {}};
+  const bool seal = failed.error.id == ErrorId::kSealBroken;
+  if (seal || failed.error.id == ErrorId::kUpdateDigest || failed.error.id == ErrorId::kArtifactCorrupt) {
+    const Error error{seal ? ErrorId::kSealBroken : ErrorId::kUpdateDigest, CutText(failed.error.message), {}};
     Failed(*asked, Answer::kRefused, FailureOf(asked->name, "update", error));
     CountRefusal(asked->name, error);
     return;

@@ -6,6 +6,7 @@
 //   keys/control.key   X25519, what the command line on this machine proves itself with
 //   keys/authority.key Ed25519, at the root only: signs certificates
 //   keys/*.next.key    while a key is being changed (key_ring.h)
+//   keys/runs/ID.key   X25519, at the root only: what the sites of a run seal their updates to; gone with the run
 //   ote.db             Store: clusters, tokens, data sets, runs, models, journals
 //   artifacts/         Artifacts: models and updates by digest
 //   agent.sock         the control socket; agent.pid, agent.lock, agent.log
@@ -86,6 +87,8 @@ struct StateFolder {
   std::filesystem::path NextAuthorityKeyFile() const { return path / "keys" / "authority.next.key"; }
   std::filesystem::path ControlKeyFile() const { return path / "keys" / "control.key"; }
   std::filesystem::path AuthorityKeyFile() const { return path / "keys" / "authority.key"; }
+  std::filesystem::path RunKeyFolder() const { return path / "keys" / "runs"; }
+  std::filesystem::path RunKeyFile(const std::string& run) const { return RunKeyFolder() / (run + ".key"); }
   std::filesystem::path Database() const { return path / "ote.db"; }
   std::filesystem::path ArtifactFolder() const { return path / "artifacts"; }
   std::filesystem::path Socket() const { return path / "agent.sock"; }

@@ -3,55 +3,17 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agent/run_records.h"
-#include "core/record/statement.h"
+#include "crypto/sealed.h"
+#include "test/fake/puppet.h"
 #include "test/fake/run_tree.h"
 
 using namespace ote;
 using namespace std::chrono_literals;
 using test::Must;
+using test::Puppet;
 using test::RunTree;
 
 namespace {
-
-// A member whose agent is not ours: says hello and then what the test wants.
-class Puppet {
- public:
-  Puppet(RunTree& tree, const std::string& name)
-      : folder_(tree.Folder(name)),
-        root_(tree.Folder("hq")),
-        client_(tree.OpenClient({test::Tree::kRootEndpoint, Must(tree.Folder("hq").TransportKey()).Public()},
-                                Must(tree.Folder(name).TransportKey()))) {
-    api::MemberHello hello;
-    hello.now = tree.clock.WallNow();
-    hello.datasets = tree.Shown(name).datasets;
-    Must(client_.Ask<api::MemberWelcome>(api::verb::kMemberHello, hello, 5s));
-    tree.Settle();
-  }
-  ErrorId Offer(api::UpdateOffer offer, bool sign = true) {
-    const auto member = Must(folder_.LoadMembership());
-    if (sign) record::Countersign(offer, Task(offer.run), member.name, Must(folder_.SignKey()), member.certificate);
-    const auto answer = client_.Ask<api::Empty>(api::verb::kFlOffer, offer, 5s);
-    return answer ? ErrorId{} : answer.error().id;
-  }
-
- private:
-  // The digest of the task that it was sent, as the root wrote it down.
-  std::string Task(const std::string& run) const {
-    auto store = Must(store::Store::Open(root_.Database()));
-    const auto state = Must(store.Get<agent::RunState>(run));
-    if (!state) return {};
-    const Json kept = Must(ParseCbor(state->snapshot));
-    for (const Json& asked : kept.value("/open/asked"_json_pointer, Json::array())) {
-      if (asked["name"] == Must(folder_.LoadMembership()).name) return asked["task"];
-    }
-    return {};
-  }
-
-  store::StateFolder folder_;
-  store::StateFolder root_;
-  wire::Client client_;
-};
 
 std::int64_t Refused(const api::Run& run, ErrorId id) {
   for (const auto& refusal : run.refused) {
@@ -109,13 +71,17 @@ TEST_CASE("an answer that its site has not signed is refused, counted and shown,
   tree.StopNode("clinic-b");
   Puppet b(tree, "clinic-b");
   const auto run = Must(tree.StartRun(RunTree::Spec(1)));
+  REQUIRE(tree.Until([&] {
+    b.Pump();
+    return b.Has(run.id, 1);
+  }));
   api::UpdateOffer offer;
   offer.run = run.id;
   offer.round = 1;
   offer.digest = run.model.digest;
   offer.size = run.model.parameters * 4;
   offer.examples = 10;
-  CHECK(b.Offer(offer, false) == ErrorId::kStatementInvalid);
+  CHECK(b.Offer(offer, {}, false) == ErrorId::kStatementInvalid);
   tree.StartNode("clinic-a");
   const auto ended = tree.Finish();
   REQUIRE(ended.status == api::RunStatus::kFinished);
@@ -129,13 +95,18 @@ TEST_CASE("an offer whose update cannot be fetched is told, and the round closes
   tree.StopNode("clinic-b");
   Puppet b(tree, "clinic-b");
   const auto run = Must(tree.StartRun(RunTree::Spec(1)));
+  REQUIRE(tree.Until([&] {
+    b.Pump();
+    return b.Has(run.id, 1);
+  }));
   api::UpdateOffer offer;
   offer.run = run.id;
   offer.round = 1;
   offer.digest = run.model.digest.substr(0, run.model.digest.size() - 1) + (run.model.digest.back() == '0' ? "1" : "0");
   offer.size = run.model.parameters * 4;
   offer.examples = 10;
-  CHECK(b.Offer(offer) == ErrorId{});
+  const auto sealed = static_cast<std::int64_t>(crypto::SealedSize(static_cast<std::uint64_t>(offer.size)));
+  CHECK(b.Offer(offer, {offer.digest.substr(0, 70) + "01", sealed}) == ErrorId{});
   REQUIRE(tree.Until([&] { return tree.Happened("fetch-failed") || tree.Show().Over(); }, 10s));
   const auto ended = tree.Finish();
   INFO(ended.message);
