@@ -1,10 +1,10 @@
 // A member changes its keys, without enrolling again.
 //
-//   state     on disk                          what happens next
-//   steady    the keys                         Begin: next keys are made
-//   made      the keys, next keys              member.rotate over the link of the old key, signed by it, proved by the
-//   new granted   member.json names the next keys  they are the keys, the old ones are destroyed; a new link steady the
-//   parent saw the hello over it, and voids the old certificate
+// - steady: the keys are on disk. Begin makes the next keys.
+// - made: the keys and the next keys are on disk. member.rotate goes over the link of the old key, signed by it and
+//   proved by the new one.
+// - granted: member.json names the next keys, which are the keys from then on; the old ones are destroyed, and a new
+//   link is made. The parent sees the hello over it, and voids the old certificate: steady again.
 //
 // In each state a key on disk is one that the parent admits, so a crash anywhere only delays: in `made` the agent asks
 // again when it is welcomed, and gets the certificate that was issued for the same keys; in `granted` it starts with

@@ -3,13 +3,11 @@
 //
 // A member's change of keys, as its root sees it:
 //
-//   steady      one certificate. A connection by its key is the member.
-//   asked       member.rotate: a second certificate, for the next keys, is on disk before it is answered. Connections
-//   by
-//               either key are the member, so a member that dies with or without the answer comes back.
-//   seen        the member said hello over a connection by the next key. The next certificate is the one; connections
-//   by
-//               the old key are cut and refused; the old serial is on the list, and on its way to all members.
+// - steady: one certificate. A connection by its key is the member.
+// - asked (member.rotate): a second certificate, for the next keys, is on disk before it is answered. Connections by
+//   either key are the member, so a member that dies with or without the answer comes back.
+// - seen: the member said hello over a connection by the next key. The next certificate is the one; connections by the
+//   old key are cut and refused; the old serial is on the list, and on its way to all members.
 //
 // A crash between two steps of "seen" is made good at the next hello or heartbeat. Renewal goes the same way with one
 // key: the older serial is void once the member says that it holds the newer certificate.

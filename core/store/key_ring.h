@@ -4,13 +4,11 @@
 // the two is in force is not for the files to say: it is the one that member.json names, in its certificate or as its
 // authority. So the one atomic write of member.json is the moment of a change, and whatever a crash leaves fits:
 //
-//   on disk                  member.json names   what loading makes of it
-//   x.key                    x.key               nothing to do
-//   x.key, x.next.key        x.key               a change is under way: `next` is given, to go on with or to drop
-//   x.key, x.next.key        x.next.key          it had happened: the old key is destroyed, the new one put in its
-//   place x.key zeroed, x.next.key x.next.key          the same, cut off in the middle: done now x.next.key x.next.key
-//   the same anything else                                kKeysMismatch: files of two times, such as an old key put
-//   back
+// - x.key alone, and member.json names it: nothing to do.
+// - x.key and x.next.key, and it names x.key: a change is under way. `next` is given, to go on with or to drop.
+// - x.key (perhaps zeroed, perhaps gone) and x.next.key, and it names x.next.key: the change had happened, or was cut
+//   off in the middle. The old key is destroyed, and the new one put in its place.
+// - anything else is kKeysMismatch: files of two times, such as an old key put back.
 //
 // The command line writes the first keys before the agent starts; after that only the agent writes here.
 #pragma once
