@@ -18,8 +18,6 @@ constexpr UnixMillis kForgetTokensAfter = 30LL * 24 * 3600 * 1000;
 constexpr std::int64_t kMostUses = 1'000'000;
 constexpr std::int64_t kLongestTtl = 365LL * 24 * 3600 * 1000;
 
-Bytes ToBytes(const std::array<std::uint8_t, 32>& key) { return Bytes(key.begin(), key.end()); }
-
 api::Token Shown(api::Token token, UnixMillis now) {
   token.status = token.StatusAt(now);
   token.proof_key.reset();
@@ -43,9 +41,8 @@ Error TokenError(const api::Token& token, api::TokenStatus status) {
 
 }  // namespace
 
-Authority::Authority(Context& context, Members& members, crypto::SigningKey authority,
-                     const crypto::TransportPublic& transport)
-    : context_(context), members_(members), authority_(std::move(authority)), transport_(transport) {}
+Authority::Authority(Context& context, Members& members, Issuer& issuer, const crypto::TransportPublic& transport)
+    : context_(context), members_(members), issuer_(issuer), transport_(transport) {}
 
 Result<void> Authority::Start() {
   const auto now = context_.clock.WallNow();
@@ -54,10 +51,9 @@ Result<void> Authority::Start() {
     if (token.expires_at + kForgetTokensAfter < now) {
       OTE_CHECK(context_.store.Remove<api::Token>(token.id));
     } else {
-      tokens_.emplace(token.id, token);
+      Remember(token);
     }
   }
-  OTE_CHECK(RenewOwn());
   auto& rpc = context_.rpc;
   rpc.RegisterCall<api::TokenRequest>(api::verb::kTokenCreate, kByOperator,
                                       [this](const Request&, const auto& body) { return CreateToken(body); });
@@ -70,47 +66,18 @@ Result<void> Authority::Start() {
   rpc.RegisterCall<api::EnrolRequest>(
       api::verb::kEnrolRequest, kByToken,
       [this](const Request& request, const auto& body) { return Enrol(request, body); });
-  rpc.RegisterCall<api::RenewRequest>(
-      api::verb::kMemberRenew, kByMember | kByRenewingMember,
-      [this](const Request& request, const auto& body) { return Renew(request, body); });
   return {};
+}
+
+void Authority::Remember(const api::Token& token) {
+  tokens_.insert_or_assign(token.id, token);
+  if (token.transport_key) by_key_.insert_or_assign(*token.transport_key, token.id);
 }
 
 std::optional<std::string> Authority::TokenOf(const crypto::TransportPublic& key) const {
-  for (const auto& [id, token] : tokens_) {
-    if (token.transport_key && std::ranges::equal(*token.transport_key, key.bytes)) return id;
-  }
-  return std::nullopt;
-}
-
-Result<std::pair<crypto::Certificate, crypto::CertificateBody>> Authority::Issue(crypto::CertificateBody body) {
-  OTE_TRY(const auto serial, context_.store.NextNumber("serial"));
-  // The root's first certificate, made before there was a store, has serial 1.
-  body.serial = BigId{static_cast<std::uint64_t>(serial) + 1};
-  body.authority = ToBytes(crypto::FingerprintOf(authority_.Public()));
-  return std::pair(crypto::IssueCertificate(authority_, body), body);
-}
-
-Result<void> Authority::RenewOwn() {
-  OTE_TRY(auto own, crypto::CheckCertificateSignature(context_.membership.certificate, authority_.Public()));
-  const auto now = context_.clock.WallNow();
-  if (now >= crypto::RenewalTime(own)) {
-    const auto life = own.not_after - own.not_before;
-    own.not_before = now;
-    own.not_after = now + life;
-    OTE_TRY(const auto issued, Issue(own));
-    context_.membership.certificate = issued.first;
-    OTE_CHECK(context_.folder.SaveMembership(context_.membership));
-    log::Info("own certificate renewed", {{"until", FormatTime(own.not_after)}});
-    own = issued.second;
-  }
-  // Looked at again at the latest in an hour, since the calendar may be set meanwhile.
-  const auto wait = std::clamp<UnixMillis>(crypto::RenewalTime(own) - now, 1000, 3'600'000);
-  context_.timers.At(context_.clock.SteadyNow() + milliseconds(wait), [this] {
-    if (auto renewed = RenewOwn(); !renewed)
-      log::Error("own certificate not renewed", {{"why", renewed.error().message}});
-  });
-  return {};
+  const auto it = by_key_.find(crypto::ToBytes(key.bytes));
+  if (it == by_key_.end()) return std::nullopt;
+  return it->second;
 }
 
 Result<api::TokenReply> Authority::CreateToken(const api::TokenRequest& request) {
@@ -136,7 +103,7 @@ Result<api::TokenReply> Authority::CreateToken(const api::TokenRequest& request)
                 "ote cluster init NAME --listen tcp://0.0.0.0:7440");
   }
   OTE_CHECK(crypto::CheckEndpoints(endpoints));
-  const auto made = crypto::JoinToken::Make(endpoints, transport_, crypto::FingerprintOf(authority_.Public()));
+  const auto made = crypto::JoinToken::Make(endpoints, transport_, issuer_.Fingerprint());
   const auto now = context_.clock.WallNow();
   api::Token token;
   token.id = made.id;
@@ -147,9 +114,9 @@ Result<api::TokenReply> Authority::CreateToken(const api::TokenRequest& request)
   token.request_id = request.request_id;
   const auto proof = made.ProofKey();
   token.proof_key = Bytes(proof.View().begin(), proof.View().end());
-  token.transport_key = ToBytes(made.EnrolmentKey().Public().bytes);
+  token.transport_key = crypto::ToBytes(made.EnrolmentKey().Public().bytes);
   OTE_CHECK(context_.store.Put(token));
-  tokens_.insert_or_assign(token.id, token);
+  Remember(token);
   log::Info("token created", {{"token", token.id}, {"uses", token.uses}, {"until", FormatTime(token.expires_at)}});
   api::TokenReply reply;
   reply.record = Shown(token, now);
@@ -178,7 +145,8 @@ Result<api::Token> Authority::RevokeToken(const api::NameRequest& request) {
 }
 
 Result<api::EnrolHello> Authority::Hello() {
-  return api::EnrolHello{ToBytes(authority_.Public().bytes), context_.membership.certificate, context_.clock.WallNow()};
+  return api::EnrolHello{crypto::ToBytes(issuer_.Public().bytes), context_.membership.certificate,
+                         context_.clock.WallNow(), context_.membership.successions};
 }
 
 Result<api::EnrolBody> Authority::CheckEnrol(const Request& request, const api::EnrolRequest& enrol,
@@ -193,12 +161,11 @@ Result<api::EnrolBody> Authority::CheckEnrol(const Request& request, const api::
   if (!crypto::ConstantTimeEqual(proof, enrol.proof)) {
     return Fail(ErrorId::kSignatureInvalid, fmt::format("token {}: the request does not prove its secret", token->id));
   }
-  crypto::VerifyKey key;
-  if (body.sign_key.size() != key.bytes.size() || body.transport_key.size() != key.bytes.size()) {
+  if (body.sign_key.size() != 32 || body.transport_key.size() != 32) {
     return Fail(ErrorId::kSignatureInvalid, "the request holds no keys");
   }
-  std::ranges::copy(body.sign_key, key.bytes.begin());
-  OTE_CHECK(crypto::Verify(key, "ote-enrol-v1", enrol.body, enrol.signature));
+  OTE_CHECK(
+      crypto::Verify(crypto::VerifyKey{crypto::AsKey(body.sign_key)}, "ote-enrol-v1", enrol.body, enrol.signature));
   const auto ahead = body.now - context_.clock.WallNow();
   if (std::abs(ahead) > kClockTolerance) {
     return Fail(
@@ -221,7 +188,7 @@ Result<api::EnrolReply> Authority::Enrol(const Request& request, const api::Enro
 
   const auto known = members_.Find(body.name);
   if (known && known->certificate) {
-    OTE_TRY(const auto held, crypto::CheckCertificateSignature(*known->certificate, authority_.Public()));
+    OTE_TRY(const auto held, issuer_.Check(*known->certificate));
     if (held.sign_key == body.sign_key && held.transport_key == body.transport_key && held.not_after > now) {
       // A join that was cut off after it was granted, or one that is repeated: the same key, the same answer.
       reply.certificate = *known->certificate;
@@ -235,8 +202,8 @@ Result<api::EnrolReply> Authority::Enrol(const Request& request, const api::Enro
     return Fail(ErrorId::kNameTaken, fmt::format("cluster {}: the name is taken", body.name),
                 fmt::format("choose another --name, or at the root: ote cluster remove {}", body.name));
   }
-  if (const auto other = members_.NameOf(body.transport_key)) {
-    return Fail(ErrorId::kConflict, fmt::format("cluster {}: its keys are those of member {}", body.name, *other),
+  if (const auto* other = members_.HolderOf(body.transport_key)) {
+    return Fail(ErrorId::kConflict, fmt::format("cluster {}: its keys are those of member {}", body.name, other->name),
                 "use another state folder; keys are never shared");
   }
   auto labels = body.labels;
@@ -258,7 +225,7 @@ Result<api::EnrolReply> Authority::Enrol(const Request& request, const api::Enro
   certificate.transport_key = body.transport_key;
   certificate.not_before = now;
   certificate.not_after = now + context_.membership.certificate_life_ms;
-  OTE_TRY(const auto issued, Issue(certificate));
+  OTE_TRY(const auto issued, issuer_.Issue(certificate));
 
   api::Cluster cluster;
   cluster.name = body.name;
@@ -271,75 +238,19 @@ Result<api::EnrolReply> Authority::Enrol(const Request& request, const api::Enro
   cluster.version = body.version;
   cluster.platform = body.platform;
   cluster.certificate = issued.first;
+  cluster.trust = api::MemberTrust{};
+  cluster.trust->authority = issued.second.authority;
   token.used_by.push_back(body.name);
   auto kept = context_.store.Transaction([&]() -> Result<void> {
     OTE_CHECK(context_.store.Put(token));
     return context_.store.Put(cluster);
   });
   OTE_CHECK(std::move(kept));
-  tokens_.insert_or_assign(token.id, token);
+  Remember(token);
   OTE_CHECK(members_.Admit(cluster));
   log::Info("cluster enrolled", {{"cluster", cluster.name}, {"token", token.id}, {"serial", cluster.serial.value}});
   reply.certificate = issued.first;
   return reply;
-}
-
-Result<api::RenewReply> Authority::Renew(const Request& request, const api::RenewRequest& renew) {
-  auto cluster = members_.Find(request.caller().name);
-  if (!cluster || !cluster->certificate) {
-    return Fail(ErrorId::kRevoked, fmt::format("{}: not a member here", request.caller().name));
-  }
-  OTE_TRY(auto body, crypto::CheckCertificateSignature(*cluster->certificate, authority_.Public()));
-  OTE_CHECK(crypto::Verify(body.SignKey(), "ote-renew-v1", renew.body, renew.signature));
-  OTE_TRY(const auto asked, FromCbor<api::RenewBody>(renew.body));
-  // An earlier serial asks again because the answer was lost; a later one was never issued to it.
-  if (asked.serial > body.serial) {
-    return Fail(ErrorId::kCertificateInvalid,
-                fmt::format("{}: serial {} was not issued to it", cluster->name, asked.serial.value));
-  }
-  const auto now = context_.clock.WallNow();
-  if (now > body.not_after + context_.membership.settings.renew_grace_ms) {
-    return Fail(
-        ErrorId::kCertificateExpired,
-        fmt::format("{}: its certificate expired at {}, beyond the grace", cluster->name, FormatTime(body.not_after)),
-        "make a token at the root and join again");
-  }
-  if (now >= crypto::RenewalTime(body)) {
-    body.labels = cluster->labels;
-    body.not_before = now;
-    body.not_after = now + context_.membership.certificate_life_ms;
-    OTE_TRY(const auto issued, Issue(body));
-    cluster->serial = issued.second.serial;
-    cluster->expires_at = body.not_after;
-    cluster->certificate = issued.first;
-    OTE_CHECK(members_.Admit(*cluster));
-    log::Info("certificate renewed", {{"cluster", cluster->name}, {"until", FormatTime(body.not_after)}});
-  }
-  return api::RenewReply{*cluster->certificate};
-}
-
-Result<void> Authority::Revoke(BigId serial) {
-  crypto::RevocationBody body;
-  if (const auto& list = context_.membership.revocations) {
-    OTE_TRY(body, crypto::CheckRevocationList(*list, authority_.Public(), 0));
-  }
-  if (!body.Contains(serial)) {
-    body.serials.push_back(serial);
-    std::ranges::sort(body.serials);
-    body.number += 1;
-    body.issued_at = context_.clock.WallNow();
-    body.authority = ToBytes(crypto::FingerprintOf(authority_.Public()));
-    context_.membership.revocations = crypto::IssueRevocationList(authority_, body);
-    OTE_CHECK(context_.folder.SaveMembership(context_.membership));
-  }
-  const auto list = ToJson(*context_.membership.revocations);
-  for (const auto& cluster : members_.List()) {
-    if (const auto peer = members_.PeerOf(cluster.name)) {
-      context_.rpc.Call(*peer, api::verb::kRevocations, list, std::chrono::seconds(10),
-                        [](const Result<wire::Envelope>&) {});
-    }
-  }
-  return {};
 }
 
 }  // namespace ote::agent

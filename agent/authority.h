@@ -1,4 +1,4 @@
-// The authority of a tree, at its root: tokens, enrolment, renewal, revocation. Serves enrol.*, token.*, member.renew.
+// Who may come in, at the root of a tree: tokens and enrolment. Serves enrol.* and token.*.
 #pragma once
 
 #include <map>
@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/context.h"
+#include "agent/issuer.h"
 #include "agent/members.h"
 #include "core/api/requests.h"
 #include "crypto/keys.h"
@@ -19,16 +20,13 @@ inline constexpr UnixMillis kClockTolerance = 120'000;
 class Authority {
  public:
   // `transport` is this agent's own key, which tokens pin.
-  Authority(Context& context, Members& members, crypto::SigningKey authority, const crypto::TransportPublic& transport);
+  Authority(Context& context, Members& members, Issuer& issuer, const crypto::TransportPublic& transport);
 
-  // Registers the verbs, renews this agent's own certificate when it is due, forgets tokens that ended long ago.
+  // Registers the verbs, forgets tokens that ended long ago.
   Result<void> Start();
 
   // The token whose enrolment key this is, dead or alive: so that a dead one can be told what it died of.
   std::optional<std::string> TokenOf(const crypto::TransportPublic& key) const;
-
-  // Voids a certificate: a new list is on disk and on its way to the members when this returns.
-  Result<void> Revoke(BigId serial);
 
  private:
   Result<api::TokenReply> CreateToken(const api::TokenRequest& request);
@@ -36,17 +34,16 @@ class Authority {
   Result<api::Token> RevokeToken(const api::NameRequest& request);
   Result<api::EnrolHello> Hello();
   Result<api::EnrolReply> Enrol(const Request& request, const api::EnrolRequest& enrol);
-  Result<api::RenewReply> Renew(const Request& request, const api::RenewRequest& renew);
   // Token, proof, signature, clock: everything about the request but the name.
   Result<api::EnrolBody> CheckEnrol(const Request& request, const api::EnrolRequest& enrol, api::Token* token);
-  Result<std::pair<crypto::Certificate, crypto::CertificateBody>> Issue(crypto::CertificateBody body);
-  Result<void> RenewOwn();
+  void Remember(const api::Token& token);
 
   Context& context_;
   Members& members_;
-  crypto::SigningKey authority_;
+  Issuer& issuer_;
   crypto::TransportPublic transport_;
   std::map<std::string, api::Token> tokens_;
+  std::map<Bytes, std::string> by_key_;  // enrolment key to id
 };
 
 // The endpoints that a token should carry for these: a wildcard host is replaced by this machine's own addresses

@@ -17,6 +17,8 @@ struct Context {
   const Clock& clock;
   store::StateFolder folder;
   store::Membership& membership;  // written back with folder.SaveMembership after a change
+  const crypto::SigningKey& sign_key;
+  const crypto::TransportKey& transport_key;
   store::Store& store;
   store::Artifacts& artifacts;
   wire::Transport& transport;

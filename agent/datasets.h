@@ -41,8 +41,7 @@ class Datasets {
 
  private:
   void Add(Request request);
-  // An add that needs no reading: nothing changed since the same request.
-  bool Unchanged(const api::Dataset& asked) const;
+  std::optional<site::RegisteredFile> There(const std::string& name) const;
   Result<api::Dataset> Register(const api::DataAddRequest& asked, site::RegisteredFile read);
   Result<api::Dataset> Remove(const api::NameRequest& request);
   Result<api::DataList> List();

@@ -7,15 +7,14 @@ namespace ote::agent {
 std::optional<wire::Caller> Gate::Admit(const crypto::TransportPublic& key) {
   if (key == control_) return wire::Caller{wire::CallerKind::kOperator, "local", {}, false};
   if (members_ != nullptr) {
-    if (const auto name = members_->NameOf(Bytes(key.bytes.begin(), key.bytes.end()))) {
-      const auto cluster = members_->Find(*name);
+    if (const auto* holder = members_->HolderOf(crypto::ToBytes(key.bytes))) {
       const auto now = clock_.WallNow();
-      const bool expired = now > cluster->expires_at;
-      if (expired && now > cluster->expires_at + grace_) {
-        log::Warn("turned away: certificate expired beyond the grace", {{"cluster", *name}});
+      const bool expired = now > holder->expires_at;
+      if (expired && now > holder->expires_at + grace_) {
+        log::Warn("turned away: certificate expired beyond the grace", {{"cluster", holder->name}});
         return std::nullopt;
       }
-      return wire::Caller{wire::CallerKind::kMember, *name, cluster->serial, expired};
+      return wire::Caller{wire::CallerKind::kMember, holder->name, holder->serial, expired};
     }
   }
   if (authority_ != nullptr) {

@@ -26,6 +26,7 @@ using namespace ote;
 
 constexpr const char* kUsage =
     "usage: ote-agent --state DIR [--ready-fd N] [--log-level debug|info|warn|error] [--log-format text|json]\n"
+    "                 [--bulk-port N|off]\n"
     "\n"
     "Runs the agent of a state folder in the foreground. `ote cluster init`, `join` and `start` call it; see "
     "ote-agent(8).\n";
@@ -35,10 +36,25 @@ struct Arguments {
   int ready_fd = -1;
   log::Level level = log::Level::kInfo;
   log::Format format = log::Format::kText;
+  wire::BulkOptions bulk;
 };
+
+// A port, 0 for one that the system picks, or off.
+Result<wire::BulkOptions> ParseBulkPort(const std::string& where, const std::string& text) {
+  wire::BulkOptions bulk;
+  if (text == "off") {
+    bulk.use = false;
+    return bulk;
+  }
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), bulk.port);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || bulk.port < 0 || bulk.port > 65'535)
+    return Fail(ErrorId::kUsage, where + ": neither a port nor off");
+  return bulk;
+}
 
 Result<Arguments> Parse(int argc, char** argv) {
   Arguments arguments;
+  std::string bulk_port;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (i + 1 >= argc) return Fail(ErrorId::kUsage, flag + ": needs a value, or is not known", "ote-agent --help");
@@ -53,12 +69,20 @@ Result<Arguments> Parse(int argc, char** argv) {
       arguments.level = log::ParseLevel(value, log::Level::kInfo);
     } else if (flag == "--log-format") {
       arguments.format = value == "json" ? log::Format::kJson : log::Format::kText;
+    } else if (flag == "--bulk-port") {
+      bulk_port = value;
     } else {
       return Fail(ErrorId::kUsage, flag + ": no such flag", "ote-agent --help");
     }
   }
   if (arguments.state.empty()) {
     if (const char* state = std::getenv("OTE_STATE")) arguments.state = state;
+  }
+  const char* from_environment = std::getenv("OTE_BULK_PORT");
+  if (!bulk_port.empty()) {
+    OTE_TRY(arguments.bulk, ParseBulkPort("--bulk-port", bulk_port));
+  } else if (from_environment != nullptr) {
+    OTE_TRY(arguments.bulk, ParseBulkPort("OTE_BULK_PORT", from_environment));
   }
   if (arguments.state.empty()) return Fail(ErrorId::kUsage, "--state: which state folder?", "ote-agent --help");
   return arguments;
@@ -121,10 +145,12 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
 
   const SystemClock clock;
-  auto node =
-      agent::Node::Open(arguments->state, clock, [](const crypto::TransportKey* key, wire::Admission* admission) {
-        return wire::MakeZmqTransport(key, admission);
-      });
+  wire::ZmqOptions wiring;
+  wiring.bulk = arguments->bulk;
+  auto node = agent::Node::Open(arguments->state, clock,
+                                [&wiring](const crypto::TransportKey* key, wire::Admission* admission) {
+                                  return wire::MakeZmqTransport(key, admission, wiring);
+                                });
   if (!node) return Report(node.error(), arguments->ready_fd);
 
   // What SIGHUP means for a detached process, the end of its terminal, does not concern it.

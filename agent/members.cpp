@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 
 #include "agent/authority.h"
 #include "core/base/log.h"
@@ -17,7 +18,13 @@ constexpr int kSilentQuarters = 11;
 
 api::Cluster Shown(api::Cluster cluster) {
   cluster.certificate.reset();
+  cluster.trust.reset();
   return cluster;
+}
+
+// What one is that has no link now.
+api::ClusterStatus Away(const api::Cluster& cluster) {
+  return cluster.by_hand ? api::ClusterStatus::kByHand : api::ClusterStatus::kUnreachable;
 }
 
 }  // namespace
@@ -28,21 +35,21 @@ Result<void> Members::Start() {
   OTE_TRY(const auto clusters, context_.store.List<api::Cluster>());
   for (auto cluster : clusters) {
     // Who is there now shows by itself, with the first heartbeat.
-    if (cluster.status == api::ClusterStatus::kReady) cluster.status = api::ClusterStatus::kUnreachable;
+    if (cluster.status == api::ClusterStatus::kReady) cluster.status = Away(cluster);
     Index(cluster);
     clusters_.emplace(cluster.name, std::move(cluster));
   }
   auto& rpc = context_.rpc;
   rpc.RegisterCall<api::MemberHello>(api::verb::kMemberHello, kByMember,
                                      [this](const Request& request, const auto& body) { return Hello(request, body); });
-  rpc.RegisterCall<api::Empty>(api::verb::kMemberHeartbeat, kByMember,
-                               [this](const Request& request, const auto&) -> Result<api::Empty> {
-                                 const auto live = live_.find(request.caller().name);
-                                 if (live == live_.end() || Destination(live->second.peer) != request.from()) {
-                                   return Fail(ErrorId::kConflict, "member.heartbeat: say member.hello first");
-                                 }
-                                 return api::Empty{};
-                               });
+  rpc.RegisterCall<api::TrustHeld>(api::verb::kMemberHeartbeat, kByMember,
+                                   [this](const Request& request, const auto& held) -> Result<api::TrustNews> {
+                                     const auto live = live_.find(request.caller().name);
+                                     if (live == live_.end() || Destination(live->second.peer) != request.from()) {
+                                       return Fail(ErrorId::kConflict, "member.heartbeat: say member.hello first");
+                                     }
+                                     return trust_.heard ? trust_.heard(request.caller(), held) : api::TrustNews{};
+                                   });
   rpc.RegisterCall<api::DatasetList>(api::verb::kMemberDatasets, kByMember,
                                      [this](const Request& request, const auto& body) -> Result<api::Empty> {
                                        const auto it = clusters_.find(request.caller().name);
@@ -72,8 +79,7 @@ std::vector<api::Cluster> Members::List() const {
   self.version = Version();
   self.platform = Platform();
   self.last_seen = context_.clock.WallNow();
-  if (auto body =
-          crypto::CheckCertificateSignature(context_.membership.certificate, context_.membership.AuthorityKey())) {
+  if (auto body = context_.membership.Own()) {
     self.parent = body->parent;
     self.labels = body->labels;
     self.serial = body->serial;
@@ -91,18 +97,22 @@ std::optional<api::Cluster> Members::Find(const std::string& name) const {
   return it->second;
 }
 
-std::optional<std::string> Members::NameOf(const Bytes& transport_key) const {
+const Members::Holder* Members::HolderOf(const Bytes& transport_key) const {
   const auto it = by_key_.find(transport_key);
-  if (it == by_key_.end()) return std::nullopt;
-  return it->second;
+  return it == by_key_.end() ? nullptr : &it->second;
 }
 
 void Members::Index(const api::Cluster& cluster) {
-  if (!cluster.certificate) return;
-  // What is in the store was checked when it was issued.
-  if (const auto body = FromCbor<crypto::CertificateBody>(cluster.certificate->body)) {
-    by_key_.insert_or_assign(body->transport_key, cluster.name);
-  }
+  std::erase_if(by_key_, [&](const auto& entry) { return entry.second.name == cluster.name; });
+  const auto add = [&](const std::optional<crypto::Certificate>& certificate) {
+    if (!certificate) return;
+    // What is in the store was checked when it was issued.
+    if (const auto body = FromCbor<crypto::CertificateBody>(certificate->body)) {
+      by_key_.insert_or_assign(body->transport_key, Holder{cluster.name, body->serial, body->not_after});
+    }
+  };
+  add(cluster.certificate);
+  if (cluster.trust) add(cluster.trust->next);
 }
 
 std::optional<wire::PeerId> Members::PeerOf(const std::string& name) const {
@@ -115,10 +125,15 @@ bool Members::Ready(const std::string& name) const { return PeerOf(name).has_val
 
 Result<void> Members::Save(const api::Cluster& cluster) { return context_.store.Put(cluster); }
 
-Result<void> Members::Admit(const api::Cluster& cluster) {
+Result<void> Members::Keep(const api::Cluster& cluster) {
   OTE_CHECK(Save(cluster));
   Index(cluster);
   clusters_.insert_or_assign(cluster.name, cluster);
+  return {};
+}
+
+Result<void> Members::Admit(const api::Cluster& cluster) {
+  OTE_CHECK(Keep(cluster));
   Changed(cluster);
   return {};
 }
@@ -127,13 +142,24 @@ void Members::Changed(const api::Cluster& cluster, bool removed) {
   for (const auto& listener : listeners_) listener(cluster, removed);
 }
 
-void Members::Heard(wire::PeerId peer, const wire::Caller& caller) {
-  if (caller.kind != wire::CallerKind::kMember) return;
-  const auto it = live_.find(caller.name);
-  if (it == live_.end() || it->second.peer != peer) return;
-  it->second.heard = context_.clock.SteadyNow();
+bool Members::Ended(const api::Cluster& cluster) {
+  if (context_.clock.WallNow() <= cluster.expires_at) return false;
+  log::Warn("cut off: its certificate has ended", {{"cluster", cluster.name}});
+  context_.transport.Evict(wire::Caller{wire::CallerKind::kMember, cluster.name, cluster.serial, false});
+  return true;
+}
+
+bool Members::Heard(wire::PeerId peer, const wire::Caller& caller) {
+  if (caller.kind != wire::CallerKind::kMember) return true;
   const auto cluster = clusters_.find(caller.name);
-  if (cluster == clusters_.end()) return;
+  if (cluster == clusters_.end()) {
+    context_.transport.Evict(caller);
+    return false;
+  }
+  if (!caller.renewal_only && caller.serial <= cluster->second.serial && Ended(cluster->second)) return false;
+  const auto it = live_.find(caller.name);
+  if (it == live_.end() || it->second.peer != peer) return true;
+  it->second.heard = context_.clock.SteadyNow();
   cluster->second.last_seen = context_.clock.WallNow();
   if (!it->second.ready) {
     it->second.ready = true;
@@ -141,6 +167,7 @@ void Members::Heard(wire::PeerId peer, const wire::Caller& caller) {
     log::Info("cluster is back", {{"cluster", caller.name}});
     Changed(cluster->second);
   }
+  return true;
 }
 
 Result<api::MemberWelcome> Members::Hello(const Request& request, const api::MemberHello& hello) {
@@ -174,10 +201,7 @@ Result<api::MemberWelcome> Members::Hello(const Request& request, const api::Mem
   welcome.settings = context_.membership.settings;
   welcome.now = now;
   welcome.labels = cluster.labels;
-  if (const auto& list = context_.membership.revocations) {
-    auto body = crypto::CheckRevocationList(*list, context_.membership.AuthorityKey(), 0);
-    if (body && body->number > hello.revocations) welcome.revocations = list;
-  }
+  if (trust_.heard) welcome.trust = trust_.heard(request.caller(), hello.trust);
   // The welcome goes first, so that what the listeners send finds a child that knows where it is.
   context_.timers.At(context_.clock.SteadyNow(), [this, name = cluster.name] {
     if (const auto found = clusters_.find(name); found != clusters_.end()) Changed(found->second);
@@ -188,10 +212,16 @@ Result<api::MemberWelcome> Members::Hello(const Request& request, const api::Mem
 void Members::Sweep() {
   const auto now = context_.clock.SteadyNow();
   const auto limit = std::chrono::milliseconds(context_.membership.settings.heartbeat_ms) * kSilentQuarters / 4;
-  auto next = now + limit;
+  // At least every heartbeat, for certificates that end.
+  auto next = now + std::chrono::milliseconds(context_.membership.settings.heartbeat_ms);
   std::vector<std::string> lost;
   for (auto& [name, live] : live_) {
     if (!live.ready) continue;
+    if (const auto cluster = clusters_.find(name); cluster != clusters_.end() && Ended(cluster->second)) {
+      live.ready = false;
+      lost.push_back(name);
+      continue;
+    }
     if (now - live.heard >= limit) {
       live.ready = false;
       lost.push_back(name);
@@ -203,7 +233,7 @@ void Members::Sweep() {
   for (const auto& name : lost) {
     const auto cluster = clusters_.find(name);
     if (cluster == clusters_.end()) continue;
-    cluster->second.status = api::ClusterStatus::kUnreachable;
+    cluster->second.status = Away(cluster->second);
     log::Warn("cluster does not answer", {{"cluster", name}});
     if (auto saved = Save(cluster->second); !saved) log::Error("state not saved", {{"why", saved.error().message}});
     context_.rpc.PeerLost(live_.at(name).peer);
@@ -234,19 +264,31 @@ Result<api::Cluster> Members::Remove(const api::NameRequest& request) {
     return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member", request.name), "ote cluster list");
   }
   auto removed = it->second;
-  OTE_CHECK(revoke_(removed.serial));
+  if (!trust_.revoke) return Fail(ErrorId::kPermission, "only a root removes members");
+  OTE_CHECK(trust_.revoke(removed));
+  OTE_CHECK(Drop(removed.name));
+  removed.status = api::ClusterStatus::kRemoved;
+  return Shown(removed);
+}
+
+Result<void> Members::Drop(const std::string& name) {
+  const auto it = clusters_.find(name);
+  if (it == clusters_.end()) return {};
+  auto removed = it->second;
   OTE_CHECK(context_.store.Remove<api::Cluster>(removed.name));
   if (const auto live = live_.find(removed.name); live != live_.end()) {
     context_.rpc.PeerLost(live->second.peer);
     live_.erase(live);
   }
   clusters_.erase(it);
-  std::erase_if(by_key_, [&](const auto& entry) { return entry.second == removed.name; });
-  context_.transport.Evict(wire::Caller{wire::CallerKind::kMember, removed.name, removed.serial, false});
+  std::erase_if(by_key_, [&](const auto& entry) { return entry.second.name == removed.name; });
+  // Whatever certificate a connection of it is by.
+  const BigId any{std::numeric_limits<std::uint64_t>::max()};
+  context_.transport.Evict(wire::Caller{wire::CallerKind::kMember, removed.name, any, false});
   removed.status = api::ClusterStatus::kRemoved;
   log::Info("cluster removed", {{"cluster", removed.name}});
   Changed(removed, true);
-  return Shown(removed);
+  return {};
 }
 
 }  // namespace ote::agent

@@ -22,16 +22,35 @@ class Members {
   // All members, this agent first; status as of now (unreachable after three heartbeats without a word).
   std::vector<api::Cluster> List() const;
   std::optional<api::Cluster> Find(const std::string& name) const;
-  // The member whose links use this key.
-  std::optional<std::string> NameOf(const Bytes& transport_key) const;
+  // Whose connections use this key, by which certificate; nullptr when nobody's. Valid until a member changes.
+  struct Holder {
+    std::string name;
+    BigId serial;
+    UnixMillis expires_at = 0;
+  };
+  const Holder* HolderOf(const Bytes& transport_key) const;
   // The connection of a member that is ready.
   std::optional<wire::PeerId> PeerOf(const std::string& name) const;
   bool Ready(const std::string& name) const;
 
   // Keeps what enrolment made (durable before it returns).
   Result<void> Admit(const api::Cluster& cluster);
-  // Any message is a sign of life; called by Node for each.
-  void Heard(wire::PeerId peer, const wire::Caller& caller);
+  // Keeps a change of certificates, which concerns nobody else (durable before it returns).
+  Result<void> Keep(const api::Cluster& cluster);
+  // Forgets a member, and cuts its connections.
+  Result<void> Drop(const std::string& name);
+  // Any message is a sign of life; called by Node for each. False when the caller is a member no longer, or its
+  // certificate has ended since it connected: it is cut off then, and the message is not to be handled.
+  bool Heard(wire::PeerId peer, const wire::Caller& caller);
+
+  // What the root does about certificates; set by Node.
+  struct TrustHooks {
+    // Voids those of a member that is removed.
+    std::function<Result<void>(const api::Cluster&)> revoke;
+    // What a member holds, with its hello and its heartbeats, and what is newer.
+    std::function<api::TrustNews(const wire::Caller&, const api::TrustHeld&)> heard;
+  };
+  void SetTrust(TrustHooks hooks) { trust_ = std::move(hooks); }
 
   // Called when a member came, went, changed labels or data sets (`removed` false) or was removed.
   void OnChange(std::function<void(const api::Cluster&, bool removed)> fn) { listeners_.push_back(std::move(fn)); }
@@ -43,6 +62,8 @@ class Members {
     bool ready = false;
   };
   void Index(const api::Cluster& cluster);
+  // Whether its certificate has ended; cuts its connections if so.
+  bool Ended(const api::Cluster& cluster);
   void Sweep();
   void Changed(const api::Cluster& cluster, bool removed = false);
   Result<void> Save(const api::Cluster& cluster);
@@ -52,14 +73,10 @@ class Members {
 
   Context& context_;
   std::map<std::string, api::Cluster> clusters_;  // by name, this agent excluded
-  std::map<Bytes, std::string> by_key_;           // transport key to name
+  std::map<Bytes, Holder> by_key_;                // by transport key
   std::map<std::string, Live> live_;
   std::vector<std::function<void(const api::Cluster&, bool)>> listeners_;
-  std::function<Result<void>(BigId serial)> revoke_;
-
- public:
-  // How a removed member's certificate is voided; set by Node.
-  void SetRevoke(std::function<Result<void>(BigId)> revoke) { revoke_ = std::move(revoke); }
+  TrustHooks trust_;
 };
 
 }  // namespace ote::agent

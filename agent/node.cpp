@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/by_hand/desk.h"
 #include "agent/parts.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
@@ -24,9 +25,14 @@ Node::Node(const Clock& clock, store::StateFolder folder) : clock_(clock), folde
 
 Node::~Node() {
   // The parts may have threads that post; they go first.
+  hand_.reset();
   parts_.reset();
+  key_desk_.reset();
+  rotation_.reset();
   uplink_.reset();
   authority_.reset();
+  trust_.reset();
+  issuer_.reset();
   members_.reset();
   rpc_.reset();
   transport_.reset();
@@ -45,42 +51,36 @@ Result<void> Node::Load(const TransportFactory& factory) {
   OTE_TRY(membership_, folder_.LoadMembership());
   OTE_TRY(auto lock, store::FolderLock::Take(folder_));
   lock_.emplace(std::move(lock));
-  OTE_TRY(auto sign, folder_.SignKey());
-  OTE_TRY(auto transport_key, folder_.TransportKey());
   OTE_TRY(auto control, folder_.ControlKey());
-  sign_.emplace(std::move(sign));
-  transport_key_.emplace(std::move(transport_key));
-  OTE_TRY(const auto own, crypto::CheckCertificateSignature(membership_.certificate, membership_.AuthorityKey()));
-  if (own.name != membership_.name || own.SignKey() != sign_->Public() || own.Transport() != transport_key_->Public()) {
+  OTE_TRY(auto control_server, folder_.ControlServerKey());
+  control_server_.emplace(std::move(control_server));
+  OTE_TRY(const auto own, membership_.Own());
+  if (own.name != membership_.name) {
     return Fail(ErrorId::kCertificateInvalid,
-                fmt::format("{}: the certificate is not for the keys beside it", folder_.path.string()),
+                fmt::format("{}: the certificate is another cluster's", folder_.path.string()),
                 "restore the folder from a backup, or join again");
   }
+  OTE_TRY(auto keys, store::LoadMemberKeys(folder_, own));
+  keys_.emplace(std::move(keys));
   OTE_TRY(auto opened, store::Store::Open(folder_.Database()));
   store_.emplace(std::move(opened));
   OTE_TRY(auto artifacts, store::Artifacts::Open(folder_.ArtifactFolder()));
   artifacts_.emplace(std::move(artifacts));
 
   gate_.emplace(clock_, control.Public());
-  OTE_TRY(transport_, factory(&*transport_key_, &*gate_));
+  OTE_TRY(transport_, factory(&keys_->transport, &*gate_));
   rpc_.emplace(&*transport_, &timers_, &clock_);
-  context_.emplace(Context{clock_, folder_, membership_, *store_, *artifacts_, *transport_, timers_, *rpc_,
-                           [this](std::function<void()> fn) { Post(std::move(fn)); }});
+  context_.emplace(Context{clock_, folder_, membership_, keys_->sign, keys_->transport, *store_, *artifacts_,
+                           *transport_, timers_, *rpc_, [this](std::function<void()> fn) { Post(std::move(fn)); }});
   members_.emplace(*context_);
-  uplink_.emplace(*context_, *sign_, *transport_key_);
+  uplink_.emplace(*context_, keys_->sign, keys_->transport);
+  rotation_.emplace(*context_, *uplink_, *keys_);
   parts_ = std::make_unique<Parts>(*context_, *members_, *uplink_);
 
   OTE_CHECK(members_->Start());
-  if (membership_.role == crypto::Role::kRoot) {
-    OTE_TRY(auto key, crypto::LoadSigningKey(folder_.AuthorityKeyFile()));
-    if (key.Public() != membership_.AuthorityKey()) {
-      return Fail(ErrorId::kKeyFileInvalid,
-                  fmt::format("{}: not the key of this tree", folder_.AuthorityKeyFile().string()));
-    }
-    authority_.emplace(*context_, *members_, std::move(key), transport_key_->Public());
-    OTE_CHECK(authority_->Start());
-    members_->SetRevoke([this](BigId serial) { return authority_->Revoke(serial); });
-  }
+  if (membership_.role == crypto::Role::kRoot) OTE_CHECK(StartAuthority());
+  key_desk_.emplace(*context_, *keys_, *rotation_, trust_ ? &*trust_ : nullptr);
+  key_desk_->Start();
   gate_->Attach(&*members_, authority_ ? &*authority_ : nullptr, membership_.settings.renew_grace_ms);
   rpc_->RegisterCall<api::Empty>(api::verb::kAgentStatus, kByOperator,
                                  [this](const Request&, const auto&) -> Result<api::AgentStatus> { return Status(); });
@@ -97,6 +97,21 @@ Result<void> Node::Load(const TransportFactory& factory) {
   return WriteFileAtomic(folder_.PidFile(), AsBytes(pid), 0644, Durability::kBestEffort);
 }
 
+Result<void> Node::StartAuthority() {
+  OTE_TRY(auto key, store::LoadAuthorityKey(folder_, membership_.AuthorityKey()));
+  issuer_.emplace(*context_, std::move(key));
+  trust_.emplace(*context_, *members_, *issuer_, *keys_);
+  authority_.emplace(*context_, *members_, *issuer_, keys_->transport.Public());
+  members_->SetTrust(
+      {[this](const api::Cluster& cluster) { return trust_->Revoke(cluster); },
+       [this](const wire::Caller& caller, const api::TrustHeld& held) { return trust_->Heard(caller, held); }});
+  OTE_CHECK(trust_->Start());
+  hand_ = std::make_unique<HandDesk>(*context_, *members_, *issuer_, parts_->runs, keys_->transport);
+  OTE_CHECK(hand_->Start());
+  parts_->also_needed = [this] { return hand_->Needed(); };
+  return authority_->Start();
+}
+
 Result<void> Node::Listen() {
   bool picked = false;
   for (auto& endpoint : membership_.listen) {
@@ -106,7 +121,7 @@ Result<void> Node::Listen() {
   }
   // The port that was picked is kept: those who join hold it in their state.
   if (picked) OTE_CHECK(folder_.SaveMembership(membership_));
-  OTE_TRY(const auto control, transport_->Bind(folder_.ControlEndpoint()));
+  OTE_TRY(const auto control, transport_->BindAs(folder_.ControlEndpoint(), *control_server_));
   log::Info("listening",
             {{"control", control}, {"endpoints", membership_.listen.empty() ? "none" : membership_.listen.front()}});
   return {};
@@ -126,7 +141,7 @@ api::AgentStatus Node::Status() const {
     status.message = uplink_->Message();
   }
   status.started_at = started_at_;
-  if (const auto own = crypto::CheckCertificateSignature(membership_.certificate, membership_.AuthorityKey())) {
+  if (const auto own = membership_.Own()) {
     status.certificate_expires_at = own->not_after;
   }
   status.clusters = static_cast<std::int64_t>(members_->List().size()) - 1;
@@ -140,8 +155,7 @@ void Node::Step(milliseconds at_most) {
   for (auto& event : transport_->Wait(wait)) {
     switch (event.kind) {
       case wire::EventKind::kPeerMessage:
-        members_->Heard(event.peer, event.caller);
-        rpc_->Deliver(std::move(event));
+        if (members_->Heard(event.peer, event.caller)) rpc_->Deliver(std::move(event));
         break;
       case wire::EventKind::kLinkMessage:
         if (event.envelope.verb == wire::kEvictedVerb) {

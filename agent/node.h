@@ -12,13 +12,18 @@
 #include "agent/authority.h"
 #include "agent/context.h"
 #include "agent/gate.h"
+#include "agent/issuer.h"
+#include "agent/key_desk.h"
 #include "agent/members.h"
+#include "agent/rotation.h"
+#include "agent/trust_desk.h"
 #include "agent/uplink.h"
 #include "core/base/result.h"
 
 namespace ote::agent {
 
-class Parts;  // runs, trainer, data sets, models (parts.h)
+class HandDesk;  // agent/by_hand/desk.h
+class Parts;     // runs, trainer, data sets, models (parts.h)
 
 // Makes the transport once the keys are loaded; both arguments outlive it.
 using TransportFactory =
@@ -50,6 +55,7 @@ class Node {
  private:
   Node(const Clock& clock, store::StateFolder folder);
   Result<void> Load(const TransportFactory& factory);
+  Result<void> StartAuthority();
   Result<void> Listen();
   api::AgentStatus Status() const;
   void RunPosted();
@@ -58,8 +64,8 @@ class Node {
   store::StateFolder folder_;
   std::optional<store::FolderLock> lock_;
   store::Membership membership_;
-  std::optional<crypto::SigningKey> sign_;
-  std::optional<crypto::TransportKey> transport_key_;
+  std::optional<store::MemberKeys> keys_;  // changed in their place
+  std::optional<crypto::TransportKey> control_server_;
   std::optional<store::Store> store_;
   std::optional<store::Artifacts> artifacts_;
   std::optional<Gate> gate_;
@@ -68,9 +74,14 @@ class Node {
   std::optional<Rpc> rpc_;
   std::optional<Context> context_;
   std::optional<Members> members_;
+  std::optional<Issuer> issuer_;  // at the root, as the next two
+  std::optional<TrustDesk> trust_;
   std::optional<Authority> authority_;
   std::optional<Uplink> uplink_;
+  std::optional<Rotation> rotation_;
+  std::optional<KeyDesk> key_desk_;
   std::unique_ptr<Parts> parts_;
+  std::unique_ptr<HandDesk> hand_;  // at a root
   std::atomic<bool> stop_ = false;
   std::mutex posted_mutex_;
   std::deque<std::function<void()>> posted_;

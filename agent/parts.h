@@ -1,6 +1,7 @@
 // What an agent does beside being a member: data sets, training, runs, models, and the transfers between them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 
@@ -17,6 +18,7 @@
 #include "agent/uplink.h"
 #include "agent/uploads.h"
 #include "core/base/log.h"
+#include "core/site/by_hand/records.h"
 #include "crypto/digest.h"
 
 namespace ote::agent {
@@ -53,6 +55,9 @@ class Parts {
     return {};
   }
 
+  // Artifacts that others need.
+  std::function<std::set<std::string>()> also_needed;
+
   Transfer transfer;
   Uploads uploads;
   Datasets datasets;
@@ -69,7 +74,8 @@ class Parts {
     const auto needed = runs.Needed();
     if (!needed) return;  // a run that cannot be read now may need any of them
     std::set<crypto::Digest> keep;
-    for (const auto& names : {*needed, trainer.Needed()}) {
+    for (const auto& names : {*needed, trainer.Needed(), also_needed ? also_needed() : std::set<std::string>(),
+                              site::AnswersNeeded(context_.store)}) {
       for (const auto& name : names) {
         if (const auto digest = crypto::Digest::Parse(name)) keep.insert(*digest);
       }

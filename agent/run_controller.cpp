@@ -7,11 +7,15 @@
 #include <utility>
 
 #include "agent/model_registry.h"
+#include "agent/record_keeper.h"
 #include "agent/run_records.h"
+#include "agent/sealing/run_keys.h"
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/federate/plan.h"
 #include "core/federate/privacy/cost.h"
+#include "core/federate/trips.h"
+#include "core/record/statement.h"
 
 namespace ote::agent {
 namespace {
@@ -55,9 +59,10 @@ Result<void> RunController::Start() {
                                      [this](const Request&, const auto& body) { return Cancel(body); });
   rpc.RegisterCall<api::NameRequest>(api::verb::kFlResume, kByOperator,
                                      [this](const Request&, const auto& body) { return Resume(body); });
+  rpc.Register(api::verb::kFlRecord, kByOperator, [this](Request request) { Record(std::move(request)); });
   rpc.Register(api::verb::kFlWatch, kByOperator, [this](Request request) { Watch(std::move(request)); });
-  rpc.RegisterCall<api::UpdateOffer>(api::verb::kFlOffer, kByMember,
-                                     [this](const Request& request, const auto& body) { return Offer(request, body); });
+  rpc.RegisterCall<parcel::Parcel>(api::verb::kFlOffer, kByMember,
+                                   [this](const Request& request, const auto& body) { return Offer(request, body); });
   members_.OnChange([this](const api::Cluster& cluster, bool removed) {
     if (removed) transfer_.RevokeAll(cluster.name);
     // By id, since a run may end on the way.
@@ -78,12 +83,20 @@ Result<void> RunController::Start() {
     restored->Restore();
     log::Info("run taken up again", {{"run", run.id}});
   }
+  // A crash came between the end of a run and that of its key.
+  OTE_TRY(const auto states, context_.store.List<RunState>());
+  std::set<std::string> going;
+  for (const auto& state : states) going.insert(state.id);
+  WipeRunKeysExcept(context_.folder, going);
   return {};
 }
 
 RunDriver::Hooks RunController::HooksOf() {
   return {[this](const std::string& id) { watchers_.Advanced(id); }, [this](const std::string& id) { Ended(id); },
-          [this](const std::string& digest, const std::string& run) { return NeededElsewhere(digest, run); }};
+          [this](const std::string& digest, const std::string& run) { return NeededElsewhere(digest, run); },
+          [this](const std::string& site, const api::Task& task) {
+            if (asked_) asked_(site, task);
+          }};
 }
 
 void RunController::Ended(const std::string& id) {
@@ -100,6 +113,7 @@ void RunController::Ended(const std::string& id) {
 }
 
 bool RunController::NeededElsewhere(const std::string& digest, const std::string& run) const {
+  if (KeptForRecord(context_.store, digest)) return true;
   for (const auto& [id, driver] : drivers_) {
     if (id != run && (driver->Halted() || driver->Needed().contains(digest))) return true;
   }
@@ -124,6 +138,8 @@ Result<std::set<std::string>> RunController::Needed() const {
   for (const auto& state : states) needed.insert(state.needed.begin(), state.needed.end());
   OTE_TRY(const auto models, context_.store.List<api::ModelEntry>());
   for (const auto& model : models) needed.insert(model.digest);
+  OTE_TRY(auto kept, AllKeptForRecords(context_.store));
+  needed.merge(kept);
   return needed;
 }
 
@@ -189,6 +205,15 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
   const auto all = static_cast<std::int64_t>(there.size() + away.size());
   run.message = fmt::format("would take part: {}{}{}", fmt::join(there, ", "),
                             away.empty() ? "" : "; not reachable now: ", fmt::join(away, ", "));
+  std::vector<std::string> carried;
+  for (const auto* site : federate::Eligible(spec, sites)) {
+    if (site->by_hand) carried.push_back(site->name);
+  }
+  if (!carried.empty()) {
+    const auto rounds = run.planned_rounds > 0 ? run.planned_rounds : spec.rounds;
+    run.message += fmt::format("; by hand: {}, at most {} trips each way", fmt::join(carried, ", "),
+                               federate::TripsOfRun(spec, rounds));
+  }
   if (federate::MakeStrategy(spec.strategy)->NeedsAll() && run.model.parameters > 0) {
     run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
   }
@@ -201,6 +226,11 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
     }
   }
   return run;
+}
+
+RunDriver* RunController::DriverOf(const std::string& id) const {
+  const auto it = drivers_.find(id);
+  return it == drivers_.end() ? nullptr : it->second.get();
 }
 
 Result<std::string> RunController::IdOf(const std::string& name) const {
@@ -283,19 +313,25 @@ void RunController::ForgetOldStates() {
   }
   // Their artifacts go when the agent starts next.
   for (std::size_t i = 0; i + kMostResumable < ended.size(); ++i) {
+    WipeRunKey(context_.folder, ended[i]);
     if (auto done = context_.store.Remove<RunState>(ended[i]); !done) {
       log::Warn("old state not removed", {{"run", ended[i]}, {"why", done.error().message}});
     }
   }
 }
 
-Result<api::Empty> RunController::Offer(const Request& request, const api::UpdateOffer& offer) {
-  const auto it = drivers_.find(offer.run);
+Result<api::Empty> RunController::Offer(const Request& request, const parcel::Parcel& offer) {
+  OTE_TRY(const auto head, parcel::ReadHead(offer));
+  const auto it = drivers_.find(head.run);
   if (it == drivers_.end()) {
-    if (std::ranges::find(known_, offer.run, &Known::id) == known_.end()) return Unknown(offer.run);
-    return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", offer.run));
+    if (std::ranges::find(known_, head.run, &Known::id) == known_.end()) return Unknown(head.run);
+    return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", head.run));
   }
-  OTE_CHECK(it->second->Offered(request.caller().name, offer));
+  auto taken = it->second->Offered(request.caller().name, offer);
+  if (!taken) {
+    log::Debug("offer refused", {{"cluster", request.caller().name}, {"why", taken.error().message}});
+    return Fail(std::move(taken).error());
+  }
   return api::Empty{};
 }
 
@@ -305,6 +341,14 @@ void RunController::Watch(Request request) {
   const auto id = IdOf(body->name);
   if (!id) return request.Refuse(id.error());
   watchers_.Add(std::move(request), *id, body->after, body->follow);
+}
+
+void RunController::Record(Request request) {
+  const auto body = FromWire<api::RecordRequest>(request.envelope().body);
+  if (!body) return request.Refuse(body.error());
+  const auto id = IdOf(body->name);
+  if (!id) return request.Refuse(id.error());
+  ServeRecord(context_, request, *id, *body);
 }
 
 }  // namespace ote::agent

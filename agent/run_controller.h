@@ -3,6 +3,7 @@
 // What it answers with success is on disk. After a crash Start() takes every unfinished run up again. One thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -31,6 +32,11 @@ class RunController {
   Result<void> Start();
 
   std::int64_t ActiveCount() const noexcept { return std::ssize(drivers_); }
+  // For sites to which tasks are carried. The driver of a run that goes on; null for another.
+  RunDriver* DriverOf(const std::string& id) const;
+  Result<api::Run> Show(const std::string& id) const { return Find(id); }
+  // Called when a site was given a task, in the midst of the run's work: nothing may be fed to it from there.
+  void OnAsked(std::function<void(const std::string& site, const api::Task& task)> fn) { asked_ = std::move(fn); }
   // The id of the run that has this id or name. kRunUnknown.
   Result<std::string> IdOf(const std::string& name) const;
   // Whether a run or a registered model needs an artifact, or may do so.
@@ -54,8 +60,9 @@ class RunController {
   // spec.from as the digest of a model of the registry.
   Result<void> ResolveStart(api::RunSpec& spec) const;
   void ForgetOldStates();
-  Result<api::Empty> Offer(const Request& request, const api::UpdateOffer& offer);
+  Result<api::Empty> Offer(const Request& request, const parcel::Parcel& offer);
   void Watch(Request request);
+  void Record(Request request);
   Result<api::Run> Find(const std::string& name) const;
   RunDriver::Hooks HooksOf();
   void Ended(const std::string& id);
@@ -65,6 +72,7 @@ class RunController {
   Members& members_;
   Transfer& transfer_;
   RunWatchers watchers_;
+  std::function<void(const std::string& site, const api::Task& task)> asked_;
   std::vector<Known> known_;                                   // oldest first
   std::map<std::string, std::unique_ptr<RunDriver>> drivers_;  // by run id
   std::vector<std::unique_ptr<RunDriver>> ended_;              // until nothing of theirs is on the stack

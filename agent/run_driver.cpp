@@ -5,8 +5,11 @@
 #include <utility>
 
 #include "agent/model_registry.h"
+#include "agent/record_keeper.h"
 #include "agent/run_records.h"
+#include "agent/sealing/run_keys.h"
 #include "core/base/log.h"
+#include "core/record/statement.h"
 
 namespace ote::agent {
 
@@ -38,7 +41,9 @@ Result<std::optional<federate::ModelFile>> StartOf(Context& context, const api::
 }
 
 federate::Site SiteOf(const api::Cluster& cluster, const std::string& dataset) {
-  federate::Site site{cluster.name, cluster.labels, cluster.status == api::ClusterStatus::kReady, std::nullopt};
+  const bool by_hand = cluster.status == api::ClusterStatus::kByHand;
+  federate::Site site{cluster.name, cluster.labels, by_hand || cluster.status == api::ClusterStatus::kReady,
+                      std::nullopt, by_hand};
   const auto it = std::ranges::find(cluster.datasets, dataset, &api::DatasetSummary::name);
   if (it != cluster.datasets.end()) site.dataset = *it;
   return site;
@@ -57,9 +62,13 @@ RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Hoo
       transfer_(transfer),
       hooks_(std::move(hooks)),
       id_(std::move(id)),
-      courier_(context, members, transfer, [this](const api::Task& task, const std::string& site, const Error& error) {
-        Feed(federate::TaskRefused{site, task.round, error});
-      }) {}
+      seals_(context, members, id_),
+      courier_(
+          context, members, transfer, seals_,
+          [this](const api::Task& task, const std::string& site, const Error& error) {
+            Feed(federate::TaskRefused{site, task.round, error});
+          },
+          [this](const Error& error) { Halt(error); }) {}
 
 RunDriver::~RunDriver() {
   context_.timers.Cancel(wake_);
@@ -71,13 +80,19 @@ federate::Now RunDriver::Now() const { return {context_.clock.WallNow(), context
 
 Result<void> RunDriver::Start(const api::RunSpec& spec, const std::string& request_id) {
   dataset_ = spec.dataset;
-  OTE_TRY(const auto from, StartOf(context_, spec));
-  federate::Outcome outcome;
-  OTE_TRY(auto machine,
-          federate::RunMachine::Start(id_, spec, request_id, SitesOf(members_, dataset_), DriverLimits(),
-                                      ArtifactsOf(context_.artifacts), Now(), &outcome, from ? &*from : nullptr));
-  machine_ = std::move(machine);
-  return Perform(std::move(outcome.actions));
+  const auto start = [&]() -> Result<void> {
+    OTE_TRY(const auto from, StartOf(context_, spec));
+    federate::Outcome outcome;
+    OTE_TRY(auto machine,
+            federate::RunMachine::Start(id_, spec, request_id, SitesOf(members_, dataset_), DriverLimits(),
+                                        ArtifactsOf(context_.artifacts), Now(), &outcome, from ? &*from : nullptr));
+    OTE_CHECK(seals_.Open());
+    machine_ = std::move(machine);
+    return Perform(std::move(outcome.actions));
+  };
+  auto started = start();
+  if (!started) WipeRunKey(context_.folder, id_);
+  return started;
 }
 
 Result<federate::RunMachine> RunDriver::Restored(federate::Resume resume, federate::Outcome* outcome) {
@@ -85,6 +100,7 @@ Result<federate::RunMachine> RunDriver::Restored(federate::Resume resume, federa
   OTE_TRY(const auto state, context_.store.Get<RunState>(id_));
   if (!run || !state) return Fail(ErrorId::kStoreCorrupt, "what the run is restored from is not in the store");
   dataset_ = run->spec.dataset;
+  OTE_CHECK(seals_.Open());
   return federate::RunMachine::Restore(state->snapshot, SitesOf(members_, dataset_), DriverLimits(),
                                        ArtifactsOf(context_.artifacts), Now(), outcome, resume);
 }
@@ -110,13 +126,15 @@ Result<void> RunDriver::Resume() {
   return Perform(std::move(outcome.actions));
 }
 
+Error RunDriver::Busy() const {
+  return {ErrorId::kBusy,
+          "run " + id_ + ": its root cannot write its state just now: " +
+              (halted_ ? halted_->message : std::string("it has ended")),
+          {}};
+}
+
 std::optional<Error> RunDriver::Feed(const federate::Event& event) {
-  if (!machine_) {
-    return Error{ErrorId::kBusy,
-                 "run " + id_ + ": its root cannot write its state just now: " +
-                     (halted_ ? halted_->message : std::string("it has ended")),
-                 {}};
-  }
+  if (!machine_) return Busy();
   auto outcome = machine_->Handle(event, Now());
   if (auto done = Perform(std::move(outcome.actions)); !done) {
     const Error error = done.error();
@@ -137,6 +155,7 @@ Result<void> RunDriver::Perform(std::vector<federate::Action> actions) {
     courier_.ForgetAll();
     context_.timers.Cancel(wake_);
     wake_ = 0;
+    EndSeals();
     hooks_.over(id_);
   }
   return {};
@@ -144,6 +163,7 @@ Result<void> RunDriver::Perform(std::vector<federate::Action> actions) {
 
 Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
   RunRecord record;
+  std::vector<api::RecordEntry> entries;
   bool save = false;
   for (auto& action : actions) {
     if (auto* artifact = std::get_if<federate::StoreArtifact>(&action)) {
@@ -154,6 +174,8 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
     } else if (auto* model = std::get_if<federate::RegisterModel>(&action)) {
       record.model = std::move(model->entry);
       AddLineage(*record.model, machine_->View());
+    } else if (auto* enter = std::get_if<federate::Enter>(&action)) {
+      entries.push_back(std::move(enter->entry));
     } else if (std::holds_alternative<federate::SaveState>(action)) {
       save = true;
     } else if (std::holds_alternative<federate::Over>(action)) {
@@ -165,13 +187,17 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
   const bool finished = machine_->View().status == api::RunStatus::kFinished;
   if (save && !finished) record.snapshot = machine_->Snapshot();
   if (record.snapshot) record.needed = machine_->Needed();
-  if (!record.run && record.events.empty() && !record.model) return {};
-  return WriteRecord(context_.store, id_, record);
+  if (!record.run && record.events.empty() && !record.model && entries.empty()) return {};
+  return context_.store.Transaction([&]() -> Result<void> {
+    OTE_CHECK(WriteEntries(context_, id_, std::move(entries)));
+    return WriteRecord(context_.store, id_, record);
+  });
 }
 
 void RunDriver::Announce(federate::Action& action) {
   if (auto* send = std::get_if<federate::SendTask>(&action)) {
     courier_.Send(send->site, send->task);
+    hooks_.asked(send->site, send->task);
   } else if (const auto* fetch = std::get_if<federate::FetchUpdate>(&action)) {
     Fetch(*fetch);
   } else if (const auto* close = std::get_if<federate::CloseRound>(&action)) {
@@ -189,33 +215,46 @@ void RunDriver::Fetch(const federate::FetchUpdate& wanted) {
     fetches_.erase(it);
   }
   const auto peer = members_.PeerOf(wanted.site);
-  if (!peer) {
+  auto sealed = seals_.UpdateOf(wanted.site, wanted.digest);
+  if (!peer) sealed = Fail(ErrorId::kUnreachable, wanted.site + ": not connected");
+  if (!sealed) {
     // Not from here: the machine is not fed while its actions are performed.
-    context_.timers.At(context_.clock.SteadyNow(), [this, alive = std::weak_ptr<bool>(alive_), wanted] {
-      if (alive.lock()) Arrived(wanted, Fail(ErrorId::kUnreachable, wanted.site + ": not connected"));
-    });
+    if (!peer && context_.artifacts.Has(wanted.digest)) {  // it was carried here
+      context_.timers.At(context_.clock.SteadyNow(), [this, alive = std::weak_ptr<bool>(alive_), wanted] {
+        if (alive.lock()) Deliver(wanted, context_.artifacts.Map(wanted.digest));
+      });
+      return;
+    }
+    context_.timers.At(context_.clock.SteadyNow(),
+                       [this, alive = std::weak_ptr<bool>(alive_), wanted, error = sealed.error()] {
+                         if (alive.lock()) Arrived(wanted, Fail(error));
+                       });
     return;
   }
-  fetches_[wanted.site] = transfer_.Fetch(transfer_.AskPeer(*peer), wanted.digest, wanted.size, Durability::kSynced,
-                                          [this, alive = std::weak_ptr<bool>(alive_), wanted](Result<void> result) {
-                                            if (!alive.lock()) return;
-                                            fetches_.erase(wanted.site);
-                                            Arrived(wanted, std::move(result));
-                                          });
+  fetches_[wanted.site] =
+      transfer_.Fetch(transfer_.AskPeer(*peer), sealed->digest, sealed->size, Durability::kBestEffort,
+                      [this, alive = std::weak_ptr<bool>(alive_), wanted](Result<void> result) {
+                        if (!alive.lock()) return;
+                        fetches_.erase(wanted.site);
+                        Arrived(wanted, std::move(result));
+                      });
 }
 
 void RunDriver::Arrived(const federate::FetchUpdate& wanted, Result<void> result) {
   if (!machine_) return;
-  if (result) {
-    // Its digest was checked just now, when the last piece was here.
-    auto update = context_.artifacts.Map(wanted.digest, store::Artifacts::Check::kNothing);
-    if (update) {
-      Feed(federate::Fetched{wanted.site, wanted.round, wanted.digest, update->View()});
-      return;
-    }
-    result = Fail(update.error());
+  if (result) result = seals_.OpenUpdate(wanted.site, wanted.digest);
+  if (!result) return Deliver(wanted, Fail(result.error()));
+  // Its digest was checked just now, when it was opened.
+  Deliver(wanted, context_.artifacts.Map(wanted.digest, store::Artifacts::Check::kNothing));
+}
+
+void RunDriver::Deliver(const federate::FetchUpdate& wanted, const Result<store::MappedArtifact>& update) {
+  if (!machine_) return;
+  if (update) {
+    Feed(federate::Fetched{wanted.site, wanted.round, wanted.digest, update->View()});
+    return;
   }
-  const Error error = result.error();
+  const Error error = update.error();
   // Our own disk, and not the site, stood in the way.
   if (error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed) return Halt(error);
   Feed(federate::FetchFailed{wanted.site, wanted.round, error});
@@ -223,6 +262,7 @@ void RunDriver::Arrived(const federate::FetchUpdate& wanted, Result<void> result
 
 void RunDriver::CloseRound(const federate::CloseRound& close) {
   courier_.Forget(close.site, close.round.round);
+  seals_.ForgetAll(close.site);
   if (const auto it = fetches_.find(close.site); it != fetches_.end()) {
     transfer_.Cancel(it->second);
     fetches_.erase(it);
@@ -232,6 +272,13 @@ void RunDriver::CloseRound(const federate::CloseRound& close) {
     context_.rpc.Call(*peer, api::verb::kFlClose, ToJson(close.round), TaskCourier::kPatience,
                       [](const Result<wire::Envelope>&) {});
   }
+}
+
+// Of a run that can be taken up again the key stays on disk.
+void RunDriver::EndSeals() {
+  seals_.Close();
+  const auto status = View().status;
+  if (status != api::RunStatus::kFailed && status != api::RunStatus::kCancelled) WipeRunKey(context_.folder, id_);
 }
 
 void RunDriver::Wake(std::chrono::milliseconds at) {
@@ -271,7 +318,13 @@ void RunDriver::FailForGood(const Error& error) {
   event.message = error.message;
   record.events.push_back(std::move(event));
   log::Error("run cannot be restored", {{"run", id_}, {"why", error.message}});
-  if (auto written = WriteRecord(context_.store, id_, record); !written) return Halt(written.error());
+  auto written = context_.store.Transaction([&]() -> Result<void> {
+    OTE_CHECK(WriteEntries(context_, id_, {api::EndOf(*record.run)}));
+    return WriteRecord(context_.store, id_, record);
+  });
+  if (!written) return Halt(written.error());
+  seals_.Close();
+  WipeRunKey(context_.folder, id_);
   hooks_.advanced(id_);
   hooks_.over(id_);
 }
@@ -287,9 +340,24 @@ void RunDriver::SiteChanged(const api::Cluster& cluster, bool removed) {
   if (cluster.status == api::ClusterStatus::kReady) courier_.Present(cluster.name);
 }
 
-Result<void> RunDriver::Offered(const std::string& site, const api::UpdateOffer& offer) {
-  if (auto refused = Feed(federate::Offered{site, offer})) return Fail(std::move(*refused));
-  return {};
+Result<void> RunDriver::Offered(const std::string& site, const parcel::Parcel& parcel) {
+  if (!machine_) return Fail(Busy());
+  OTE_TRY(const auto opened, seals_.OpenOffer(parcel, site));
+  OTE_CHECK(courier_.CheckAnswer(site, opened.head));
+  const auto& offer = opened.content.offer;
+  federate::Offered offered{site, offer};
+  if (!offer.failed) {
+    const auto task = machine_->TaskOf(site, offer.round);
+    const auto statistics = record::DigestOfStatistics(opened.body.at("offer"));
+    if (auto signed_so = CheckStatement(context_, site, offer, task, statistics); !signed_so) {
+      offered.wrong = std::move(signed_so).error();
+    }
+  }
+  const bool fresh = seals_.Note(site, opened.content);
+  auto refused = Feed(offered);
+  if (!refused) return {};
+  if (fresh) seals_.Forget(site, offer.digest);
+  return Fail(std::move(*refused));
 }
 
 Result<void> RunDriver::Cancel() {
@@ -314,8 +382,9 @@ api::Run RunDriver::View() const {
 
 std::set<std::string> RunDriver::Needed() const {
   if (!machine_) return {};
-  const auto needed = machine_->Needed();
-  return {needed.begin(), needed.end()};
+  auto needed = seals_.Needed();
+  for (auto& digest : machine_->Needed()) needed.insert(std::move(digest));
+  return needed;
 }
 
 }  // namespace ote::agent

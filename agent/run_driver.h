@@ -15,6 +15,7 @@
 
 #include "agent/context.h"
 #include "agent/members.h"
+#include "agent/sealing/run_seals.h"
 #include "agent/task_courier.h"
 #include "agent/transfer.h"
 #include "core/federate/run_machine.h"
@@ -38,6 +39,8 @@ class RunDriver {
     std::function<void(const std::string& run)> over;      // may not destroy the driver before it returns
     // Whether another run or the registry needs an artifact.
     std::function<bool(const std::string& digest, const std::string& run)> needed;
+    // A site was given a task.
+    std::function<void(const std::string& site, const api::Task& task)> asked;
   };
   static constexpr std::chrono::milliseconds kDiskPause{15'000};
 
@@ -53,9 +56,12 @@ class RunDriver {
 
   void SiteChanged(const api::Cluster& cluster, bool removed);
   // No error: the offer is taken, or was before.
-  Result<void> Offered(const std::string& site, const api::UpdateOffer& offer);
+  Result<void> Offered(const std::string& site, const parcel::Parcel& parcel);
   // kBusy while the disk fails.
   Result<void> Cancel();
+
+  // What a site has to do in the open round, for one to which it is carried; nothing when it has none to do.
+  const api::Task* TaskOf(const std::string& site) const { return courier_.TaskOf(site); }
 
   const std::string& Id() const noexcept { return id_; }
   // What users see.
@@ -72,7 +78,10 @@ class RunDriver {
   Result<void> MakeDurable(std::vector<federate::Action>& actions);
   void Announce(federate::Action& action);
   void Fetch(const federate::FetchUpdate& wanted);
+  Error Busy() const;
+  void EndSeals();
   void Arrived(const federate::FetchUpdate& wanted, Result<void> result);
+  void Deliver(const federate::FetchUpdate& wanted, const Result<store::MappedArtifact>& update);
   void CloseRound(const federate::CloseRound& close);
   void Wake(std::chrono::milliseconds at);
   void Halt(const Error& error);
@@ -87,6 +96,7 @@ class RunDriver {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   std::optional<federate::RunMachine> machine_;
   std::optional<Error> halted_;
+  RunSeals seals_;
   TaskCourier courier_;
   std::map<std::string, Transfer::Id> fetches_;  // by site
   Timers::Id wake_ = 0;

@@ -1,5 +1,7 @@
 #include "agent/task_courier.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -25,21 +27,14 @@ bool MayPass(const Error& error) noexcept {
   }
 }
 
-namespace {
-
-// What a site fetches for a task.
-std::vector<std::string> ArtifactsFor(const api::Task& task) {
-  std::vector<std::string> digests;
-  for (const auto& digest : {task.model_digest, task.local.control_digest}) {
-    if (!digest.empty()) digests.push_back(digest);
-  }
-  return digests;
-}
-
-}  // namespace
-
-TaskCourier::TaskCourier(Context& context, Members& members, Transfer& transfer, Refused refused)
-    : context_(context), members_(members), transfer_(transfer), refused_(std::move(refused)) {}
+TaskCourier::TaskCourier(Context& context, Members& members, Transfer& transfer, RunSeals& seals, Refused refused,
+                         Unpacked unpacked)
+    : context_(context),
+      members_(members),
+      transfer_(transfer),
+      seals_(seals),
+      refused_(std::move(refused)),
+      unpacked_(std::move(unpacked)) {}
 
 TaskCourier::~TaskCourier() { ForgetAll(); }
 
@@ -47,10 +42,15 @@ void TaskCourier::Send(const std::string& site, const api::Task& task) {
   if (const auto it = errands_.find(site); it != errands_.end()) Drop(it);
   Errand errand;
   errand.task = task;
+  errand.name = seals_.NameOf(task);
   errand.serial = next_serial_++;
   errands_.emplace(site, std::move(errand));
-  for (const auto& digest : ArtifactsFor(task)) transfer_.Grant(site, digest);
   Try(site);
+}
+
+const api::Task* TaskCourier::TaskOf(const std::string& site) const {
+  const auto it = errands_.find(site);
+  return it == errands_.end() ? nullptr : &it->second.task;
 }
 
 void TaskCourier::Present(const std::string& site) {
@@ -71,7 +71,7 @@ void TaskCourier::ForgetAll() {
 
 void TaskCourier::Drop(std::map<std::string, Errand>::iterator it) {
   context_.timers.Cancel(it->second.timer);
-  for (const auto& digest : ArtifactsFor(it->second.task)) transfer_.Revoke(it->first, digest);
+  for (const auto& digest : it->second.granted) transfer_.Revoke(it->first, digest);
   errands_.erase(it);
 }
 
@@ -81,12 +81,41 @@ void TaskCourier::Try(const std::string& site) {
   if (!peer || errand.asking || errand.taken_by == peer) return;
   context_.timers.Cancel(errand.timer);
   errand.timer = 0;
+  auto packed = Pack(site, errand);
+  if (!packed) {
+    log::Warn("task not packed", {{"run", errand.task.run}, {"cluster", site}, {"why", packed.error().message}});
+    if (packed.error().id == ErrorId::kRevoked) return Later(site, errand);  // it is about to be taken out of the run
+    errand.timer = context_.timers.At(context_.clock.SteadyNow(), [this, error = packed.error()] { unpacked_(error); });
+    return;
+  }
   errand.asking = true;
-  context_.rpc.Call(*peer, api::verb::kFlTask, ToJson(errand.task), kPatience,
+  context_.rpc.Call(*peer, api::verb::kFlTask, std::move(*packed), kPatience,
                     [this, alive = std::weak_ptr<bool>(alive_), site, serial = errand.serial,
                      peer = *peer](const Result<wire::Envelope>& answer) {
                       if (alive.lock()) Answered(site, serial, peer, answer);
                     });
+}
+
+Result<Json> TaskCourier::Pack(const std::string& site, Errand& errand) {
+  OTE_TRY(const auto parcel, seals_.Pack(errand.task, site, errand.copies));
+  if (errand.granted.empty()) {
+    for (const auto& copy : {errand.copies.model, errand.copies.control}) {
+      if (copy == nullptr) continue;
+      errand.granted.push_back(copy->copy.digest);
+      transfer_.Grant(site, copy->copy.digest);
+    }
+  }
+  return ToJson(parcel);
+}
+
+Result<void> TaskCourier::CheckAnswer(const std::string& site, const parcel::Head& answer) const {
+  const auto it = errands_.find(site);
+  if (it == errands_.end() || it->second.task.round != answer.round ||
+      std::ranges::equal(it->second.name, answer.answers)) {
+    return {};
+  }
+  return Fail(ErrorId::kParcelMismatch,
+              fmt::format("an answer of {} for round {}: it is to another task than it has now", site, answer.round));
 }
 
 void TaskCourier::Answered(const std::string& site, std::uint64_t serial, wire::PeerId peer,
@@ -100,6 +129,10 @@ void TaskCourier::Answered(const std::string& site, std::uint64_t serial, wire::
     // It may have come back over another connection while we waited.
     if (members_.PeerOf(site) != peer) Try(site);
     return;
+  }
+  if (parcel::MayBeDamage(answer.error().id) && ++errand.damaged < kMostDamaged) {
+    log::Warn("task altered on its way", {{"cluster", site}, {"why", answer.error().message}});
+    return Later(site, errand);
   }
   if (MayPass(answer.error())) {
     log::Debug("task not taken yet", {{"run", errand.task.run}, {"cluster", site}, {"why", answer.error().message}});

@@ -10,22 +10,16 @@
 
 #include "agent/task_courier.h"
 #include "core/base/log.h"
+#include "core/record/statement.h"
 
 namespace ote::agent {
-namespace {
-
-// How often a model that the parent would not give is asked for again, before the task is let go of: a parent that
-// still wants it sends it again.
-constexpr int kMostRefusals = 8;
-
-}  // namespace
-
 Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets, const Trainers& trainers)
     : context_(context),
       uplink_(uplink),
       transfer_(transfer),
       datasets_(datasets),
       trainers_(trainers),
+      seals_(context),
       memories_(context.clock, context.store, context.artifacts) {}
 
 Trainer::~Trainer() {
@@ -39,27 +33,36 @@ Trainer::~Trainer() {
 
 Result<void> Trainer::Start() {
   auto& rpc = context_.rpc;
-  rpc.RegisterCall<api::Task>(api::verb::kFlTask, kByParent,
-                              [this](const Request&, const auto& task) { return Take(task); });
+  rpc.RegisterCall<parcel::Parcel>(api::verb::kFlTask, kByParent,
+                                   [this](const Request&, const auto& parcel) { return Take(parcel); });
   rpc.RegisterCall<api::RoundRef>(api::verb::kFlClose, kByParent,
                                   [this](const Request&, const auto& round) { return Close(round); });
 
   OTE_TRY(auto offers, context_.store.List<site::OfferRecord>());
+  // What an older ote left cannot be answered as it is now; the root gives it again.
   for (auto& record : offers) {
     const auto key = record.Key();
-    if (!record.offer.digest.empty()) transfer_.Offer(record.offer.digest);
+    if (!Answerable(record)) {
+      OTE_CHECK(context_.store.Remove<site::OfferRecord>(key));
+      continue;
+    }
+    if (!record.update.digest.empty()) transfer_.Offer(record.update.digest);
     answers_[key].record = std::move(record);
   }
   OTE_TRY(auto tasks, context_.store.List<site::TaskRecord>());
-  std::vector<std::string> keys;
   for (auto& record : tasks) {
     const auto key = record.Key();
+    if (!Answerable(record)) {
+      OTE_CHECK(context_.store.Remove<site::TaskRecord>(key));
+      continue;
+    }
     auto& job = jobs_[key];
-    job.task = std::move(record.task);
+    job.record = std::move(record);
     job.serial = next_serial_++;
-    keys.push_back(key);
+    // When the agent has started: what a crash left is removed before another thread writes anew.
+    job.timer =
+        context_.timers.At(context_.clock.SteadyNow(), [this, key, serial = job.serial] { BeginAgain(key, serial); });
   }
-  for (const auto& key : keys) Begin(key);
   uplink_.OnConnected([this] {
     for (auto& [key, answer] : answers_) {
       answer.tries = 0;
@@ -80,13 +83,16 @@ Result<void> Trainer::Start() {
 std::set<std::string> Trainer::Needed() const {
   std::set<std::string> needed;
   for (const auto& [key, job] : jobs_) {
-    needed.insert(job.task.model_digest);
-    needed.insert(job.task.local.control_digest);
+    needed.insert(job.Task().model_digest);
+    needed.insert(job.Task().local.control_digest);
+    needed.insert(job.record.seals.model.copy.digest);
+    needed.insert(job.record.seals.control.copy.digest);
   }
   needed.merge(memories_.Needed());
   for (const auto& [key, answer] : answers_) {
-    if (!answer.record.offer.digest.empty()) needed.insert(answer.record.offer.digest);
+    needed.insert(answer.record.update.digest);
   }
+  needed.erase("");
   return needed;
 }
 
@@ -95,12 +101,19 @@ Trainer::Job* Trainer::Find(const std::string& key, std::uint64_t serial) {
   return it != jobs_.end() && it->second.serial == serial ? &it->second : nullptr;
 }
 
-Result<api::Empty> Trainer::Take(const api::Task& task) {
+Result<api::Empty> Trainer::Take(const parcel::Parcel& parcel) {
+  auto opened = seals_.OpenTask(parcel);
+  if (!opened) {
+    log::Warn("task refused", {{"why", opened.error().message}});
+    return Fail(std::move(opened).error());
+  }
+  const auto& record = *opened;
+  const auto& task = record.task;
   OTE_CHECK(site::CheckTask(task));
-  const auto key = site::TaskKey(task.run, task.round);
+  const auto key = record.Key();
   for (const auto& [other, job] : jobs_) {
-    if (job.task.run == task.run && job.task.round > task.round) {
-      return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, job.task.round));
+    if (job.Task().run == task.run && job.Task().round > task.round) {
+      return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, job.Task().round));
     }
   }
   for (const auto& [other, answer] : answers_) {
@@ -109,21 +122,41 @@ Result<api::Empty> Trainer::Take(const api::Task& task) {
       return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, offer.round));
     }
   }
-  if (const auto it = answers_.find(key); it != answers_.end() && it->second.record.model_digest == task.model_digest) {
+  if (const auto it = answers_.find(key); it != answers_.end() && it->second.record.task == AnswerTo(record, {}).task) {
     OfferIt(key);
     return api::Empty{};
   }
-  if (const auto it = jobs_.find(key); it != jobs_.end() && site::SameTask(it->second.task, task)) return api::Empty{};
+  if (const auto it = jobs_.find(key);
+      it != jobs_.end() && AnswerTo(it->second.record, {}).task == AnswerTo(record, {}).task) {
+    OTE_CHECK(TakeAgain(key, record));
+    return api::Empty{};
+  }
   if (auto dataset = datasets_.Find(task.dataset); !dataset) return Fail(std::move(dataset).error());
 
   OTE_CHECK(Forget(task.run, task.round));
-  OTE_CHECK(context_.store.Put(site::TaskRecord{task}));
+  OTE_CHECK(context_.store.Put(record));
   auto& job = jobs_[key];
-  job.task = task;
+  job.record = record;
   job.serial = next_serial_++;
   log::Info("task taken", {{"run", task.run}, {"round", task.round}, {"kind", NameOf(task.kind)}});
   Begin(key);
   return api::Empty{};
+}
+
+// Whoever gives it has lost the old sealed copy, and with it what was fetched of it.
+Result<void> Trainer::TakeAgain(const std::string& key, const site::TaskRecord& record) {
+  auto& job = jobs_.at(key);
+  if (job.record.seals == record.seals) return {};
+  const auto before = job.record.seals;
+  OTE_CHECK(context_.store.Put(record));
+  job.record = record;
+  if (job.fetch == 0 && job.timer == 0) return {};  // it has all that it needs
+  transfer_.Cancel(std::exchange(job.fetch, 0));
+  context_.timers.Cancel(std::exchange(job.timer, 0));
+  job.tries = 0;
+  DropCopies(before);
+  Begin(key);
+  return {};
 }
 
 Result<api::Empty> Trainer::Close(const api::RoundRef& round) {
@@ -137,9 +170,10 @@ Result<api::Empty> Trainer::Close(const api::RoundRef& round) {
 
 Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
   std::vector<std::string> unneeded;
+  std::vector<api::TaskSeals> copies;
   for (auto it = jobs_.begin(); it != jobs_.end();) {
     auto& job = it->second;
-    if (job.task.run != run || job.task.round > round) {
+    if (job.Task().run != run || job.Task().round > round) {
       ++it;
       continue;
     }
@@ -147,8 +181,9 @@ Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
     context_.timers.Cancel(job.timer);
     transfer_.Cancel(job.fetch);
     job.training.request_stop();
-    unneeded.push_back(job.task.model_digest);
-    unneeded.push_back(job.task.local.control_digest);
+    unneeded.push_back(job.Task().model_digest);
+    unneeded.push_back(job.Task().local.control_digest);
+    copies.push_back(job.record.seals);
     it = jobs_.erase(it);
   }
   for (auto it = answers_.begin(); it != answers_.end();) {
@@ -161,14 +196,15 @@ Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
     // Left when the answer could not be written.
     OTE_CHECK(context_.store.Remove<site::TaskRecord>(it->first));
     context_.timers.Cancel(it->second.timer);
-    if (!offer.digest.empty()) {
-      transfer_.Withdraw(offer.digest);
-      unneeded.push_back(offer.digest);
+    if (const auto& digest = it->second.record.update.digest; !digest.empty()) {
+      transfer_.Withdraw(digest);
+      unneeded.push_back(digest);
     }
     unneeded.push_back(it->second.record.model_digest);
     it = answers_.erase(it);
   }
   for (const auto& digest : unneeded) DropIfUnneeded(digest);
+  for (const auto& seals : copies) DropCopies(seals);
   return {};
 }
 
@@ -176,77 +212,28 @@ void Trainer::DropIfUnneeded(const std::string& digest) {
   if (!digest.empty() && !Needed().contains(digest)) context_.artifacts.Remove(digest);
 }
 
-std::optional<std::pair<std::string, std::int64_t>> Trainer::Lacking(const api::Task& task) const {
-  for (const auto& [digest, size] :
-       {std::pair(task.model_digest, task.model_size), std::pair(task.local.control_digest, task.local.control_size)}) {
-    if (!digest.empty() && !context_.artifacts.Has(digest)) return std::pair(digest, size);
+void Trainer::DropCopies(const api::TaskSeals& seals) {
+  for (const auto& digest : {seals.model.copy.digest, seals.control.copy.digest}) {
+    if (digest.empty() || Needed().contains(digest)) continue;
+    context_.artifacts.Remove(digest);
+    context_.artifacts.Abandon(digest);
   }
-  return std::nullopt;
-}
-
-void Trainer::Begin(const std::string& key) {
-  if (Lacking(jobs_.at(key).task)) {
-    FetchModel(key);
-  } else {
-    Train(key);
-  }
-}
-
-void Trainer::FetchModel(const std::string& key) {
-  auto& job = jobs_.at(key);
-  const auto [digest, size] = *Lacking(job.task);
-  job.since = {};
-  const auto ask = [this](std::string_view verb, Json body, std::chrono::milliseconds patience,
-                          Rpc::Continuation then) { uplink_.Call(verb, std::move(body), patience, std::move(then)); };
-  job.fetch = transfer_.Fetch(
-      ask, digest, size, Durability::kBestEffort,
-      [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](const Result<void>& result) {
-        if (!alive.lock()) return;
-        auto* found = Find(key, serial);
-        if (found == nullptr) return;
-        found->fetch = 0;
-        if (result) {
-          found->tries = 0;
-          found->fetch_seconds += found->since.Seconds();
-          return Begin(key);  // there may be another to fetch
-        }
-        const auto& error = result.error();
-        log::Warn("model not fetched",
-                  {{"run", found->task.run}, {"round", found->task.round}, {"why", error.message}});
-        const bool refused = error.id == ErrorId::kPermission || error.id == ErrorId::kArtifactMissing;
-        if (refused && found->tries >= kMostRefusals) {
-          // Whoever still wants it sends it again.
-          if (auto done = Forget(found->task.run, found->task.round); !done) {
-            log::Error("task not forgotten", {{"why", done.error().message}});
-          }
-          return;
-        }
-        const bool disk = error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed;
-        if (disk || !(refused || MayPass(error) || error.id == ErrorId::kFailed)) {
-          return Keep(key, site::Failed(found->task, error, "fetch"));
-        }
-        found->timer = Later(found->tries, [this, key, serial] {
-          if (auto* waiting = Find(key, serial)) {
-            waiting->timer = 0;
-            Begin(key);
-          }
-        });
-      });
 }
 
 void Trainer::Train(const std::string& key) {
   auto& job = jobs_.at(key);
-  auto file = datasets_.Find(job.task.dataset);
-  if (!file) return Keep(key, site::Failed(job.task, file.error(), "prepare"));
+  const auto& task = job.Task();
+  auto file = datasets_.Find(task.dataset);
+  if (!file) return KeepFailed(key, file.error(), "prepare");
   std::optional<site::OwnTrainer> own;
-  if (job.task.kind == api::TaskKind::kTrain && job.task.trainer != api::TrainerKind::kBuiltin) {
-    own = trainers_.For(job.task.dataset);
-    if (!own && job.task.trainer == api::TrainerKind::kExec) {
-      return Keep(key, site::Failed(job.task, site::NoTrainer(job.task, context_.membership.name), "train"));
+  if (task.kind == api::TaskKind::kTrain && task.trainer != api::TrainerKind::kBuiltin) {
+    own = trainers_.For(task.dataset);
+    if (!own && task.trainer == api::TrainerKind::kExec) {
+      return KeepFailed(key, site::NoTrainer(task, context_.membership.name), "train");
     }
   }
-  const auto admitted = datasets_.GetLedger().Admit(job.task, file->dataset);
-  if (!admitted) return Keep(key, site::Failed(job.task, admitted.error(), "privacy"));
+  const auto admitted = datasets_.GetLedger().Admit(task, file->dataset);
+  if (!admitted) return KeepFailed(key, admitted.error(), "privacy");
   auto given = std::make_shared<site::Given>();
   given->silent = admitted->silent;
   const auto open = [this](const std::string& digest, std::optional<store::MappedArtifact>& out) -> Result<void> {
@@ -256,59 +243,70 @@ void Trainer::Train(const std::string& key) {
     out.emplace(std::move(mapped));
     return {};
   };
-  for (const auto& opened :
-       {open(job.task.model_digest, given->model), open(job.task.local.control_digest, given->control)}) {
-    if (!opened) return Keep(key, site::Failed(job.task, opened.error(), "fetch"));
+  for (const auto& opened : {open(task.model_digest, given->model), open(task.local.control_digest, given->control)}) {
+    if (!opened) return KeepFailed(key, opened.error(), "fetch");
   }
-  given->memory = memories_.Load(job.task.run);
-  job.training = datasets_.GetWorker().Run<Result<federate::SiteAnswer>>(
-      [work = site::Work{job.task, std::move(*file), std::move(own), {}}, cache = datasets_.Cache(),
-       given](const std::stop_token& stop) { return site::Perform(work, *cache, *given, stop); },
-      [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](Result<federate::SiteAnswer> answer) {
+  given->memory = memories_.Load(task.run);
+  job.training = datasets_.GetWorker().Run<Result<SealedAnswer>>(
+      [work = site::Work{task, std::move(*file), std::move(own), {}}, cache = datasets_.Cache(), given,
+       seal = seals_.Sealer(job.record)](const std::stop_token& stop) -> Result<SealedAnswer> {
+        OTE_TRY(auto answer, site::Perform(work, *cache, *given, stop));
+        return seal(std::move(answer));
+      },
+      [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](Result<SealedAnswer> answer) {
         if (alive.lock()) Trained(key, serial, std::move(answer));
       });
 }
 
-void Trainer::Trained(const std::string& key, std::uint64_t serial, Result<federate::SiteAnswer> answer) {
+void Trainer::Trained(const std::string& key, std::uint64_t serial, Result<SealedAnswer> made) {
   auto* job = Find(key, serial);
-  if (job == nullptr) return;  // superseded meanwhile
-  if (answer && answer->offer.failed && !job->fetched_again &&
-      answer->offer.error_code == static_cast<std::int64_t>(ErrorId::kArtifactCorrupt)) {
-    log::Warn("the model was damaged on our disk; fetching it again", {{"run", job->task.run}});
+  if (job == nullptr) {  // superseded meanwhile
+    if (made && !jobs_.contains(key)) DropIfUnneeded(made->update.digest);
+    return;
+  }
+  const auto& task = job->Task();
+  if (made && made->answer.offer.failed && !job->fetched_again &&
+      made->answer.offer.error_code == static_cast<std::int64_t>(ErrorId::kArtifactCorrupt)) {
+    log::Warn("the model was damaged on our disk; fetching it again", {{"run", task.run}});
     job->fetched_again = true;
-    context_.artifacts.Remove(job->task.model_digest);
-    if (!job->task.local.control_digest.empty()) context_.artifacts.Remove(job->task.local.control_digest);
+    context_.artifacts.Remove(task.model_digest);
+    if (!task.local.control_digest.empty()) context_.artifacts.Remove(task.local.control_digest);
     return Begin(key);
   }
-  if (!answer) answer = site::Failed(job->task, answer.error(), "train");
-  auto& offer = answer->offer;
+  if (!made) made = SealedAnswer{site::Failed(task, made.error(), "train"), {}};
+  auto& offer = made->answer.offer;
   offer.phases.fetch = job->fetch_seconds;
   const auto& phases = offer.phases;
   offer.seconds = phases.wait + phases.fetch + phases.prepare + phases.measure + phases.train;
-  Keep(key, *answer);
+  Keep(key, *made);
+}
+
+void Trainer::KeepFailed(const std::string& key, const Error& error, std::string_view phase) {
+  Keep(key, {site::Failed(jobs_.at(key).Task(), error, phase), {}});
 }
 
 // What cannot be written is told as a failure, from memory: the parent need not wait for its deadline to learn of it.
-void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
-  const auto task = jobs_.at(key).task;
-  site::OfferRecord record{made.offer, task.model_digest};
-  const auto write = [&]() -> Result<void> {
-    if (!made.update.empty()) OTE_CHECK(context_.artifacts.Put(made.offer.digest, made.update));
-    return context_.store.Transaction([&]() -> Result<void> {
-      OTE_CHECK(context_.store.Put(record));
-      OTE_CHECK(context_.store.Remove<site::TaskRecord>(key));
-      if (!made.offer.failed) {
-        api::Dataset told;  // it may have been removed meanwhile
-        told.name = task.dataset;
-        if (const auto file = datasets_.Find(task.dataset)) told = file->dataset;
-        OTE_CHECK(datasets_.GetLedger().Answered(task, told));
-      }
-      return memories_.Put(task, made);
-    });
-  };
-  if (auto written = write(); !written) {
+void Trainer::Keep(const std::string& key, const SealedAnswer& made) {
+  const auto given = jobs_.at(key).record;
+  const auto& task = given.task;
+  auto record = AnswerTo(given, made.answer.offer);
+  record.update = made.update;
+  record::Countersign(record.offer, given.digest, context_.membership.name, context_.sign_key,
+                      context_.membership.certificate);
+  const auto written = context_.store.Transaction([&]() -> Result<void> {
+    OTE_CHECK(context_.store.Put(record));
+    OTE_CHECK(context_.store.Remove<site::TaskRecord>(key));
+    if (!made.answer.offer.failed) {
+      api::Dataset told;  // it may have been removed meanwhile
+      told.name = task.dataset;
+      if (const auto file = datasets_.Find(task.dataset)) told = file->dataset;
+      OTE_CHECK(datasets_.GetLedger().Answered(task, told));
+    }
+    return memories_.Put(task, made.answer);
+  });
+  if (!written) {
     log::Error("answer not kept", {{"run", task.run}, {"round", task.round}, {"why", written.error().message}});
-    record.offer = federate::FailedOffer(task, written.error(), "write");
+    record = AnswerTo(given, federate::FailedOffer(task, written.error(), "write"));
   }
   memories_.Sweep();
   jobs_.erase(key);
@@ -318,9 +316,10 @@ void Trainer::Keep(const std::string& key, const federate::SiteAnswer& made) {
   } else {
     log::Info("task done", {{"run", task.run}, {"round", task.round}, {"examples", offer.examples}});
   }
-  if (!offer.digest.empty()) transfer_.Offer(offer.digest);
+  if (!record.update.digest.empty()) transfer_.Offer(record.update.digest);
   answers_[key].record = std::move(record);
-  DropIfUnneeded(task.model_digest);
+  for (const auto& digest : {task.model_digest, task.local.control_digest, made.update.digest}) DropIfUnneeded(digest);
+  DropCopies(given.seals);
   OfferIt(key);
 }
 
@@ -330,8 +329,13 @@ void Trainer::OfferIt(const std::string& key) {
   if (answer.asking || !uplink_.Connected()) return;
   context_.timers.Cancel(answer.timer);
   answer.timer = 0;
+  const auto packed = seals_.PackOffer(answer.record);
+  if (!packed) {
+    log::Error("answer not packed", {{"run", answer.record.offer.run}, {"why", packed.error().message}});
+    return;
+  }
   answer.asking = true;
-  uplink_.Call(api::verb::kFlOffer, ToJson(answer.record.offer), kPatience,
+  uplink_.Call(api::verb::kFlOffer, ToJson(*packed), kPatience,
                [this, alive = std::weak_ptr<bool>(alive_), key](const Result<wire::Envelope>& reply) {
                  if (alive.lock()) Offered(key, reply);
                });
@@ -344,7 +348,7 @@ void Trainer::Offered(const std::string& key, const Result<wire::Envelope>& repl
   answer.asking = false;
   if (reply) return;
   const auto& error = reply.error();
-  if (MayPass(error)) {
+  if (MayPass(error) || parcel::MayBeDamage(error.id)) {
     answer.timer = Later(answer.tries, [this, key] {
       const auto found = answers_.find(key);
       if (found == answers_.end()) return;

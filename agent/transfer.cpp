@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/log.h"
+#include "crypto/sealed.h"
 
 namespace ote::agent {
 namespace {
@@ -105,7 +106,7 @@ void Transfer::Serve(Request request) {
   }
   const auto found = Open(range->digest);
   if (!found) return request.Refuse(found.error());
-  const auto& owner = *found;
+  const auto& owner = (*found)->artifact;
   const auto whole = owner->View();
   const auto size = static_cast<std::int64_t>(whole.size());
   if (range->offset < 0 || range->length < 1 || range->offset >= std::max<std::int64_t>(size, 1)) {
@@ -115,21 +116,24 @@ void Transfer::Serve(Request request) {
   const auto length = std::min({range->length, size - range->offset, static_cast<std::int64_t>(wire::kMaxChunk)});
   const auto piece = whole.subspan(static_cast<std::size_t>(range->offset), static_cast<std::size_t>(length));
   sent_ += length;
-  request.Answer(ToJson(api::ArtifactChunk{range->digest, range->offset, size}), wire::Blob(piece, owner));
+  wire::Blob blob(piece, owner);
+  if ((*found)->sealed) blob = std::move(blob).AsSealed();
+  request.Answer(ToJson(api::ArtifactChunk{range->digest, range->offset, size}), std::move(blob));
 }
 
 // Mapped once for all of its pieces, and for all who fetch it at about the same time. Whoever fetches checks the
 // digest.
-Result<std::shared_ptr<const store::MappedArtifact>> Transfer::Open(const std::string& digest) {
+Result<const Transfer::Opened*> Transfer::Open(const std::string& digest) {
   if (const auto it = open_.find(digest); it != open_.end()) {
     it->second.used = context_.clock.SteadyNow();
-    return it->second.artifact;
+    return &it->second;
   }
   OTE_TRY(auto mapped, context_.artifacts.Map(digest, store::Artifacts::Check::kNothing));
   auto shared = std::make_shared<const store::MappedArtifact>(std::move(mapped));
-  open_[digest] = {shared, context_.clock.SteadyNow()};
+  // What travels here is a model, an update or a sealed stream, and the first two cannot begin as the last one does.
+  const Opened& opened = open_[digest] = {shared, context_.clock.SteadyNow(), crypto::LooksSealed(shared->View())};
   if (sweep_ == 0) sweep_ = context_.timers.At(context_.clock.SteadyNow() + kKeepOpen, [this] { CloseIdle(); });
-  return shared;
+  return &opened;
 }
 
 void Transfer::CloseIdle() {

@@ -71,8 +71,13 @@ class Transfer {
  private:
   struct Job;
   struct Waiter;
+  struct Opened {
+    std::shared_ptr<const store::MappedArtifact> artifact;  // shared with the messages that its pieces are in
+    std::chrono::milliseconds used{0};
+    bool sealed = false;  // nothing in it has to be hidden again
+  };
   void Serve(Request request);
-  Result<std::shared_ptr<const store::MappedArtifact>> Open(const std::string& digest);
+  Result<const Opened*> Open(const std::string& digest);
   void CloseIdle();
   bool Allowed(const Request& request, const std::string& digest) const;
   void Begin(const std::shared_ptr<Job>& job);
@@ -89,11 +94,7 @@ class Transfer {
   std::map<std::string, std::map<std::string, int>> grants_;    // member -> digest -> how often
   std::map<std::string, int> offered_;                          // digest -> how often
   std::map<std::string, std::shared_ptr<Job>> jobs_;  // by digest; continuations hold on to a job that was given up
-  struct Opened {
-    std::shared_ptr<const store::MappedArtifact> artifact;  // shared with the messages that its pieces are in
-    std::chrono::milliseconds used{0};
-  };
-  std::map<std::string, Opened> open_;  // being served
+  std::map<std::string, Opened> open_;                // being served
   std::function<void(const std::string&)> on_begin_;
   Timers::Id sweep_ = 0;
   Id next_ = 1;

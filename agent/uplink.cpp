@@ -17,12 +17,6 @@ constexpr milliseconds kHelloPatience{10'000};
 constexpr milliseconds kTryNextEndpoint{15'000};
 constexpr milliseconds kRenewRetry{60'000};
 
-std::array<std::uint8_t, 32> Fixed(const Bytes& bytes) {
-  std::array<std::uint8_t, 32> out{};
-  std::copy_n(bytes.begin(), std::min(bytes.size(), out.size()), out.begin());
-  return out;
-}
-
 }  // namespace
 
 Uplink::Uplink(Context& context, const crypto::SigningKey& sign, const crypto::TransportKey& transport)
@@ -30,11 +24,11 @@ Uplink::Uplink(Context& context, const crypto::SigningKey& sign, const crypto::T
 
 void Uplink::Start() {
   if (!context_.membership.parent) return;
-  context_.rpc.RegisterCall<crypto::RevocationList>(api::verb::kRevocations, kByParent,
-                                                    [this](const Request&, const auto& list) -> Result<api::Empty> {
-                                                      OTE_CHECK(TakeRevocations(list));
-                                                      return api::Empty{};
-                                                    });
+  context_.rpc.RegisterCall<api::TrustNews>(api::verb::kTrustNews, kByParent,
+                                            [this](const Request&, const auto& news) -> Result<api::TrustHeld> {
+                                              OTE_CHECK(TakeNews(news));
+                                              return Held();
+                                            });
   Connect();
   ScheduleRenewal();
 }
@@ -45,8 +39,8 @@ void Uplink::Connect() {
   link_.reset();
   AnswerUntold();
   const auto& endpoint = parent.endpoints[endpoint_ % parent.endpoints.size()];
-  auto link =
-      context_.transport.Connect({endpoint, crypto::TransportPublic{Fixed(parent.transport_key)}}, transport_key_);
+  auto link = context_.transport.Connect({endpoint, crypto::TransportPublic{crypto::AsKey(parent.transport_key)}},
+                                         transport_key_);
   if (!link) {
     Lost(link.error().message);
   } else {
@@ -73,8 +67,7 @@ void Uplink::HandleEvent(const wire::Event& event) {
       Lost("the line to the parent is down");
       break;
     case wire::EventKind::kLinkRefused: {
-      const auto own =
-          crypto::CheckCertificateSignature(context_.membership.certificate, context_.membership.AuthorityKey());
+      const auto own = context_.membership.Own();
       const bool expired = own && context_.clock.WallNow() > own->not_after;
       Lost(expired ? "the parent turns this cluster away: its certificate expired beyond the grace; join again with a "
                      "new token"
@@ -114,8 +107,7 @@ void Uplink::Lost(std::string why) {
 }
 
 void Uplink::SayHello() {
-  const auto own =
-      crypto::CheckCertificateSignature(context_.membership.certificate, context_.membership.AuthorityKey());
+  const auto own = context_.membership.Own();
   if (own && context_.clock.WallNow() > own->not_after) {
     // Cut off for so long that the certificate ran out: renewal is all that the parent allows now.
     return Renew();
@@ -127,10 +119,7 @@ void Uplink::SayHello() {
   if (datasets_) hello.datasets = datasets_();
   saying_hello_ = true;
   hello_stale_ = false;
-  if (const auto& list = context_.membership.revocations) {
-    if (auto body = crypto::CheckRevocationList(*list, context_.membership.AuthorityKey(), 0))
-      hello.revocations = body->number;
-  }
+  hello.trust = Held();
   const auto link = *link_;
   context_.rpc.Call(
       link, api::verb::kMemberHello, ToJson(hello), kHelloPatience, [this, link](Result<wire::Envelope> answer) {
@@ -149,11 +138,8 @@ void Uplink::SayHello() {
               });
           return;
         }
-        if (welcome->revocations) {
-          if (auto taken = TakeRevocations(*welcome->revocations); !taken) {
-            log::Error("revocations not taken", {{"why", taken.error().message}});
-          }
-        }
+        if (auto taken = TakeNews(welcome->trust); !taken)
+          log::Error("news of the parent not taken", {{"why", taken.error().message}});
         if (welcome->settings.heartbeat_ms != context_.membership.settings.heartbeat_ms ||
             welcome->settings.renew_grace_ms != context_.membership.settings.renew_grace_ms) {
           context_.membership.settings = welcome->settings;
@@ -182,11 +168,14 @@ void Uplink::Beat() {
   beat_ = context_.timers.At(context_.clock.SteadyNow() + interval, [this, interval] {
     if (!up_ || !link_) return;
     const auto link = *link_;
-    context_.rpc.Call(link, api::verb::kMemberHeartbeat, Json::object(), interval * 2,
+    context_.rpc.Call(link, api::verb::kMemberHeartbeat, ToJson(Held()), interval * 2,
                       [this, link](const Result<wire::Envelope>& answer) {
                         if (!link_ || *link_ != link || !welcomed_) return;
                         if (answer) {
                           missed_ = 0;
+                          const auto news = FromWire<api::TrustNews>(answer->body);
+                          auto taken = news ? TakeNews(*news) : Result<void>(Fail(news.error()));
+                          if (!taken) log::Warn("news of the parent not taken", {{"why", taken.error().message}});
                         } else if (answer.error().id == ErrorId::kConflict) {
                           // The parent was restarted and does not know this connection yet.
                           welcomed_ = false;
@@ -233,28 +222,76 @@ void Uplink::AnswerUntold() {
   for (auto& told : std::exchange(untold_, {})) context_.timers.At(context_.clock.SteadyNow(), std::move(told));
 }
 
-Result<void> Uplink::TakeRevocations(const crypto::RevocationList& list) {
-  const auto authority = context_.membership.AuthorityKey();
-  std::int64_t held = 0;
-  if (context_.membership.revocations) {
-    OTE_TRY(const auto body, crypto::CheckRevocationList(*context_.membership.revocations, authority, 0));
-    held = body.number;
+api::TrustHeld Uplink::Held() const {
+  const auto& member = context_.membership;
+  api::TrustHeld held;
+  if (const auto own = member.Own()) held.serial = own->serial;
+  if (member.revocations) {
+    if (const auto list = crypto::CheckRevocationList(*member.revocations, member.AuthorityKey(), 0))
+      held.revocations = list->number;
   }
-  OTE_TRY(const auto body, crypto::CheckRevocationList(list, authority, held));
-  if (body.number == held && context_.membership.revocations) return {};
-  context_.membership.revocations = list;
-  return context_.folder.SaveMembership(context_.membership);
+  held.authority = crypto::ToBytes(crypto::FingerprintOf(member.AuthorityKey()));
+  return held;
+}
+
+Result<void> Uplink::CheckOwn(const crypto::CertificateBody& issued) const {
+  OTE_TRY(const auto own, context_.membership.Own());
+  if (issued.name != own.name || issued.sign_key != own.sign_key || issued.transport_key != own.transport_key)
+    return Fail(ErrorId::kCertificateInvalid, "the new certificate is not for this cluster's keys");
+  if (issued.serial < own.serial)
+    return Fail(ErrorId::kCertificateInvalid, "the new certificate is older than the one that is held");
+  return {};
+}
+
+Result<void> Uplink::TakeNews(const api::TrustNews& news) {
+  if (news.Empty()) return {};
+  const auto held = Held();
+  auto member = context_.membership;
+  auto authority = member.AuthorityKey();
+  if (!news.successions.empty()) {
+    OTE_TRY(authority, crypto::FollowSuccession(news.successions, crypto::FingerprintOf(authority)));
+  }
+  const bool succeeded = authority != member.AuthorityKey();
+  if (succeeded && (!news.certificate || !news.revocations)) {
+    return Fail(ErrorId::kSuccessionInvalid, "a new authority came without the papers that it has signed");
+  }
+  if (news.certificate) {
+    OTE_TRY(const auto issued, crypto::CheckCertificateSignature(*news.certificate, authority));
+    OTE_CHECK(CheckOwn(issued));
+    member.certificate = *news.certificate;
+  }
+  if (news.revocations) {
+    OTE_CHECK(crypto::CheckRevocationList(*news.revocations, authority, held.revocations));
+    member.revocations = news.revocations;
+  }
+  if (succeeded) {
+    const auto from = crypto::SuccessionOf(news.successions, crypto::FingerprintOf(member.AuthorityKey()));
+    member.successions.insert(member.successions.end(), news.successions.begin() + static_cast<std::ptrdiff_t>(from),
+                              news.successions.end());
+    member.authority_key = crypto::ToBytes(authority.bytes);
+  }
+  OTE_CHECK(context_.folder.SaveMembership(member));
+  context_.membership = std::move(member);
+  if (succeeded) {
+    log::Info("the tree has a new authority", {{"fingerprint", crypto::ToText(crypto::FingerprintOf(authority))}});
+  }
+  if (news.certificate) ScheduleRenewal();
+  return {};
+}
+
+void Uplink::Reconnect() {
+  message_ = "the link begins anew";
+  Lost(message_);
+  Connect();
 }
 
 void Uplink::ScheduleRenewal() {
-  const auto own =
-      crypto::CheckCertificateSignature(context_.membership.certificate, context_.membership.AuthorityKey());
+  const auto own = context_.membership.Own();
   if (!own) return;
   const auto wait = std::clamp<UnixMillis>(crypto::RenewalTime(*own) - context_.clock.WallNow(), 50, 3'600'000);
   context_.timers.Cancel(renewal_);
   renewal_ = context_.timers.At(context_.clock.SteadyNow() + milliseconds(wait), [this] {
-    const auto body =
-        crypto::CheckCertificateSignature(context_.membership.certificate, context_.membership.AuthorityKey());
+    const auto body = context_.membership.Own();
     if (!body || context_.clock.WallNow() < crypto::RenewalTime(*body)) return ScheduleRenewal();
     if (up_) {
       Renew();
@@ -266,8 +303,7 @@ void Uplink::ScheduleRenewal() {
 
 void Uplink::RetryRenewal() {
   // A sixth of the life that is left after renewal is due, at most a minute: short lives are retried often.
-  const auto own =
-      crypto::CheckCertificateSignature(context_.membership.certificate, context_.membership.AuthorityKey());
+  const auto own = context_.membership.Own();
   const auto life = own ? own->not_after - own->not_before : 0;
   const auto wait = std::clamp(milliseconds(life / 18), milliseconds(500), kRenewRetry);
   context_.timers.Cancel(renewal_);
@@ -282,8 +318,7 @@ void Uplink::RetryRenewal() {
 
 void Uplink::Renew() {
   if (!link_) return RetryRenewal();
-  const auto authority = context_.membership.AuthorityKey();
-  const auto own = crypto::CheckCertificateSignature(context_.membership.certificate, authority);
+  const auto own = context_.membership.Own();
   if (!own) return;
   api::RenewBody body{own->serial, context_.clock.WallNow(), BigId{RandomU64()}};
   api::RenewRequest request;
@@ -292,19 +327,17 @@ void Uplink::Renew() {
   request.signature.assign(signature.begin(), signature.end());
   const auto link = *link_;
   context_.rpc.Call(link, api::verb::kMemberRenew, ToJson(request), kHelloPatience,
-                    [this, link, before = *own](const Result<wire::Envelope>& answer) {
+                    [this, link, before = own->serial](const Result<wire::Envelope>& answer) {
                       const bool current = link_ && *link_ == link;
-                      auto renewed =
-                          answer ? TakeCertificate(answer->body, before) : Result<void>(Fail(answer.error()));
+                      auto renewed = answer ? TakeCertificate(answer->body) : Result<void>(Fail(answer.error()));
                       if (!renewed) {
                         log::Warn("certificate not renewed", {{"why", renewed.error().message}});
                         message_ = renewed.error().message;
                         return RetryRenewal();
                       }
-                      const auto held = crypto::CheckCertificateSignature(context_.membership.certificate,
-                                                                          context_.membership.AuthorityKey());
+                      const auto held = context_.membership.Own();
                       // The root's clock says that it is not time yet: asking at once again would only repeat that.
-                      if (held && held->serial == before.serial) return RetryRenewal();
+                      if (held && held->serial == before) return RetryRenewal();
                       log::Info("certificate renewed");
                       ScheduleRenewal();
                       // The parent admitted this connection for renewal only: a new one is a full one.
@@ -312,13 +345,10 @@ void Uplink::Renew() {
                     });
 }
 
-Result<void> Uplink::TakeCertificate(const Json& body, const crypto::CertificateBody& before) {
+Result<void> Uplink::TakeCertificate(const Json& body) {
   OTE_TRY(const auto reply, FromWire<api::RenewReply>(body));
   OTE_TRY(const auto issued, crypto::CheckCertificateSignature(reply.certificate, context_.membership.AuthorityKey()));
-  if (issued.name != before.name || issued.sign_key != before.sign_key ||
-      issued.transport_key != before.transport_key) {
-    return Fail(ErrorId::kCertificateInvalid, "the new certificate is not for this cluster's keys");
-  }
+  OTE_CHECK(CheckOwn(issued));
   context_.membership.certificate = reply.certificate;
   return context_.folder.SaveMembership(context_.membership);
 }

@@ -14,7 +14,7 @@ namespace ote::agent {
 
 class Uplink {
  public:
-  // The keys must outlive it.
+  // The keys must outlive it; they may be changed in their place (then call Reconnect).
   Uplink(Context& context, const crypto::SigningKey& sign, const crypto::TransportKey& transport);
 
   // Does nothing at a root.
@@ -33,6 +33,9 @@ class Uplink {
   // Tells the parent; `told` is called when it knows, or when it cannot be told now and will hear with the next hello.
   void DatasetsChanged(std::function<void()> told = {});
 
+  // Begins a new link, with the keys as they are now.
+  void Reconnect();
+
   // From Node: link events of the transport.
   void HandleEvent(const wire::Event& event);
 
@@ -45,8 +48,12 @@ class Uplink {
   void RetryRenewal();
   void Lost(std::string why);
   void AnswerUntold();
-  Result<void> TakeRevocations(const crypto::RevocationList& list);
-  Result<void> TakeCertificate(const Json& body, const crypto::CertificateBody& before);
+  api::TrustHeld Held() const;
+  // Takes what is newer than what is held, in one write; an older or a forged part refuses the whole.
+  Result<void> TakeNews(const api::TrustNews& news);
+  // Whether a certificate is for this cluster and its keys, and not older than the one that is held.
+  Result<void> CheckOwn(const crypto::CertificateBody& issued) const;
+  Result<void> TakeCertificate(const Json& body);
 
   Context& context_;
   const crypto::SigningKey& sign_;

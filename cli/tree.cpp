@@ -1,10 +1,12 @@
 #include "cli/tree.h"
 
 #include "cli/alone/commands.h"
+#include "cli/bundle/commands.h"
 #include "cli/cluster/commands.h"
 #include "cli/context/commands.h"
 #include "cli/data/commands.h"
 #include "cli/fl/commands.h"
+#include "cli/key/commands.h"
 #include "cli/model/commands.h"
 #include "cli/quickstart/commands.h"
 #include "cli/trainer/commands.h"
@@ -24,6 +26,8 @@ Command MakeTree() {
   root.Add(TrainerCommand());
   root.Add(FlCommand());
   root.Add(ModelCommand());
+  root.Add(KeyCommand());
+  root.Add(BundleCommand());
   root.Add(ContextCommand());
   root.Add(ExplainCommand());
   root.Add(VersionCommand());

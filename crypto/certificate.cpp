@@ -19,13 +19,6 @@ tl::unexpected<Error> Invalid(std::string_view why) {
   return Fail(ErrorId::kCertificateInvalid, fmt::format("certificate: {}", why));
 }
 
-// A wrong length gives the zero key, which verifies nothing and opens no link.
-std::array<std::uint8_t, 32> AsKey(const Bytes& bytes) {
-  std::array<std::uint8_t, 32> key{};
-  if (bytes.size() == key.size()) std::copy(bytes.begin(), bytes.end(), key.begin());
-  return key;
-}
-
 std::string Span(UnixMillis millis) { return FormatDuration(std::chrono::milliseconds(millis / 1000 * 1000)); }
 
 Result<void> CheckForm(const CertificateBody& body, const VerifyKey& authority) {

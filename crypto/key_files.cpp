@@ -1,6 +1,10 @@
 // The key files: one line that names its kind, then the secret.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <system_error>
 
 #include "core/base/files.h"
@@ -51,7 +55,42 @@ Result<SecretBytes> Load(const std::filesystem::path& path, std::string_view hea
   return std::move(*secret);
 }
 
+// Zeros over the whole file, on disk when this returns.
+Result<void> Overwrite(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) {
+    if (errno == ENOENT) return {};
+    return Fail(FileError("destroying key", path, errno));
+  }
+  struct stat about {};
+  bool done = ::fstat(fd, &about) == 0;
+  const Bytes zeros(256, 0);
+  for (off_t at = 0; done && at < about.st_size;) {
+    const auto wanted = std::min<off_t>(about.st_size - at, static_cast<off_t>(zeros.size()));
+    const auto wrote = ::pwrite(fd, zeros.data(), static_cast<std::size_t>(wanted), at);
+    if (wrote <= 0) done = false;
+    at += std::max<ssize_t>(wrote, 0);
+  }
+  done = done && ::fsync(fd) == 0;
+  const int error = errno;
+  ::close(fd);
+  if (!done) return Fail(FileError("destroying key", path, error));
+  return {};
+}
+
 }  // namespace
+
+Result<void> DestroyKeyFile(const std::filesystem::path& path) {
+  OTE_CHECK(Overwrite(path));
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Fail(FileError("destroying key", path, errno));
+  return SyncFolder(path.parent_path());
+}
+
+Result<void> ReplaceKeyFile(const std::filesystem::path& path, const std::filesystem::path& next) {
+  OTE_CHECK(Overwrite(path));
+  if (::rename(next.c_str(), path.c_str()) != 0) return Fail(FileError("replacing key", path, errno));
+  return SyncFolder(path.parent_path());
+}
 
 Result<void> SaveSigningKey(const std::filesystem::path& path, const SigningKey& key) {
   return Save(path, kSigning, key.Seed());

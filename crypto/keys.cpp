@@ -39,6 +39,14 @@ Result<std::array<std::uint8_t, 32>> KeyFromText(std::string_view text) {
   return Fail(ErrorId::kMalformed, "a key or fingerprint is 43 characters of A-Z, a-z, 0-9, - and _");
 }
 
+Bytes ToBytes(const std::array<std::uint8_t, 32>& key) { return {key.begin(), key.end()}; }
+
+std::array<std::uint8_t, 32> AsKey(ByteView bytes) noexcept {
+  std::array<std::uint8_t, 32> key{};
+  if (bytes.size() == key.size()) std::copy(bytes.begin(), bytes.end(), key.begin());
+  return key;
+}
+
 SigningKey SigningKey::Generate() {
   const SecretBytes seed = SecretBytes::Random(crypto_sign_SEEDBYTES);
   return std::move(*FromSeed(seed.View()));

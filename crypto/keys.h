@@ -29,6 +29,10 @@ Fingerprint FingerprintOf(const VerifyKey& key);
 // Base64url, 43 characters; the same spelling for keys and fingerprints everywhere.
 std::string ToText(const std::array<std::uint8_t, 32>& bytes);
 Result<std::array<std::uint8_t, 32>> KeyFromText(std::string_view text);
+// A public key or fingerprint as it travels, and back. A wrong length gives the zero key, which verifies nothing and
+// opens no link.
+Bytes ToBytes(const std::array<std::uint8_t, 32>& key);
+std::array<std::uint8_t, 32> AsKey(ByteView bytes) noexcept;
 
 class SigningKey {
  public:
@@ -69,5 +73,10 @@ Result<void> SaveSigningKey(const std::filesystem::path& path, const SigningKey&
 Result<SigningKey> LoadSigningKey(const std::filesystem::path& path);
 Result<void> SaveTransportKey(const std::filesystem::path& path, const TransportKey& key);
 Result<TransportKey> LoadTransportKey(const std::filesystem::path& path);
+// Overwrites the file with zeros and removes it; one that is not there is passed over. On a disk that writes elsewhere
+// than where it is told (flash, snapshots) the old bytes may stay.
+Result<void> DestroyKeyFile(const std::filesystem::path& path);
+// Puts `next` in the place of `path`, whose key is destroyed first: a crash in between leaves `next` as it was.
+Result<void> ReplaceKeyFile(const std::filesystem::path& path, const std::filesystem::path& next);
 
 }  // namespace ote::crypto

@@ -136,6 +136,11 @@ Result<std::uint64_t> PlainSize(std::uint64_t sealed) {
   return Fail(Broken("it is shorter or longer than a sealed stream can be"));
 }
 
+bool LooksSealed(ByteView whole) noexcept {
+  return whole.size() > kMagic.size() && std::equal(kMagic.begin(), kMagic.end(), whole.begin()) &&
+         PlainSize(whole.size()).has_value();
+}
+
 struct Sealer::State {
   Bytes header;
   Aead aead;

@@ -37,6 +37,8 @@ std::uint64_t SealedSize(std::uint64_t plain) noexcept;
 std::uint64_t SealedChunks(std::uint64_t plain) noexcept;
 // The other way; kSealBroken when no stream has this size.
 Result<std::uint64_t> PlainSize(std::uint64_t sealed);
+// Whether `whole` has the form of a sealed stream: its first bytes and its size. Whether it is one, only opening tells.
+bool LooksSealed(ByteView whole) noexcept;
 
 class Sealer {
  public:

@@ -11,6 +11,7 @@ Command ClusterCommand() {
   noun.Example("ote cluster list", "who is there");
   noun.Add(InitCommand());
   noun.Add(JoinCommand());
+  noun.Add(ApproveCommand());
   noun.Add(ListClustersCommand());
   noun.Add(ShowClusterCommand());
   noun.Add(TreeCommand());

@@ -10,6 +10,7 @@ Command ClusterCommand();
 
 Command InitCommand();
 Command JoinCommand();
+Command ApproveCommand();
 Command ListClustersCommand();
 Command ShowClusterCommand();
 Command TreeCommand();
@@ -37,7 +38,17 @@ struct JoinOptions {
   Labels labels;
   bool replace = false;
   bool no_start = false;
+  // Without a network.
+  bool offline = false;
+  std::filesystem::path grant;
+  std::string fingerprint;
+  std::filesystem::path out;
+  bool check_dates = false;
+  bool force = false;
 };
+// By files, cli/by_hand.
+Result<Exit> JoinOffline(Context& context, const JoinOptions& options);
+Result<Exit> JoinByGrant(Context& context, const JoinOptions& options);
 Result<Exit> Join(Context& context, const JoinOptions& options);
 
 struct CreateTokenOptions {

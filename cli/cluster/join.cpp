@@ -113,6 +113,7 @@ Result<bool> Enrol(Context& context, const crypto::JoinToken& token, const std::
   store::Membership member;
   member.name = name;
   member.authority_key = enrolled->authority_key;
+  member.successions = enrolled->successions;
   OTE_TRY(const auto certificate,
           crypto::CheckCertificate(enrolled->reply.certificate, member.AuthorityKey(), crypto::Validity{.now = now}));
   member.role = certificate.role;
@@ -160,13 +161,18 @@ Result<void> DryRun(Context& context, const crypto::JoinToken& token, const std:
 
 Result<Exit> Join(Context& context, const JoinOptions& options) {
   crypto::Init();
+  if (options.offline && !options.grant.empty()) {
+    return Fail(ErrorId::kUsage, "--offline and --grant: the first asks, the second takes the answer", "give one");
+  }
+  if (options.offline) return JoinOffline(context, options);
+  if (!options.grant.empty()) return JoinByGrant(context, options);
   OTE_TRY(const crypto::JoinToken token, ReadToken(context, options));
   OTE_TRY(const ChosenState chosen, ChooseState(context));
   const store::StateFolder folder{chosen.path};
   auto member = folder.LoadMembership();
   if (!member && member.error().id != ErrorId::kNotEnrolled) return Fail(std::move(member).error());
 
-  if (member && crypto::FingerprintOf(member->AuthorityKey()) == token.authority) {
+  if (member && member->Knows(token.authority)) {
     if (!options.name.empty() && options.name != member->name) {
       return Fail(ErrorId::kConflict,
                   fmt::format("{}: is member {} of this root already, not {}", folder.path.string(), member->name,
@@ -213,7 +219,9 @@ Command JoinCommand() {
   c.About(
       "Makes the keys of the cluster here, checks that the root is the one that made the token before anything is "
       "sent, proves the token's secret without sending it, and keeps the certificate that the root issues. Twice is "
-      "safe: on a member it says so and makes sure that the agent runs.");
+      "safe: on a member it says so and makes sure that the agent runs. With no network the cluster asks by a file "
+      "(--offline), which ote cluster approve at the root answers with another (--grant); the key never leaves it, no "
+      "agent is needed, and ote fl train takes the tasks that are carried to it.");
   c.Argument("TOKEN", options->token, "the token, or - for standard input; otherwise --token-file or OTE_TOKEN");
   c.Optional();
   c.Option("--token-file", "FILE", options->token_file, "read the token from a file").Completes(Names::kFile);
@@ -222,8 +230,17 @@ Command JoinCommand() {
   c.Option("--label", "KEY=VALUE", options->labels, "a label of this cluster, beside those that the token gives");
   c.Switch("--replace", options->replace, "give up the membership of another root that the state folder holds");
   c.Switch("--no-start", options->no_start, "do not start the agent");
+  c.Switch("--offline", options->offline, "with no network: write a request, to be carried to the root; -o names it");
+  c.Option("-o,--out", "FILE", options->out, "with --offline: the request").Completes(Names::kFile);
+  c.Option("--grant", "FILE", options->grant, "with no network: take the root's answer").Completes(Names::kFile);
+  c.Option("--fingerprint", "TEXT", options->fingerprint, "with --grant: of the root's authority, as it tells it");
+  c.Switch("--check-dates", options->check_dates, "with --grant: this clock is right; look at dates, too");
+  c.Switch("--force", options->force, "with --offline: overwrite what is there");
   c.Example("ote cluster join - --name clinic-a < token", "with the token in a file");
   c.Example("ssh hq ote cluster token create -q | ote cluster join - --name clinic-a", "with a token made this moment");
+  c.Example("ote cluster join --offline --name clinic-c -o clinic-c.request", "with no network: ask by a file");
+  c.Example("ote cluster join --grant clinic-c.grant --fingerprint kPPuAb2P1L1b4KkPqrXpYAz5bPpZ9bWfOE1Yd8kVdNg",
+            "and take the answer");
   c.Exits({Exit::kFailed, Exit::kRefused, Exit::kUnreachable, Exit::kConflict, Exit::kVerification});
   c.Changes();
   c.Does([options](Context& context) { return Join(context, *options); });

@@ -1,6 +1,7 @@
 // ote data add: register a file at its site.
 #include <fmt/format.h>
 
+#include "cli/by_hand/alone.h"
 #include "cli/data/commands.h"
 #include "cli/data/show.h"
 #include "cli/frame/link.h"
@@ -69,9 +70,18 @@ Result<Exit> Add(Context& context, const AddOptions& options) {
   request.replace = options.replace;
   OTE_TRY(request.privacy, TermsOf(options));
   request.forget_spending = options.forget;
-  OTE_TRY(AgentLink link, AgentLink::Open(context));
-  OTE_TRY(const api::Dataset dataset, link.Ask<api::Dataset>(api::verb::kDataAdd, request, context.Patience(kLong)));
-  Say(context, fmt::format("data set {}: registered at {}", dataset.name, link.Member().name));
+  api::Dataset dataset;
+  std::string at;
+  OTE_TRY(auto alone, OpenAlone(context));
+  if (alone) {
+    OTE_TRY(dataset, AddDataset(context, *alone, request));
+    OTE_TRY(at, alone->Name());
+  } else {
+    OTE_TRY(AgentLink link, AgentLink::Open(context));
+    OTE_TRY(dataset, link.Ask<api::Dataset>(api::verb::kDataAdd, request, context.Patience(kLong)));
+    at = link.Member().name;
+  }
+  Say(context, fmt::format("data set {}: registered at {}", dataset.name, at));
   PrintOne(context, ToJson(dataset), DatasetText(dataset), dataset.name);
   return Exit::kDone;
 }

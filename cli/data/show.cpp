@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/by_hand/alone.h"
 #include "cli/cluster/members.h"
 #include "cli/data/commands.h"
 #include "cli/frame/link.h"
@@ -87,10 +88,21 @@ Result<Exit> ListMembers(Context& context, AgentLink& link) {
   return Exit::kDone;
 }
 
-Result<Exit> List(Context& context) {
+// The data sets of this site, by its agent or, where none runs and none is needed, from its state folder.
+Result<std::vector<api::Dataset>> SiteDatasets(Context& context, std::string* name) {
+  OTE_TRY(auto alone, OpenAlone(context));
+  if (alone) {
+    OTE_TRY(*name, alone->Name());
+    return ListDatasets(*alone);
+  }
   OTE_TRY(AgentLink link, AgentLink::Open(context));
-  if (link.IsRoot()) return ListMembers(context, link);
-  OTE_TRY(const auto own, OwnDatasets(context, link));
+  *name = link.Member().name;
+  return OwnDatasets(context, link);
+}
+
+Result<Exit> ListOwn(Context& context) {
+  std::string name;
+  OTE_TRY(const auto own, SiteDatasets(context, &name));
   Table table({{"NAME"},
                {"FORMAT"},
                {"TRAIN", false, true},
@@ -113,9 +125,22 @@ Result<Exit> List(Context& context) {
   return Exit::kDone;
 }
 
+Result<Exit> List(Context& context) {
+  bool alone = false;
+  {
+    OTE_TRY(const auto site, OpenAlone(context));
+    alone = site.has_value();
+  }
+  if (!alone) {
+    OTE_TRY(AgentLink link, AgentLink::Open(context));
+    if (link.IsRoot()) return ListMembers(context, link);
+  }
+  return ListOwn(context);
+}
+
 Result<Exit> Show(Context& context, const NameOptions& options) {
-  OTE_TRY(AgentLink link, AgentLink::Open(context));
-  OTE_TRY(const auto own, OwnDatasets(context, link));
+  std::string at;
+  OTE_TRY(const auto own, SiteDatasets(context, &at));
   std::vector<std::string_view> known;
   for (const api::Dataset& d : own) {
     if (d.name == options.name) {
@@ -126,19 +151,26 @@ Result<Exit> Show(Context& context, const NameOptions& options) {
   }
   const std::string_view near = Nearest(options.name, known);
   return Fail(ErrorId::kDatasetUnknown,
-              fmt::format("data set {}: not registered at {}{}", options.name, link.Member().name,
+              fmt::format("data set {}: not registered at {}{}", options.name, at,
                           near.empty() ? "" : fmt::format("; did you mean {}?", near)),
               "ote data list");
 }
 
 Result<Exit> Remove(Context& context, const NameOptions& options) {
-  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  OTE_TRY(auto alone, OpenAlone(context));
+  std::optional<AgentLink> link;
+  if (!alone) {
+    OTE_TRY(auto opened, AgentLink::Open(context));
+    link.emplace(std::move(opened));
+  }
   if (context.flags.dry_run) {
     Say(context, fmt::format("data set {}: would no longer be registered", options.name));
     return Exit::kDone;
   }
   OTE_TRY(const api::Dataset dataset,
-          link.Ask<api::Dataset>(api::verb::kDataRemove, api::NameRequest{options.name}, context.Patience(kQuick)));
+          alone ? RemoveDataset(*alone, options.name)
+                : link->Ask<api::Dataset>(api::verb::kDataRemove, api::NameRequest{options.name},
+                                          context.Patience(kQuick)));
   Say(context, fmt::format("data set {}: no longer registered; {} is as it was", dataset.name, dataset.path));
   PrintOne(context, ToJson(dataset), "", dataset.name);
   return Exit::kDone;

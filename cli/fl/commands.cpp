@@ -21,6 +21,10 @@ Command FlCommand() {
   noun.Add(ReportCommand());
   noun.Add(CompareCommand());
   noun.Add(MetricsCommand());
+  noun.Add(VerifyCommand());
+  noun.Add(ExportTaskCommand());
+  noun.Add(TrainTaskCommand());
+  noun.Add(ImportUpdateCommand());
   return noun;
 }
 

@@ -22,6 +22,11 @@ Command CancelCommand();
 Command ReportCommand();
 Command CompareCommand();
 Command MetricsCommand();
+Command VerifyCommand();
+// By files, cli/by_hand.
+Command ExportTaskCommand();
+Command TrainTaskCommand();
+Command ImportUpdateCommand();
 
 // A run as its file and the flags over it say.
 struct RunFlags {

@@ -21,7 +21,7 @@ Result<AgentLink> AgentLink::OpenAt(const std::filesystem::path& state, std::chr
     return Fail(ErrorId::kUnreachable, fmt::format("agent of {}: not running in {}", link.member_.name, state.string()),
                 "ote cluster start --state " + state.string());
   }
-  OTE_TRY(const crypto::TransportKey server, link.folder_.TransportKey());
+  OTE_TRY(const crypto::TransportKey server, link.folder_.ControlServerKey());
   OTE_TRY(crypto::TransportKey control, link.folder_.ControlKey());
   link.key_ = std::make_unique<crypto::TransportKey>(std::move(control));
   OTE_TRY(auto transport, wire::MakeZmqTransport(nullptr, nullptr));

@@ -43,6 +43,22 @@ Error UnknownFlag(const std::string& words, const std::vector<Parameter>& all, c
                words + " --help"};
 }
 
+bool Has(const Parameter& p, const std::string& name) {
+  return std::find(p.names.begin(), p.names.end(), name) != p.names.end();
+}
+
+// A verb that writes a file has -o FILE. The name of a format stays one there too, as everywhere: -o json.
+Parameter FileOrFormat(Parameter p, Globals& flags) {
+  p.repeats = true;
+  p.set = [&flags, set = std::move(p.set)](const std::string& text) -> Result<void> {
+    const auto format = EnumOf<Format>(text);
+    if (!format) return set(text);
+    flags.output = *format;
+    return {};
+  };
+  return p;
+}
+
 // One parameter as CLI11 knows it, and what went wrong in reading its value.
 class Parser {
  public:
@@ -162,7 +178,17 @@ Result<Resolved> Resolve(const Command& root, const std::vector<std::string>& ar
 
 Result<void> Parse(const Resolved& resolved, Globals& flags) {
   std::vector<Parameter> all = resolved.Last().parameters();
-  for (Parameter& p : GlobalParameters(flags, resolved.Last().changes())) all.push_back(std::move(p));
+  const std::size_t own = all.size();
+  for (std::size_t i = 0; i < own; ++i) {
+    if (Has(all[i], "-o")) all[i] = FileOrFormat(std::move(all[i]), flags);
+  }
+  for (Parameter& p : GlobalParameters(flags, resolved.Last().changes())) {
+    std::erase_if(p.names, [&](const std::string& name) {
+      return std::any_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(own),
+                         [&](const Parameter& mine) { return Has(mine, name); });
+    });
+    all.push_back(std::move(p));
+  }
   const std::string words = resolved.Words();
   return Parser(words, all).Parse(resolved.rest);
 }

@@ -9,6 +9,8 @@
 
 namespace ote::cli {
 
+class AgentLink;
+
 Command ModelCommand();
 
 Command ListModelsCommand();
@@ -25,6 +27,10 @@ Command KindsCommand();
 inline constexpr const char* kModelHelp = "NAME, NAME@VERSION, NAME@TAG, a run, or a digest";
 inline constexpr const char* kModelOrFileHelp = "NAME, NAME@VERSION, NAME@TAG, a run, a digest, or a .safetensors file";
 
+// An artifact of the agent, piece by piece; without a size, of the one that the agent tells. kArtifactMissing;
+// kArtifactCorrupt when what comes has another digest.
+Result<Bytes> FetchArtifact(Context& context, AgentLink& link, const std::string& digest,
+                            std::optional<std::int64_t> size = std::nullopt);
 // Whether `model` means a file, and not one that the agent has.
 bool IsModelFile(const Context& context, const std::string& model);
 // The file of a model: `model` is a .safetensors file, or a reference to one that the agent has. What comes from the

@@ -1,6 +1,7 @@
 // ote model export: a model's file, as it is or as arrays for numpy.
 #include <fmt/format.h>
 
+#include "cli/by_hand/model.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "cli/model/commands.h"
@@ -12,13 +13,15 @@
 namespace ote::cli {
 namespace {
 
-enum class ExportFormat { kSafetensors, kNpy, kOnnx };
+enum class ExportFormat { kSafetensors, kNpy, kOnnx, kBundle };
 
 struct ExportOptions {
   std::string model;
   ExportFormat format = ExportFormat::kSafetensors;
   std::filesystem::path to;
   bool force = false;
+  std::string cluster;  // bundle
+  std::string split;
 };
 
 }  // namespace
@@ -28,7 +31,7 @@ template <>
 struct ote::EnumNames<ote::cli::ExportFormat> {
   using E = ote::cli::ExportFormat;
   static constexpr std::pair<E, std::string_view> kNames[] = {
-      {E::kSafetensors, "safetensors"}, {E::kNpy, "npy"}, {E::kOnnx, "onnx"}};
+      {E::kSafetensors, "safetensors"}, {E::kNpy, "npy"}, {E::kOnnx, "onnx"}, {E::kBundle, "bundle"}};
 };
 
 namespace ote::cli {
@@ -62,6 +65,9 @@ Result<std::vector<std::string>> PutArrays(const std::filesystem::path& folder, 
 }
 
 Result<Exit> Export(Context& context, const ExportOptions& options) {
+  if (options.format == ExportFormat::kBundle) {
+    return ExportModelBundle(context, options.model, options.cluster, {options.to, options.split, options.force});
+  }
   api::ModelEntry entry;
   OTE_TRY(const Bytes file, FetchModelFile(context, options.model, &entry));
   OTE_TRY(const federate::ModelFile model, federate::ReadModelFile(file));
@@ -99,15 +105,19 @@ Command ExportCommand() {
       "file a tensor, for numpy.load. onnx is for other programs, and for every kind of model: it takes the rows as "
       "they are before the run's preparation, with NaN where a value is missing, and gives what ote model predict "
       "gives. It takes operators of opset 13, and for gbt TreeEnsembleRegressor of ai.onnx.ml 3. A model whose columns "
-      "hold categories is not written as onnx. A file that is there with other content is not overwritten.");
+      "hold categories is not written as onnx. bundle is signed, and sealed to one member, to be carried to it "
+      "(ote-bundle(5)). A file that is there with other content is not overwritten.");
   c.Argument("MODEL", options->model, kModelOrFileHelp).Completes(Names::kModel);
   c.Option("--format", "FORMAT", options->format, "a safetensors or onnx file, or a folder of npy files");
-  c.Option("--to", "PATH", options->to, "where it is written").Completes(Names::kFile);
+  c.Option("-o,--to", "PATH", options->to, "where it is written").Completes(Names::kFile);
   c.Fallback("MODEL.safetensors, MODEL.onnx, or MODEL-npy");
   c.Switch("--force", options->force, "overwrite what is there");
+  c.Option("--for", "CLUSTER", options->cluster, "bundle: the member that may open it").Completes(Names::kCluster);
+  c.Option("--split", "SIZE", options->split, "bundle: write parts of at most this size, such as 3900MiB");
   c.Example("ote model export digits --format safetensors", "digits.safetensors");
   c.Example("ote model export digits@production --format onnx", "digits.onnx, of the version in use");
   c.Example("ote model export digits --format npy --to arrays", "arrays/layers.0.weight.npy and so on");
+  c.Example("ote model export digits --format bundle --for clinic-c -o digits.bundle", "for a site without a network");
   c.Exits({Exit::kFailed, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound, Exit::kVerification});
   c.Changes();
   c.Does([options](Context& context) { return Export(context, *options); });

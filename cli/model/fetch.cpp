@@ -12,30 +12,37 @@ namespace {
 
 constexpr std::int64_t kLargest = 1LL << 36;
 
-Result<Bytes> FetchArtifact(Context& context, AgentLink& link, const std::string& digest, std::int64_t size) {
-  if (size < 0 || size > kLargest)
-    return Fail(ErrorId::kProtocol, fmt::format("{}: says that it has {} bytes", digest, size));
+}  // namespace
+
+Result<Bytes> FetchArtifact(Context& context, AgentLink& link, const std::string& digest,
+                            std::optional<std::int64_t> size) {
   Bytes bytes;
-  while (std::cmp_less(bytes.size(), size)) {
+  do {
+    if (size && (*size < 0 || *size > kLargest))
+      return Fail(ErrorId::kProtocol, fmt::format("{}: says that it has {} bytes", digest, *size));
     api::ArtifactRange range;
     range.digest = digest;
     range.offset = static_cast<std::int64_t>(bytes.size());
-    range.length = std::min<std::int64_t>(size - range.offset, static_cast<std::int64_t>(wire::kMaxChunk));
+    const auto chunk = static_cast<std::int64_t>(wire::kMaxChunk);
+    range.length = size ? std::min<std::int64_t>(*size - range.offset, chunk) : chunk;
+    if (range.length == 0) break;
     OTE_TRY(const wire::Envelope answer,
             link.Wire().Call(api::verb::kArtifactGet, ToJson(range), context.Patience(kQuick)));
+    if (!size) {
+      OTE_TRY(const auto told, FromWire<api::ArtifactChunk>(answer.body));
+      size = told.size;
+    }
     const ByteView piece = answer.blob.View();
     if (piece.empty() || std::cmp_greater(piece.size(), range.length)) {
       return Fail(ErrorId::kProtocol, fmt::format("{}: a piece of {} bytes came", digest, piece.size()));
     }
     bytes.insert(bytes.end(), piece.begin(), piece.end());
-  }
+  } while (std::cmp_less(bytes.size(), *size));
   if (crypto::DigestOf(bytes).ToString() != digest) {
     return Fail(ErrorId::kArtifactCorrupt, fmt::format("{}: what came has another digest", digest));
   }
   return bytes;
 }
-
-}  // namespace
 
 bool IsModelFile(const Context& context, const std::string& model) {
   std::error_code ignored;

@@ -3,6 +3,7 @@
 // The file is read here, by the user who has it, and made into a model file as ote writes them; the agent is sent that.
 #include <fmt/format.h>
 
+#include "cli/by_hand/model.h"
 #include "cli/frame/link.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
@@ -63,8 +64,14 @@ Result<void> Upload(Context& context, AgentLink& link, const std::string& digest
 }
 
 Result<Exit> Import(Context& context, const ImportOptions& options) {
-  OTE_CHECK(CheckName("model", options.name));
   for (const std::string& tag : options.tags) OTE_CHECK(api::CheckTag(tag));
+  if (IsBundle(context.Absolute(options.file))) {
+    return ImportModelBundle(context, options.file, options.name, options.tags);
+  }
+  if (options.name.empty()) {
+    return Fail(ErrorId::kUsage, "ote model import: --name is missing", "give the model a name: --name digits");
+  }
+  OTE_CHECK(CheckName("model", options.name));
   const std::filesystem::path path = context.Absolute(options.file);
   OTE_TRY(const Bytes bytes, ReadFile(path));
   auto model = ReadModel(context, options, bytes);
@@ -105,9 +112,11 @@ Command ImportCommand() {
       "It becomes the next version of NAME; the same file as the newest version adds none. Reads .safetensors files of "
       "ote and, when --spec tells what they hold, others whose tensors are float32 and have the names and shapes of "
       "that model. SPEC is YAML: model as in a run file, task, features, and classes by name. Of .onnx files it reads "
-      "chains of Gemm, or MatMul and Add, with Relu, Tanh and Softmax, and refuses every other operator.");
+      "chains of Gemm, or MatMul and Add, with Relu, Tanh and Softmax, and refuses every other operator. A bundle "
+      "that was carried here is checked to be from the root and for this cluster.");
   c.Argument("FILE", options->file, "the file").Completes(Names::kFile);
-  c.Option("--name", "NAME", options->name, "the name in the registry").Required().Completes(Names::kModel);
+  c.Option("--name", "NAME", options->name, "the name in the registry").Completes(Names::kModel);
+  c.Fallback("of a bundle, the one that it has at the root");
   c.Option("--spec", "SPEC", options->spec, "what the tensors of a file are that ote did not write")
       .Completes(Names::kFile);
   c.Option("--task", "TASK", options->task, "onnx: what it does when it does not end in Softmax")
@@ -117,6 +126,7 @@ Command ImportCommand() {
   c.Option("--tag", "TAG", options->tags, "tags for the new version");
   c.Example("ote model import digits.safetensors --name digits", "a file that ote model export wrote");
   c.Example("ote model import weights.safetensors --name digits --spec model.yaml --tag candidate", "another's");
+  c.Example("ote model import digits.bundle", "a model that was carried here");
   c.Exits({Exit::kFailed, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound, Exit::kVerification});
   c.Changes();
   c.Does([options](Context& context) { return Import(context, *options); });

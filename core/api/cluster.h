@@ -18,7 +18,8 @@ Result<void> CheckLabels(const Labels& labels);
 // "region=eu" -> {"region","eu"}; kUsage otherwise.
 Result<std::pair<std::string, std::string>> ParseLabel(std::string_view text);
 
-enum class ClusterStatus { kJoined, kReady, kUnreachable, kRemoved };
+// By hand: there is no link, tasks and updates are carried as files (ote-bundle(5)).
+enum class ClusterStatus { kJoined, kReady, kUnreachable, kRemoved, kByHand };
 
 // A data set as the root sees it: name, schema and counts, nothing else.
 struct DatasetSummary {
@@ -46,6 +47,33 @@ struct DatasetSummary {
   }
 };
 
+// A certificate that was replaced, until its owner has shown that it uses the new one.
+struct Superseded {
+  BigId serial;
+  UnixMillis until = 0;  // its end
+  bool rekeyed = false;  // for other keys than those of the present one
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("serial", self.serial, kRequired);
+    v("until", self.until);
+    v("rekeyed", self.rekeyed);
+  }
+};
+// What the root remembers of a member's certificates beside the present one.
+struct MemberTrust {
+  std::optional<crypto::Certificate> next;  // for its next keys; takes the place when they are first seen
+  std::vector<Superseded> superseded;
+  Bytes authority;  // fingerprint of the one that it last said to hold
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("next", self.next);
+    v("superseded", self.superseded);
+    v("authority", self.authority);
+  }
+};
+
 // One member as its root knows it.
 struct Cluster {
   static constexpr std::string_view kKind = "cluster";
@@ -61,7 +89,9 @@ struct Cluster {
   std::string version;        // of its agent
   std::string platform;       // "linux/x86_64"
   std::vector<DatasetSummary> datasets;
+  bool by_hand = false;                            // also when it has a link for a while
   std::optional<crypto::Certificate> certificate;  // kept at the root; not shown
+  std::optional<MemberTrust> trust;                // the same
 
   std::string Key() const { return name; }
   template <class Self, class V>
@@ -78,7 +108,9 @@ struct Cluster {
     v("version", self.version);
     v("platform", self.platform);
     v("datasets", self.datasets);
+    v("byHand", self.by_hand);
     v("certificate", self.certificate);
+    v("trust", self.trust);
   }
 };
 
@@ -125,8 +157,11 @@ struct Token {
 template <>
 struct ote::EnumNames<ote::api::ClusterStatus> {
   using E = ote::api::ClusterStatus;
-  static constexpr std::pair<E, std::string_view> kNames[] = {
-      {E::kJoined, "joined"}, {E::kReady, "ready"}, {E::kUnreachable, "unreachable"}, {E::kRemoved, "removed"}};
+  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kJoined, "joined"},
+                                                              {E::kReady, "ready"},
+                                                              {E::kUnreachable, "unreachable"},
+                                                              {E::kRemoved, "removed"},
+                                                              {E::kByHand, "by-hand"}};
 };
 template <>
 struct ote::EnumNames<ote::api::TokenStatus> {

@@ -9,6 +9,7 @@
 #include "core/api/dataset.h"
 #include "core/api/run.h"
 #include "core/api/trainer.h"
+#include "core/api/trust.h"
 #include "core/api/verbs.h"
 
 namespace ote::api {
@@ -29,12 +30,14 @@ struct EnrolHello {
   Bytes authority_key;
   crypto::Certificate certificate;  // of the one that answers
   UnixMillis now = 0;
+  std::vector<crypto::Succession> successions;  // for a token that was made under an earlier authority
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("authorityKey", self.authority_key, kRequired);
     v("certificate", self.certificate, kRequired);
     v("now", self.now, kRequired);
+    v("successions", self.successions);
   }
 };
 
@@ -106,7 +109,7 @@ struct MemberHello {
   std::string platform;
   UnixMillis now = 0;
   std::vector<DatasetSummary> datasets;
-  std::int64_t revocations = 0;  // the number that it holds
+  TrustHeld trust;
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -115,7 +118,7 @@ struct MemberHello {
     v("platform", self.platform);
     v("now", self.now);
     v("datasets", self.datasets);
-    v("revocations", self.revocations);
+    v("trust", self.trust);
   }
 };
 struct MemberWelcome {
@@ -123,7 +126,7 @@ struct MemberWelcome {
   TreeSettings settings;
   UnixMillis now = 0;
   Labels labels;  // as the root holds them
-  std::optional<crypto::RevocationList> revocations;
+  TrustNews trust;
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -131,7 +134,7 @@ struct MemberWelcome {
     v("settings", self.settings);
     v("now", self.now);
     v("labels", self.labels);
-    v("revocations", self.revocations);
+    v("trust", self.trust);
   }
 };
 // Signed by the member's key (domain "ote-renew-v1"); names the certificate that it follows.

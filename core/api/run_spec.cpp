@@ -24,6 +24,16 @@ Result<void> CheckRunName(std::string_view field, std::string_view name) {
   return {};
 }
 
+Result<void> CheckDeadline(std::string_view field, const std::string& text) {
+  const auto deadline = ParseDuration(text);
+  if (!deadline) return Fail(ErrorId::kRunInvalid, fmt::format("{}: {}", field, deadline.error().message));
+  if (*deadline < kShortestDeadline || *deadline > kLongestDeadline) {
+    return Fail(ErrorId::kRunInvalid, fmt::format("{}: from {} to {}, not {}", field, FormatDuration(kShortestDeadline),
+                                                  FormatDuration(kLongestDeadline), text));
+  }
+  return {};
+}
+
 Result<void> ValidateSites(const SitesSpec& sites) {
   std::set<std::string_view> seen;
   for (const std::string& name : sites.clusters) {
@@ -44,13 +54,8 @@ Result<void> ValidateSites(const SitesSpec& sites) {
                 fmt::format("sites.minimum: {} is more than the {} clusters that sites.clusters names", sites.minimum,
                             sites.clusters.size()));
   }
-  const auto deadline = ParseDuration(sites.deadline);
-  if (!deadline) return Fail(ErrorId::kRunInvalid, fmt::format("sites.deadline: {}", deadline.error().message));
-  if (*deadline < kShortestDeadline || *deadline > kLongestDeadline) {
-    return Fail(ErrorId::kRunInvalid,
-                fmt::format("sites.deadline: from {} to {}, not {}", FormatDuration(kShortestDeadline),
-                            FormatDuration(kLongestDeadline), sites.deadline));
-  }
+  OTE_CHECK(CheckDeadline("sites.deadline", sites.deadline));
+  OTE_CHECK(CheckDeadline("sites.handDeadline", sites.hand_deadline));
   return {};
 }
 

@@ -22,6 +22,7 @@ struct SitesSpec {
   double fraction = 1.0;              // of the eligible, drawn anew each round from the run's seed
   std::int64_t minimum = 1;           // updates without which a round does not close
   std::string deadline = "10m";       // of one round; past it the round closes without those that are missing
+  std::string hand_deadline = "7d";   // the same, for those to whom it is carried by hand
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -30,6 +31,7 @@ struct SitesSpec {
     v("fraction", self.fraction);
     v("minimum", self.minimum);
     v("deadline", self.deadline);
+    v("handDeadline", self.hand_deadline);
   }
   friend bool operator==(const SitesSpec&, const SitesSpec&) = default;
 };
@@ -50,6 +52,7 @@ struct RunSpec {
   PersonalSpec personalization;
   StopSpec stop;
   CheckpointSpec checkpoints;
+  RecordSpec record;
   MasksSpec masks;
   PrivacySpec privacy;
   TrainerKind trainer = TrainerKind::kBuiltin;
@@ -71,6 +74,7 @@ struct RunSpec {
     v("personalization", self.personalization);
     v("stop", self.stop);
     v("checkpoints", self.checkpoints);
+    v("record", self.record);
     v("secureAggregation", self.masks);
     v("privacy", self.privacy);
     v("trainer", self.trainer);

@@ -1,5 +1,5 @@
 // How the updates of a round become the next model, what sites keep for themselves, and when a run has done enough:
-// the `strategy`, `personalization`, `stop` and `checkpoints` parts of a run file.
+// the `strategy`, `personalization`, `stop`, `checkpoints` and `record` parts of a run file.
 #pragma once
 
 #include <optional>
@@ -124,8 +124,25 @@ struct CheckpointSpec {
 };
 Result<void> Validate(const CheckpointSpec& spec);
 
+// What stays for those who audit the run, ote fl verify.
+enum class KeepUpdates { kDigests, kKeep };
+struct RecordSpec {
+  KeepUpdates updates = KeepUpdates::kDigests;  // keep: all that the aggregates can be made again from
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("updates", self.updates);
+  }
+  friend bool operator==(const RecordSpec&, const RecordSpec&) = default;
+};
+
 }  // namespace ote::api
 
+template <>
+struct ote::EnumNames<ote::api::KeepUpdates> {
+  using E = ote::api::KeepUpdates;
+  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kDigests, "digests"}, {E::kKeep, "keep"}};
+};
 template <>
 struct ote::EnumNames<ote::api::StrategyKind> {
   using E = ote::api::StrategyKind;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/api/run_spec.h"
+#include "core/api/statement.h"
 #include "core/base/clock.h"
 #include "core/base/codec.h"
 
@@ -117,8 +118,9 @@ struct UpdateOffer {
   Metrics personal;                          // of the site's own model; no rows when it has none
   std::optional<DataStatistics> statistics;  // the answer to a survey
   Phases phases;
-  std::string trainer;         // the name of the site's own, "" for the built-in
-  std::optional<bool> within;  // adaptive clipping: whether the norm left the update alone
+  std::string trainer;                     // the name of the site's own, "" for the built-in
+  std::optional<SiteStatement> statement;  // of all that did not fail
+  std::optional<bool> within;              // adaptive clipping: whether the norm left the update alone
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -141,6 +143,7 @@ struct UpdateOffer {
     v("statistics", self.statistics);
     v("phases", self.phases);
     v("trainer", self.trainer);
+    v("statement", self.statement);
     v("within", self.within);
   }
 };

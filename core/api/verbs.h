@@ -9,7 +9,7 @@
 
 namespace ote::api {
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
 
 namespace verb {
 // token
@@ -17,8 +17,9 @@ inline constexpr std::string_view kEnrolHello = "enrol.hello";      // Empty -> 
 inline constexpr std::string_view kEnrolRequest = "enrol.request";  // EnrolRequest -> EnrolReply
 // member
 inline constexpr std::string_view kMemberHello = "member.hello";          // MemberHello -> MemberWelcome
-inline constexpr std::string_view kMemberHeartbeat = "member.heartbeat";  // Empty -> Empty
+inline constexpr std::string_view kMemberHeartbeat = "member.heartbeat";  // TrustHeld -> TrustNews
 inline constexpr std::string_view kMemberRenew = "member.renew";          // RenewRequest -> RenewReply
+inline constexpr std::string_view kMemberRotate = "member.rotate";        // RotateRequest -> RenewReply
 inline constexpr std::string_view kMemberDatasets = "member.datasets";    // DatasetList -> Empty
 inline constexpr std::string_view kFlOffer = "fl.offer";  // UpdateOffer -> Empty, or the refusal as an error
 // member and parent and operator
@@ -26,33 +27,39 @@ inline constexpr std::string_view kArtifactGet = "artifact.get";  // ArtifactRan
 // parent
 inline constexpr std::string_view kFlTask = "fl.task";    // Task -> Empty: taken and on disk
 inline constexpr std::string_view kFlClose = "fl.close";  // RoundRef -> Empty: the round is over; forget its update
-inline constexpr std::string_view kDataSummary = "data.summary";       // NameRequest -> DataStatistics
-inline constexpr std::string_view kRevocations = "trust.revocations";  // crypto::RevocationList -> Empty
+inline constexpr std::string_view kDataSummary = "data.summary";  // NameRequest -> DataStatistics
+inline constexpr std::string_view kTrustNews = "trust.news";      // TrustNews -> TrustHeld
 // parent and operator
 inline constexpr std::string_view kFlOutput =
     "fl.output";  // OutputRequest -> OutputTail: what a site's trainer printed
 // operator
-inline constexpr std::string_view kAgentStatus = "agent.status";      // Empty -> AgentStatus
-inline constexpr std::string_view kAgentStop = "agent.stop";          // Empty -> Empty
-inline constexpr std::string_view kClusterList = "cluster.list";      // Empty -> ClusterList
-inline constexpr std::string_view kClusterLabel = "cluster.label";    // LabelRequest -> Cluster
-inline constexpr std::string_view kClusterRemove = "cluster.remove";  // NameRequest -> Cluster
-inline constexpr std::string_view kTokenCreate = "token.create";      // TokenRequest -> TokenReply
-inline constexpr std::string_view kTokenList = "token.list";          // Empty -> TokenList
-inline constexpr std::string_view kTokenRevoke = "token.revoke";      // NameRequest -> Token
-inline constexpr std::string_view kDataAdd = "data.add";              // DataAddRequest -> Dataset
-inline constexpr std::string_view kDataList = "data.list";            // Empty -> DataList
-inline constexpr std::string_view kDataRemove = "data.remove";        // NameRequest -> Dataset
-inline constexpr std::string_view kDataStats = "data.stats";          // StatsRequest -> Stats
-inline constexpr std::string_view kTrainerAdd = "trainer.add";        // TrainerAddRequest -> Trainer
-inline constexpr std::string_view kTrainerList = "trainer.list";      // Empty -> TrainerList
-inline constexpr std::string_view kTrainerRemove = "trainer.remove";  // NameRequest -> Trainer
-inline constexpr std::string_view kFlStart = "fl.start";              // StartRequest -> Run
-inline constexpr std::string_view kFlList = "fl.list";                // Empty -> RunList (rounds left out)
-inline constexpr std::string_view kFlShow = "fl.show";                // NameRequest -> Run
-inline constexpr std::string_view kFlCancel = "fl.cancel";            // NameRequest -> Run
-inline constexpr std::string_view kFlResume = "fl.resume";            // NameRequest -> Run
-inline constexpr std::string_view kFlWatch = "fl.watch";  // WatchRequest -> a stream of RunEvent, then Run (last)
+inline constexpr std::string_view kAgentStatus = "agent.status";        // Empty -> AgentStatus
+inline constexpr std::string_view kAgentStop = "agent.stop";            // Empty -> Empty
+inline constexpr std::string_view kClusterList = "cluster.list";        // Empty -> ClusterList
+inline constexpr std::string_view kClusterLabel = "cluster.label";      // LabelRequest -> Cluster
+inline constexpr std::string_view kClusterRemove = "cluster.remove";    // NameRequest -> Cluster
+inline constexpr std::string_view kClusterApprove = "cluster.approve";  // ApproveRequest -> ApproveReply (by_hand.h)
+inline constexpr std::string_view kTokenCreate = "token.create";        // TokenRequest -> TokenReply
+inline constexpr std::string_view kTokenList = "token.list";            // Empty -> TokenList
+inline constexpr std::string_view kTokenRevoke = "token.revoke";        // NameRequest -> Token
+inline constexpr std::string_view kKeyList = "key.list";                // Empty -> KeyList
+inline constexpr std::string_view kKeyRotate = "key.rotate";            // KeyRotateRequest -> KeyRotated
+inline constexpr std::string_view kDataAdd = "data.add";                // DataAddRequest -> Dataset
+inline constexpr std::string_view kDataList = "data.list";              // Empty -> DataList
+inline constexpr std::string_view kDataRemove = "data.remove";          // NameRequest -> Dataset
+inline constexpr std::string_view kDataStats = "data.stats";            // StatsRequest -> Stats
+inline constexpr std::string_view kTrainerAdd = "trainer.add";          // TrainerAddRequest -> Trainer
+inline constexpr std::string_view kTrainerList = "trainer.list";        // Empty -> TrainerList
+inline constexpr std::string_view kTrainerRemove = "trainer.remove";    // NameRequest -> Trainer
+inline constexpr std::string_view kFlStart = "fl.start";                // StartRequest -> Run
+inline constexpr std::string_view kFlList = "fl.list";                  // Empty -> RunList (rounds left out)
+inline constexpr std::string_view kFlShow = "fl.show";                  // NameRequest -> Run
+inline constexpr std::string_view kFlCancel = "fl.cancel";              // NameRequest -> Run
+inline constexpr std::string_view kFlResume = "fl.resume";              // NameRequest -> Run
+inline constexpr std::string_view kFlWatch = "fl.watch";    // WatchRequest -> a stream of RunEvent, then Run (last)
+inline constexpr std::string_view kFlRecord = "fl.record";  // RecordRequest -> RecordPiece + blob
+inline constexpr std::string_view kFlExport = "fl.export";  // ExportRequest -> ExportReply (by_hand.h)
+inline constexpr std::string_view kFlImport = "fl.import";  // ImportRequest -> ImportReply (by_hand.h)
 inline constexpr std::string_view kArtifactPut = "artifact.put";  // ArtifactPut + blob -> ArtifactChunk
 inline constexpr std::string_view kModelList = "model.list";      // ModelListRequest -> ModelList, not all fields
 inline constexpr std::string_view kModelShow = "model.show";      // NameRequest (a reference) -> ModelEntry

@@ -78,7 +78,13 @@ api::Round RunMachine::State::RecordOf(const OpenRound& open) {
   return record;
 }
 
-RoundFacts RunMachine::State::Facts() {
+std::int64_t RunMachine::State::PoolRows() {
+  std::int64_t rows = 0;
+  for (const Site* site : Pool()) rows += std::min(site->dataset->train_rows, kMaxRows);
+  return rows;
+}
+
+RoundFacts RunMachine::State::Facts(std::int64_t pool_rows) const {
   RoundFacts facts;
   double steps = 0;
   std::int64_t weight = 0;
@@ -88,16 +94,14 @@ RoundFacts RunMachine::State::Facts() {
     steps += static_cast<double>(ExamplesOf(asked)) * asked.result.steps;
     weight += WeightOf(asked);
   }
-  for (const Site* site : Pool()) facts.pool_rows += std::min(site->dataset->train_rows, kMaxRows);
   facts.rows = std::max<std::int64_t>(1, facts.rows);  // nobody may have been drawn
-  facts.pool_rows = std::max(facts.pool_rows, facts.rows);
+  facts.pool_rows = std::max(pool_rows, facts.rows);
   facts.mean_steps = steps / static_cast<double>(facts.rows);
   if (Buffered()) facts.freshness = static_cast<double>(weight) / static_cast<double>(facts.rows * kFresh);
   return facts;
 }
 
-Result<void> RunMachine::State::MakeNextModel() {
-  const RoundFacts facts = Facts();
+Result<void> RunMachine::State::MakeNextModel(const RoundFacts& facts) {
   if (maker->Statistical()) {
     std::vector<double> mean(sum->count());
     sum->Means(0, mean);
@@ -120,6 +124,16 @@ Result<void> RunMachine::State::MakeNextModel() {
   const bool finite = std::all_of(model.begin(), model.end(), [](float v) { return std::isfinite(v); });
   if (!finite) return Fail(ErrorId::kTrainingFailed, "the next model has weights that are not finite");
   return {};
+}
+
+void RunMachine::State::KeepStrategy() {
+  if (strategy_state.empty()) return;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(strategy_state.data());
+  Bytes state(bytes, bytes + strategy_state.size() * sizeof(float));
+  const std::string old = std::exchange(kept.strategy, crypto::DigestOf(state).ToString());
+  kept.strategy_size = static_cast<std::int64_t>(state.size());
+  durable.emplace_back(StoreArtifact{kept.strategy, std::move(state)});
+  DropUnlessNeeded(old);
 }
 
 void RunMachine::State::KeepCheckpoint() {
@@ -196,24 +210,20 @@ void RunMachine::State::CloseTraining() {
   }
   api::Round record = RecordOf(*kept.open);
   const double began = limits.stopwatch ? limits.stopwatch() : 0;
-  if (const auto made = MakeNextModel(); !made) {
+  const RoundFacts facts = Facts(PoolRows());
+  api::RecordEntry entry = EntryOf(record, facts.pool_rows);
+  if (const auto made = MakeNextModel(facts); !made) {
     kept.in_flight.clear();
     return End(api::RunStatus::kFailed, fmt::format("round {}: {}", record.round, made.error().message));
   }
   const std::string old_model = run.model.digest;
   SetModelFile();
-  if (!strategy_state.empty()) {
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(strategy_state.data());
-    Bytes state(bytes, bytes + strategy_state.size() * sizeof(float));
-    const std::string old = std::exchange(kept.strategy, crypto::DigestOf(state).ToString());
-    kept.strategy_size = static_cast<std::int64_t>(state.size());
-    durable.emplace_back(StoreArtifact{kept.strategy, std::move(state)});
-    DropUnlessNeeded(old);
-  }
+  KeepStrategy();
   if (limits.stopwatch) record.aggregate_seconds = limits.stopwatch() - began;
   record.model_digest = run.model.digest;
   Tell("round-finished", "",
        fmt::format("{} of {} clusters took part", record.participants.size(), kept.open->asked.size()));
+  EnterRound(std::move(entry));
   run.rounds.push_back(std::move(record));
   NoteCost();
   save = true;
@@ -267,6 +277,7 @@ void RunMachine::State::End(api::RunStatus status, std::string message) {
   run.status = status;
   run.message = std::move(message);
   run.finished_at = now.wall;
+  durable.emplace_back(Enter{api::EndOf(run)});
   const std::vector<Asked> at_work = std::exchange(kept.in_flight, {});
   for (const Asked& asked : at_work) announced.emplace_back(CloseRound{asked.name, {run.id, asked.base, true}});
   ReleaseRound();

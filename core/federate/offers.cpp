@@ -131,7 +131,8 @@ std::optional<Error> RunMachine::State::Stale(const std::string& site, const api
   return Refused(ErrorId::kRoundStale, fmt::format("an answer for round {}, and {}", offer.round, open));
 }
 
-std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const api::UpdateOffer& offer) {
+std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const api::UpdateOffer& offer,
+                                                const std::optional<Error>& wrong) {
   const auto refuse = [this, &site](Error error) -> std::optional<Error> {
     CountRefusal(site, error);
     return error;
@@ -167,7 +168,7 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
     Failed(*asked, Answer::kFailed, std::move(failure));
     return std::nullopt;
   }
-  if (const auto checked = CheckOffer(*asked, offer); !checked) {
+  if (const auto checked = wrong ? Fail(*wrong) : CheckOffer(*asked, offer); !checked) {
     Failed(*asked, Answer::kRefused, FailureOf(site, "offer", checked.error()));
     return refuse(checked.error());
   }
@@ -183,6 +184,7 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
   asked->result.staleness = Staleness(*asked);
   asked->within = offer.within.value_or(false);
   asked->size = offer.size;
+  asked->statement = offer.statement;
   asked->ask_again.reset();
   if (open.kind == api::TaskKind::kEvaluate) {
     Answered(*asked, Answer::kFolded);

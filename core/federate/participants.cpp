@@ -134,6 +134,7 @@ void RunMachine::State::WidenClasses() {
       return;
     }
     DropUnlessNeeded(old);
+    EnterModel(nullptr);
   }
   save = true;
   Tell("classes-added", "", fmt::format("the clusters have {} classes together", run.classes.size()));
@@ -181,6 +182,7 @@ void RunMachine::State::Ask(const Site& site) {
   asked.base = open.round;
   asked.model = kept.run.model.digest;
   asked.reachable = site.reachable;
+  asked.by_hand = site.by_hand;
   const auto at = std::lower_bound(open.asked.begin(), open.asked.end(), site.name,
                                    [](const Asked& a, const std::string& name) { return a.name < name; });
   const auto placed = open.asked.insert(at, std::move(asked));
@@ -203,7 +205,7 @@ double RunMachine::State::RateOf(std::int64_t round) const noexcept {
   return std::max(kLeast, training.learning_rate * api::ScheduleFactor(training.schedule, round, Planned()));
 }
 
-void RunMachine::State::SendTo(const Asked& asked) {
+void RunMachine::State::SendTo(Asked& asked) {
   const OpenRound& open = *kept.open;
   const api::Run& run = kept.run;
   api::Task task;
@@ -233,7 +235,9 @@ void RunMachine::State::SendTo(const Asked& asked) {
   task.model_digest = run.model.digest;
   task.model_size = run.model.size;
   task.seed = SiteSeed(run.spec.seed, open.round, asked.name);
-  task.deadline = now.wall + std::max<std::int64_t>(0, (deadline - now.steady).count());
+  task.deadline =
+      now.wall + std::max<std::int64_t>(0, ((asked.by_hand ? hand_deadline : deadline) - now.steady).count());
+  asked.task = api::TaskDigest(task);
   announced.emplace_back(SendTask{asked.name, std::move(task)});
   Tell("task-sent", asked.name, std::string(NameOf(open.kind)));
 }
@@ -300,6 +304,7 @@ void RunMachine::State::OnSite(const Site& site) {
   Asked* asked = open.Find(site.name);
   if (asked != nullptr) {
     asked->reachable = site.reachable;
+    asked->by_hand = site.by_hand;
     if (came) asked->fetches_failed = 0;
     if (went && asked->Open()) Tell("site-lost", site.name, "no longer reachable");
     if (came && asked->Open()) Tell("site-back", site.name, "reachable again");

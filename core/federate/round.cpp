@@ -60,10 +60,17 @@ void RunMachine::State::BeginRound(OpenRound round, std::chrono::milliseconds le
   kept.open = std::move(round);
   opened = now.steady;
   deadline = now.steady + length;
+  hand_deadline = now.steady + std::max(length, hand_length);
   // What is on its way from sites at work for an older round still arrives.
   std::erase_if(fetching, [this](const Fetching& f) { return kept.open->Find(f.site) == nullptr; });
   spooled_bytes = 0;
   save = true;
+}
+
+std::chrono::milliseconds RunMachine::State::Deadline() const noexcept {
+  const bool carried = kept.open && std::any_of(kept.open->asked.begin(), kept.open->asked.end(),
+                                                [](const Asked& a) { return a.by_hand && a.Open(); });
+  return carried ? std::max(deadline, hand_deadline) : deadline;
 }
 
 bool RunMachine::State::TryOpen() {
@@ -281,7 +288,7 @@ void RunMachine::State::Settle() {
 void RunMachine::State::SetWake() {
   std::optional<std::chrono::milliseconds> at;
   if (!Over() && kept.open) {
-    if (!PastDeadline()) at = deadline;
+    if (!PastDeadline()) at = Deadline();
     for (const Asked& asked : kept.open->asked) {
       if (asked.ask_again && (!at || *asked.ask_again < *at)) at = asked.ask_again;
     }

@@ -148,6 +148,7 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
   state->kept.capacity = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(rows * kHeadroom * unit)));
 
   OTE_TRY(state->deadline_length, ParseDuration(spec.sites.deadline));
+  OTE_TRY(state->hand_length, ParseDuration(spec.sites.hand_deadline));
   state->strategy = MakeStrategy(spec.strategy);
   state->limits = std::move(limits);
   state->artifacts = std::move(artifacts);
@@ -161,6 +162,7 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
     run.from_digest = spec.from;
   }
   if (from != nullptr || !spec.prepare.Asks()) OTE_CHECK(state->MakeFirstModel(from));
+  state->EnterBegin();
   state->BeginPrivacy();
   state->save = true;
   state->Settle();
@@ -178,7 +180,7 @@ Outcome RunMachine::Handle(const Event& event, const Now& now) {
     } else if constexpr (std::is_same_v<E, SiteRemoved>) {
       state.OnRemoved(what.name);
     } else if constexpr (std::is_same_v<E, Offered>) {
-      state.refused = state.OnOffer(what.site, what.offer);
+      state.refused = state.OnOffer(what.site, what.offer, what.wrong);
     } else if constexpr (std::is_same_v<E, Fetched>) {
       state.OnFetched(what);
     } else if constexpr (std::is_same_v<E, FetchFailed>) {

@@ -30,6 +30,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/api/record.h"
 #include "core/api/requests.h"
 #include "core/base/clock.h"
 #include "core/federate/accumulator.h"
@@ -44,6 +45,7 @@ struct Site {
   api::Labels labels;
   bool reachable = false;
   std::optional<api::DatasetSummary> dataset;  // the run's, if it has it
+  bool by_hand = false;                        // its task and its answer are carried: it has a deadline of its own
 };
 
 struct Now {
@@ -58,9 +60,10 @@ struct SiteChanged {  // came, went, changed labels or data set
 struct SiteRemoved {
   std::string name;
 };
-struct Offered {  // fl.offer arrived from `site` (the connection's certificate says who)
+struct Offered {  // fl.offer arrived from `site` (its certificate says who)
   std::string site;
   api::UpdateOffer offer;
+  std::optional<Error> wrong = {};  // what the driver found in it: an open task's answer is refused for that
 };
 struct Fetched {  // what FetchUpdate asked for is here, on disk, and has the digest that was announced
   std::string site;
@@ -112,12 +115,15 @@ struct WakeAt {  // the earliest of those asked for counts; replaced by each new
 struct Log {
   api::RunEvent event;  // seq is the driver's
 };
+struct Enter {  // durable with the next SaveState: the next entry of the run's record
+  api::RecordEntry entry;
+};
 struct RegisterModel {  // the run is finished: put its model into the registry
   api::ModelEntry entry;
 };
 struct Over {};  // the run has ended; its machine may be destroyed after this Handle()
 using Action = std::variant<StoreArtifact, SaveState, DropArtifact, SendTask, FetchUpdate, CloseRound, WakeAt, Log,
-                            RegisterModel, Over>;
+                            Enter, RegisterModel, Over>;
 
 struct Limits {
   int fetches = 2;                        // updates on their way at a time
@@ -166,8 +172,19 @@ class RunMachine {
   const api::Run& View() const noexcept;
   // CBOR: the run, the open round, the folded contributions. No parameters: those are artifacts.
   Bytes Snapshot() const;
+  // TaskDigest of what `site` was sent for `round` and is to answer; "" when it is not at work for it.
+  std::string TaskOf(const std::string& site, std::int64_t round) const;
   // Artifacts that must be kept for this run; of one that failed or was cancelled, what resuming it needs.
   std::vector<std::string> Needed() const;
+
+  // What the round of a record comes to when it is made again from the model, the strategy's memory and the updates
+  // that it names. kArtifactMissing, kArtifactCorrupt; kUnsupported where the updates are masked or noise was added;
+  // kStoreCorrupt when they do not fit each other or the spec.
+  struct Replayed {
+    std::string model;  // digests, as in the record
+    std::string state;
+  };
+  static Result<Replayed> Replay(const api::RunSpec& spec, const api::RecordRound& round, Artifacts artifacts);
 
  private:
   struct State;

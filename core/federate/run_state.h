@@ -1,9 +1,10 @@
 // What a run machine holds between events. Internal to core/federate.
 //
-// The work is split by idea: participants.cpp chooses sites and gives them tasks, private_round.cpp adds noise,
-// survey.cpp asks for statistics, round.cpp opens rounds and moves on, closing.cpp makes the next model and ends the
-// run, offers.cpp takes answers, updates.cpp fetches and folds what was offered, snapshot.cpp keeps it all across a
-// restart, run_machine.cpp starts it and hands out events.
+// The work is split by idea: participants.cpp chooses sites and gives them tasks, survey.cpp asks for statistics,
+// round.cpp opens rounds and moves on, private_round.cpp adds noise, closing.cpp makes the next model and ends the
+// run, offers.cpp takes answers,
+// updates.cpp fetches and folds what was offered, snapshot.cpp keeps it all across a restart, entries.cpp writes the
+// record, replay.cpp makes a recorded round again, run_machine.cpp starts it and hands out events.
 #pragma once
 
 #include <map>
@@ -22,8 +23,6 @@ namespace ote::federate {
 
 // More examples than this cannot stand behind one model.
 inline constexpr std::int64_t kMaxRows = std::int64_t{1} << 40;
-// fedbuff: the weight of one fresh example; staleness takes a part of it.
-inline constexpr std::int64_t kFresh = 256;
 // Of what a site says of its failure, which may have the end of what its trainer printed.
 inline constexpr std::size_t kLongestReason = 1000;
 // The finished model is measured within this, or the run's deadline when that is shorter.
@@ -37,16 +36,19 @@ struct Asked {
   std::int64_t train_rows = 0;
   std::int64_t test_rows = 0;
   Answer answer = Answer::kPending;
-  std::string error;         // kFailed, kRefused
-  api::SiteFailure failure;  // the same, in its parts
-  std::int64_t size = 0;     // of its update
-  std::int64_t base = 0;     // the round whose model it trains from
-  std::string model;         // and that model
-  bool within = false;       // adaptive clipping: the norm left its update alone
-  api::RoundSite result;     // kOffered, kFolded
+  std::string error;                            // kFailed, kRefused
+  api::SiteFailure failure;                     // the same, in its parts
+  std::int64_t size = 0;                        // of its update
+  std::int64_t base = 0;                        // the round whose model it trains from
+  std::string model;                            // and that model
+  std::string task;                             // TaskDigest of what it was sent last
+  std::optional<api::SiteStatement> statement;  // kOffered, kFolded
+  api::RoundSite result;                        // kOffered, kFolded
+  bool within = false;                          // adaptive clipping: the norm left its update alone
   // Not kept across a restart:
   std::optional<api::DataStatistics> statistics;
   bool reachable = false;
+  bool by_hand = false;
   int fetches_failed = 0;
   std::optional<std::chrono::milliseconds> ask_again;
 
@@ -63,6 +65,8 @@ struct Asked {
     v("size", self.size);
     v("base", self.base);
     v("model", self.model);
+    v("task", self.task);
+    v("statement", self.statement);
     v("within", self.within);
     v("result", self.result);
   }
@@ -172,6 +176,8 @@ struct RunMachine::State {
   std::chrono::milliseconds deadline_length{0};
   std::chrono::milliseconds opened{0};  // steady time at which the open round began, moved back by what had elapsed
   std::chrono::milliseconds deadline{0};
+  std::chrono::milliseconds hand_length{0};
+  std::chrono::milliseconds hand_deadline{0};  // of the sites whose answers are carried
   std::optional<std::chrono::milliseconds> wake;
   std::int64_t unsaved = 0;  // answers since the last SaveState
 
@@ -188,7 +194,9 @@ struct RunMachine::State {
   std::int64_t RoundMinimum() const noexcept { return DrawnByChance() ? 0 : Minimum(); }
   // What one fresh example weighs.
   std::int64_t Unit() const noexcept { return Buffered() ? kFresh : 1; }
-  bool PastDeadline() const noexcept { return now.steady >= deadline; }
+  // The later one as long as an answer may still be carried here.
+  std::chrono::milliseconds Deadline() const noexcept;
+  bool PastDeadline() const noexcept { return now.steady >= Deadline(); }
   bool Buffered() const noexcept { return kept.run.spec.strategy.kind == api::StrategyKind::kFedBuff; }
   std::int64_t Planned() const noexcept { return kept.run.planned_rounds; }
   double RateOf(std::int64_t round) const noexcept;  // the learning rate, by the schedule
@@ -211,7 +219,7 @@ struct RunMachine::State {
   std::vector<const Site*> Pool();  // eligible and fitting, in the order of the round's draw
   std::vector<const Site*> PoolFor(std::int64_t round);
   void Ask(const Site& site);  // adds it to the open round and sends the task if it is there
-  void SendTo(const Asked& asked);
+  void SendTo(Asked& asked);
   void AskAnew(Asked& asked);  // one that is to answer: it begins from the present model, also when it had an older one
   // Asks others in place of those that failed, when only `able` are left; gives how many more could still be asked.
   std::int64_t TopUp(std::int64_t able);
@@ -261,8 +269,10 @@ struct RunMachine::State {
   // closing.cpp
   void CloseTraining();
   api::Round RecordOf(const OpenRound& open);
-  Result<void> MakeNextModel();
-  RoundFacts Facts();
+  Result<void> MakeNextModel(const RoundFacts& facts);
+  std::int64_t PoolRows();
+  RoundFacts Facts(std::int64_t pool_rows) const;
+  void KeepStrategy();  // what the strategy remembers: stores it and names it
   void KeepCheckpoint();
   void NoteMeasured(const OpenRound& open);  // what it measured of the present model
   void ForgetAtSites();                      // what sites keep for the run
@@ -273,8 +283,18 @@ struct RunMachine::State {
   void ReleaseRound();  // artifacts of the open round; tells its sites
   void SetModelFile();  // from `model`: stores the file and names it
 
+  // entries.cpp
+  void EnterBegin();
+  void EnterModel(const OpenRound* survey);
+  // All of the open round's but what comes of it.
+  api::RecordEntry EntryOf(const api::Round& record, std::int64_t pool_rows) const;
+  void EnterRound(api::RecordEntry entry);
+  // Those whose answers are in; their certificates go to the entry.
+  std::vector<api::RecordedSite> RecordedSites(const OpenRound& open, api::RecordEntry& entry) const;
+
   // offers.cpp
-  std::optional<Error> OnOffer(const std::string& site, const api::UpdateOffer& offer);
+  std::optional<Error> OnOffer(const std::string& site, const api::UpdateOffer& offer,
+                               const std::optional<Error>& wrong);
   void OnTaskRefused(const TaskRefused& refused);
   std::optional<Error> Stale(const std::string& site, const api::UpdateOffer& offer);
   Result<void> CheckOffer(const Asked& asked, const api::UpdateOffer& offer) const;

@@ -112,6 +112,11 @@ std::vector<std::string> RunMachine::State::NeededNow() const {
       for (const Asked& asked : kept.open->asked) {
         if (asked.Open()) out.insert(asked.model);
       }
+      if (kept.run.spec.record.updates == api::KeepUpdates::kKeep) {
+        for (const Asked& asked : kept.open->asked) {
+          if (asked.answer == Answer::kFolded) out.insert(asked.result.digest);
+        }
+      }
       out.insert(kept.open->checkpoint);
       for (const Spooled& spooled : kept.open->spooled) out.insert(spooled.digest);
     }
@@ -178,6 +183,7 @@ Result<void> RunMachine::State::Load() {
   OTE_CHECK(CheckKept(kept));
   if (Over()) return {};
   OTE_TRY(deadline_length, ParseDuration(kept.run.spec.sites.deadline));
+  OTE_TRY(hand_length, ParseDuration(kept.run.spec.sites.hand_deadline));
   OTE_CHECK(LoadModel());
   // They are asked again, and offer again.
   for (Asked& asked : kept.in_flight) asked.answer = Answer::kPending;
@@ -195,10 +201,12 @@ void RunMachine::State::Resume() {
   const bool measures = kept.open->kind == api::TaskKind::kEvaluate;
   opened = now.steady - std::chrono::milliseconds(kept.open->elapsed_ms);
   deadline = now.steady + (measures ? std::min(deadline_length, kMeasuring) : deadline_length);
+  hand_deadline = std::max(deadline, now.steady + hand_length);
   Tell("run-restored", "", fmt::format("carries on in {}", RoundName(*kept.open)));
   for (Asked& asked : kept.open->asked) {
     const auto it = sites.find(asked.name);
     asked.reachable = it != sites.end() && it->second.reachable;
+    asked.by_hand = it != sites.end() && it->second.by_hand;
     if (asked.answer == Answer::kPending && it == sites.end()) {
       asked.error = "no longer a member";
       Answered(asked, Answer::kRemoved);

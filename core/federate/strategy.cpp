@@ -1,6 +1,7 @@
 #include "core/federate/strategy.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/federate/strategies/list.h"
 
@@ -20,6 +21,12 @@ Result<void> Strategy::Apply(const Accumulator&, const RoundFacts&, std::span<fl
 }
 Result<void> Strategy::Combine(const Gathered&, std::span<float>) const {
   return Fail(ErrorId::kInternal, "a strategy of sums was given the updates one by one");
+}
+
+std::int64_t UpdateWeight(const api::StrategySpec& spec, std::int64_t examples, std::int64_t staleness) noexcept {
+  if (spec.kind != api::StrategyKind::kFedBuff) return examples;
+  const double factor = std::pow(1 + static_cast<double>(staleness), -spec.staleness_exponent);
+  return std::max<std::int64_t>(1, std::llround(static_cast<double>(examples * kFresh) * factor));
 }
 
 std::span<const StrategyInfo* const> AllStrategies() noexcept { return kAll; }

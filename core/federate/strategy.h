@@ -68,6 +68,11 @@ struct StrategySetting {
   std::string_view help;
 };
 
+// fedbuff: the weight of one fresh example; staleness takes a part of it.
+inline constexpr std::int64_t kFresh = 256;
+// The weight of an update in the sum.
+std::int64_t UpdateWeight(const api::StrategySpec& spec, std::int64_t examples, std::int64_t staleness) noexcept;
+
 struct StrategyInfo {
   api::StrategyKind kind;
   std::string_view summary;  // one line

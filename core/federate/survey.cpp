@@ -61,6 +61,7 @@ bool RunMachine::State::StepSurvey() {
     End(api::RunStatus::kFailed, fmt::format("the survey: {}", prepared.error().message));
     return true;
   }
+  EnterModel(&*kept.open);
   Tell("data-prepared", "", fmt::format("{} columns for the model, from {} clusters", kept.run.features, parts.size()));
   ReleaseRound();
   return true;

@@ -36,10 +36,7 @@ std::int64_t RunMachine::State::UpdateCount() const {
 }
 
 std::int64_t RunMachine::State::WeightOf(const Asked& asked) const {
-  if (!Buffered()) return ExamplesOf(asked);
-  const double factor =
-      std::pow(1 + static_cast<double>(asked.result.staleness), -kept.run.spec.strategy.staleness_exponent);
-  return std::max<std::int64_t>(1, std::llround(static_cast<double>(ExamplesOf(asked) * kFresh) * factor));
+  return UpdateWeight(kept.run.spec.strategy, ExamplesOf(asked), asked.result.staleness);
 }
 
 Result<void> RunMachine::State::Fold(ByteView update, std::int64_t weight) {
@@ -109,8 +106,9 @@ void RunMachine::State::OnFetchFailed(const FetchFailed& failed) {
   if (Over() || !kept.open) return;
   Asked* asked = kept.open->Find(failed.site);
   if (asked == nullptr || asked->base != failed.round || asked->answer != Answer::kOffered) return;
-  if (failed.error.id == ErrorId::kUpdateDigest || failed.error.id == ErrorId::kArtifactCorrupt) {
-    const Error error{ErrorId::kUpdateDigest, CutText(failed.error.message), {}};
+  const bool seal = failed.error.id == ErrorId::kSealBroken;
+  if (seal || failed.error.id == ErrorId::kUpdateDigest || failed.error.id == ErrorId::kArtifactCorrupt) {
+    const Error error{seal ? ErrorId::kSealBroken : ErrorId::kUpdateDigest, CutText(failed.error.message), {}};
     Failed(*asked, Answer::kRefused, FailureOf(asked->name, "update", error));
     CountRefusal(asked->name, error);
     return;

@@ -210,6 +210,13 @@ Result<void> Ledger::Forget(const api::Dataset& dataset) {
   });
 }
 
+Result<api::Dataset> Ledger::Settle(const api::DataAddRequest& asked, api::Dataset dataset) {
+  if (asked.forget_spending) OTE_CHECK(Forget(dataset));
+  if (asked.privacy) OTE_CHECK(Set(dataset, *asked.privacy));
+  OTE_TRY(dataset.privacy, Show(dataset));
+  return dataset;
+}
+
 Result<std::optional<api::DatasetPrivacy>> Ledger::Show(const api::Dataset& dataset) {
   OTE_TRY(const auto account, Find(dataset));
   if (!account) return std::optional<api::DatasetPrivacy>();

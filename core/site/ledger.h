@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/api/dataset.h"
+#include "core/api/requests.h"
 #include "core/api/task.h"
 #include "core/federate/privacy/accountant.h"
 #include "core/store/store.h"
@@ -77,6 +78,9 @@ class Ledger {
   Result<void> Set(const api::Dataset& dataset, const api::PrivacyTerms& terms);
   // Forgets what was spent. For an operator who knows that the rows are other ones.
   Result<void> Forget(const api::Dataset& dataset);
+  // What an add asks for beside the registration: terms, or that spending be forgotten. Gives the data set with what
+  // stands in its account.
+  Result<api::Dataset> Settle(const api::DataAddRequest& asked, api::Dataset dataset);
   // What stands in the account; nothing for a data set that has none.
   Result<std::optional<api::DatasetPrivacy>> Show(const api::Dataset& dataset);
 

@@ -62,12 +62,6 @@ Result<void> CheckTask(const api::Task& task) {
   return {};
 }
 
-bool SameTask(const api::Task& a, const api::Task& b) {
-  auto copy = b;
-  copy.deadline = a.deadline;
-  return ToJson(a) == ToJson(copy);
-}
-
 federate::SiteAnswer Failed(const api::Task& task, const Error& error, std::string_view phase) {
   return {federate::FailedOffer(task, error, phase), {}};
 }

@@ -18,8 +18,6 @@ namespace ote::site {
 
 // Whether a task that came from outside is in range: kRunInvalid.
 Result<void> CheckTask(const api::Task& task);
-// The deadline is only told; it is another one each time that a task is sent.
-bool SameTask(const api::Task& a, const api::Task& b);
 
 // What a task is given beside its data.
 struct Given {

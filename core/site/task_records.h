@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/api/run.h"
+#include "core/api/sealing.h"
 #include "core/base/codec.h"
 
 namespace ote::site {
@@ -15,11 +16,17 @@ std::string TaskKey(const std::string& run, std::int64_t round);
 struct TaskRecord {
   static constexpr std::string_view kKind = "task";
   api::Task task;
+  api::TaskSeals seals;
+  std::string root;    // who gave it
+  std::string digest;  // api::TaskDigest, as it arrived
 
   std::string Key() const { return TaskKey(task.run, task.round); }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("task", self.task, kRequired);
+    v("seals", self.seals);
+    v("root", self.root);
+    v("digest", self.digest);
   }
 };
 
@@ -28,12 +35,20 @@ struct OfferRecord {
   static constexpr std::string_view kKind = "offer";
   api::UpdateOffer offer;
   std::string model_digest;  // of the task that it answers
+  api::SealedCopy update;    // of offer.digest, which is not here in the clear
+  Bytes task;                // that it answers: parcel::NameOfTask
+  std::string root;          // who gave the task
+  Bytes answer_key;
 
   std::string Key() const { return TaskKey(offer.run, offer.round); }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("offer", self.offer, kRequired);
     v("modelDigest", self.model_digest);
+    v("update", self.update);
+    v("task", self.task);
+    v("root", self.root);
+    v("answerKey", self.answer_key);
   }
 };
 

@@ -98,6 +98,11 @@ Result<Artifacts> Artifacts::Open(fs::path folder) {
   OTE_CHECK(ForEachFile(folder, [](const std::string&, const fs::path& file) {
     if (file.filename().string().ends_with(".tmp")) ::unlink(file.c_str());
   }));
+  std::error_code error;
+  for (fs::directory_iterator it(folder / "partial", error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() == kNewSuffix) ::unlink(it->path().c_str());
+  }
+  if (error) return Fail(FileError("listing", folder / "partial", error.value()));
   return Artifacts(std::move(folder));
 }
 
@@ -180,6 +185,10 @@ bool Artifacts::Has(const ArtifactName& name) const noexcept {
 
 bool Artifacts::Remove(const ArtifactName& name) {
   return name.Value() && ::unlink(FileOf(*name.Value()).c_str()) == 0;
+}
+
+void Artifacts::Abandon(const ArtifactName& name) {
+  if (name.Value()) ::unlink(PartialOf(*name.Value()).c_str());
 }
 
 Result<std::vector<crypto::Digest>> Artifacts::List() const {

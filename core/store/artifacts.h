@@ -2,13 +2,15 @@
 //
 //   <folder>/ab/cdef…         the artifact whose BLAKE2b-256 digest is abcdef… in hex
 //   <folder>/partial/<hex>    one that is arriving
+//   <folder>/partial/<id>.new one that is being made; removed by the next Open
 //   <folder>/ab/.cdef….tmp    one that was being written when the process died; removed by the next Open
 //
 // An artifact is in place only when it is whole and on disk. Reading checks the digest: a damaged file is removed, so
 // that the artifact counts as missing and can be fetched anew, and kArtifactCorrupt is returned.
 //
 // Errors of every call: kArtifactMissing, kArtifactCorrupt, kNoSpace, kFileFailed, and kMalformed for a name that is
-// not a digest. One object a folder. Single thread, but for what Map returns, which any thread may read and let go.
+// not a digest. One object a folder. Single thread, but for Create, and what Map returns, which any thread may read and
+// let go.
 #pragma once
 
 #include <cstdint>
@@ -83,6 +85,25 @@ class Partial {
   std::unique_ptr<State> state_;
 };
 
+// An artifact that is made in pieces, its digest known only at its end. What is not finished is removed with the
+// object. Move-only; one thread, which need not be that of the Artifacts.
+class NewArtifact {
+ public:
+  NewArtifact(NewArtifact&&) noexcept;
+  NewArtifact& operator=(NewArtifact&&) noexcept;
+  ~NewArtifact();
+
+  Result<void> Append(ByteView piece);
+  // Puts it in its place. The object is used up after.
+  Result<crypto::Digest> Finish(Durability durability);
+
+ private:
+  friend class Artifacts;
+  struct State;
+  explicit NewArtifact(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
 class Artifacts {
  public:
   // Makes the folder with mode 0700 when it is not there. Partials are kept.
@@ -104,6 +125,8 @@ class Artifacts {
   bool Has(const ArtifactName& name) const noexcept;
   // Whether there was one, and it is gone now.
   bool Remove(const ArtifactName& name);
+  // Drops what has arrived of it.
+  void Abandon(const ArtifactName& name);
   // In the order of the digests.
   Result<std::vector<crypto::Digest>> List() const;
 
@@ -111,10 +134,14 @@ class Artifacts {
   // is begun anew.
   Result<Partial> Begin(const ArtifactName& name, std::uint64_t size);
 
+  // Begins one of about `size` bytes; kNoSpace when they do not fit on the disk. Any thread.
+  Result<NewArtifact> Create(std::uint64_t size) const;
+
   // Removes every artifact and every partial that is not in `keep`; tells how many bytes that freed.
   Result<std::uint64_t> CollectExcept(const std::set<crypto::Digest>& keep);
 
  private:
+  friend class NewArtifact;
   explicit Artifacts(std::filesystem::path folder) : folder_(std::move(folder)) {}
   std::filesystem::path FileOf(const crypto::Digest& digest) const;
   std::filesystem::path PartialOf(const crypto::Digest& digest) const;

@@ -10,8 +10,6 @@ namespace {
 // The root renews its own certificate; a long life means that a root which was switched off for years still starts.
 constexpr std::int64_t kRootLife = 10LL * 365 * 24 * 3600 * 1000;
 
-Bytes ToBytes(const std::array<std::uint8_t, 32>& key) { return Bytes(key.begin(), key.end()); }
-
 Result<crypto::SigningKey> AuthorityKey(const StateFolder& folder) {
   std::error_code ignored;
   if (std::filesystem::exists(folder.AuthorityKeyFile(), ignored))
@@ -45,16 +43,16 @@ Result<Membership> FoundTree(const StateFolder& folder, const FoundOptions& opti
   body.serial = BigId{1};
   body.name = options.name;
   body.role = crypto::Role::kRoot;
-  body.sign_key = ToBytes(sign.Public().bytes);
-  body.transport_key = ToBytes(transport.Public().bytes);
+  body.sign_key = crypto::ToBytes(sign.Public().bytes);
+  body.transport_key = crypto::ToBytes(transport.Public().bytes);
   body.not_before = now;
   body.not_after = now + kRootLife;
-  body.authority = ToBytes(crypto::FingerprintOf(authority.Public()));
+  body.authority = crypto::ToBytes(crypto::FingerprintOf(authority.Public()));
 
   Membership membership;
   membership.name = options.name;
   membership.role = crypto::Role::kRoot;
-  membership.authority_key = ToBytes(authority.Public().bytes);
+  membership.authority_key = crypto::ToBytes(authority.Public().bytes);
   membership.certificate = crypto::IssueCertificate(authority, body);
   membership.revocations = crypto::IssueRevocationList(authority, {0, now, {}, body.authority});
   membership.listen = options.listen;

@@ -1,4 +1,4 @@
-// What Partial keeps; shared by artifacts.cpp, which begins one, and partial.cpp.
+// What Partial keeps; shared by artifacts.cpp, which begins one, partial.cpp and new_artifact.cpp.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,9 @@ struct Partial::State {
   std::uint64_t offset = 0;
   crypto::Hasher hasher;  // of the first `offset` bytes
 };
+
+// Of files in `partial` whose digest is not known yet.
+inline constexpr const char* kNewSuffix = ".new";
 
 // Makes the folder that `file` stands in, durably.
 Result<void> MakeFolderOf(const std::filesystem::path& file);

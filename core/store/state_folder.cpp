@@ -27,11 +27,15 @@ Result<Key> LoadOrMake(const std::filesystem::path& file, Load load, Save save) 
 
 }  // namespace
 
-crypto::VerifyKey Membership::AuthorityKey() const {
-  crypto::VerifyKey key;
-  if (authority_key.size() == key.bytes.size())
-    std::copy(authority_key.begin(), authority_key.end(), key.bytes.begin());
-  return key;
+crypto::VerifyKey Membership::AuthorityKey() const { return {crypto::AsKey(authority_key)}; }
+
+Result<crypto::CertificateBody> Membership::Own() const {
+  return crypto::CheckCertificateSignature(certificate, AuthorityKey());
+}
+
+bool Membership::Knows(const crypto::Fingerprint& authority) const {
+  return crypto::FingerprintOf(AuthorityKey()) == authority ||
+         crypto::SuccessionOf(successions, authority) < successions.size();
 }
 
 Result<void> StateFolder::Create() const {
@@ -78,6 +82,11 @@ Result<crypto::TransportKey> StateFolder::TransportKey() const {
 
 Result<crypto::TransportKey> StateFolder::ControlKey() const {
   return LoadOrMake<crypto::TransportKey>(ControlKeyFile(), crypto::LoadTransportKey, crypto::SaveTransportKey);
+}
+
+Result<crypto::TransportKey> StateFolder::ControlServerKey() const {
+  OTE_TRY(const auto control, ControlKey());
+  return crypto::TransportKey::FromSecret(crypto::DeriveKey(control.Secret(), "ote-control-end").View());
 }
 
 Result<FolderLock> FolderLock::Take(const StateFolder& folder) {

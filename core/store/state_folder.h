@@ -5,6 +5,8 @@
 //   keys/transport.key X25519, of its links
 //   keys/control.key   X25519, what the command line on this machine proves itself with
 //   keys/authority.key Ed25519, at the root only: signs certificates
+//   keys/*.next.key    while a key is being changed (key_ring.h)
+//   keys/runs/ID.key   X25519, at the root only: what the sites of a run seal their updates to; gone with the run
 //   ote.db             Store: clusters, tokens, data sets, runs, models, journals
 //   artifacts/         Artifacts: models and updates by digest
 //   agent.sock         the control socket; agent.pid, agent.lock, agent.log
@@ -21,6 +23,7 @@
 #include "core/base/result.h"
 #include "crypto/certificate.h"
 #include "crypto/keys.h"
+#include "crypto/succession.h"
 
 namespace ote::store {
 
@@ -38,7 +41,8 @@ struct ParentRef {
 struct Membership {
   std::string name;
   crypto::Role role = crypto::Role::kMember;
-  Bytes authority_key;  // Ed25519 public, pinned
+  Bytes authority_key;                          // Ed25519 public, pinned
+  std::vector<crypto::Succession> successions;  // how the authority came to be it, as far as is known here
   crypto::Certificate certificate;
   std::optional<crypto::RevocationList> revocations;
   std::optional<ParentRef> parent;     // empty at a root
@@ -46,12 +50,15 @@ struct Membership {
   std::vector<std::string> advertise;  // what tokens carry; empty: worked out from `listen`
   api::TreeSettings settings;
   std::int64_t certificate_life_ms = 90LL * 24 * 3600 * 1000;  // root: of those that it issues
+  std::string keys_request;  // the --request-id that these keys, and this authority, were made for
+  std::string authority_request;
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("name", self.name, kRequired);
     v("role", self.role, kRequired);
     v("authorityKey", self.authority_key, kRequired);
+    v("successions", self.successions);
     v("certificate", self.certificate, kRequired);
     v("revocations", self.revocations);
     v("parent", self.parent);
@@ -59,8 +66,14 @@ struct Membership {
     v("advertise", self.advertise);
     v("settings", self.settings);
     v("certificateLifeMs", self.certificate_life_ms);
+    v("keysRequest", self.keys_request);
+    v("authorityRequest", self.authority_request);
   }
   crypto::VerifyKey AuthorityKey() const;
+  // This member's own certificate, its signature checked; kCertificateInvalid.
+  Result<crypto::CertificateBody> Own() const;
+  // Whether it is the authority, or one that went before it.
+  bool Knows(const crypto::Fingerprint& authority) const;
 };
 
 struct StateFolder {
@@ -69,8 +82,13 @@ struct StateFolder {
   std::filesystem::path MemberFile() const { return path / "member.json"; }
   std::filesystem::path SignKeyFile() const { return path / "keys" / "sign.key"; }
   std::filesystem::path TransportKeyFile() const { return path / "keys" / "transport.key"; }
+  std::filesystem::path NextSignKeyFile() const { return path / "keys" / "sign.next.key"; }
+  std::filesystem::path NextTransportKeyFile() const { return path / "keys" / "transport.next.key"; }
+  std::filesystem::path NextAuthorityKeyFile() const { return path / "keys" / "authority.next.key"; }
   std::filesystem::path ControlKeyFile() const { return path / "keys" / "control.key"; }
   std::filesystem::path AuthorityKeyFile() const { return path / "keys" / "authority.key"; }
+  std::filesystem::path RunKeyFolder() const { return path / "keys" / "runs"; }
+  std::filesystem::path RunKeyFile(const std::string& run) const { return RunKeyFolder() / (run + ".key"); }
   std::filesystem::path Database() const { return path / "ote.db"; }
   std::filesystem::path ArtifactFolder() const { return path / "artifacts"; }
   std::filesystem::path Socket() const { return path / "agent.sock"; }
@@ -88,7 +106,10 @@ struct StateFolder {
   // The key in the file, made and saved first when there is none.
   Result<crypto::SigningKey> SignKey() const;
   Result<crypto::TransportKey> TransportKey() const;
+  // The two ends of the control socket: the command line proves itself with the first, the agent with the second, which
+  // is derived from it and stays when the keys of the member change.
   Result<crypto::TransportKey> ControlKey() const;
+  Result<crypto::TransportKey> ControlServerKey() const;
 };
 
 // One agent a folder: holds an exclusive lock on agent.lock until destroyed. kAgentRunning.

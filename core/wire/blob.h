@@ -21,10 +21,19 @@ class Blob {
   std::size_t size() const noexcept { return view_.size(); }
   const std::shared_ptr<const void>& Owner() const noexcept { return owner_; }
 
+  // The bytes are part of a stream that is sealed for whoever may read it (crypto/sealed.h): a transport may leave it
+  // at protecting them from being altered.
+  Blob&& AsSealed() && noexcept {
+    sealed_ = true;
+    return std::move(*this);
+  }
+  bool IsSealed() const noexcept { return sealed_; }
+
  private:
   explicit Blob(std::shared_ptr<const Bytes> bytes) : view_(*bytes), owner_(std::move(bytes)) {}
   ByteView view_;
   std::shared_ptr<const void> owner_;
+  bool sealed_ = false;
 };
 
 }  // namespace ote::wire

@@ -9,18 +9,20 @@
 namespace ote::wire {
 namespace {
 
-Bytes ToBytes(const std::array<std::uint8_t, 32>& key) { return Bytes(key.begin(), key.end()); }
-
 // The authority's key, once it and the answering root's certificate fit the pin.
 Result<crypto::VerifyKey> CheckPin(const api::EnrolHello& hello, const crypto::JoinToken& token) {
   constexpr auto kHint = "ask the operator of the root for a token made there";
-  crypto::VerifyKey authority;
-  if (hello.authority_key.size() != authority.bytes.size()) {
+  if (hello.authority_key.size() != 32) {
     return Fail(ErrorId::kPinMismatch, "the root does not show an authority key", kHint);
   }
-  std::ranges::copy(hello.authority_key, authority.bytes.begin());
+  const crypto::VerifyKey authority{crypto::AsKey(hello.authority_key)};
   if (crypto::FingerprintOf(authority) != token.authority) {
-    return Fail(ErrorId::kPinMismatch, "the root's authority is not the one in the token", kHint);
+    // The authority may have changed since the token was made: then it shows how.
+    const auto followed = crypto::FollowSuccession(hello.successions, token.authority);
+    if (!followed || *followed != authority) {
+      return Fail(ErrorId::kPinMismatch, "the root's authority is neither the one in the token nor its successor",
+                  kHint);
+    }
   }
   OTE_TRY(const auto body, crypto::CheckCertificateSignature(hello.certificate, authority));
   if (body.Transport() != token.parent_key) {
@@ -41,8 +43,8 @@ Result<Enrolled> Enrol(Client& client, const crypto::JoinToken& token, const std
   body.token = token.id;
   body.name = name;
   body.labels = labels;
-  body.sign_key = ToBytes(sign.Public().bytes);
-  body.transport_key = ToBytes(transport.bytes);
+  body.sign_key = crypto::ToBytes(sign.Public().bytes);
+  body.transport_key = crypto::ToBytes(transport.bytes);
   body.version = Version();
   body.platform = Platform();
   body.now = now;
@@ -63,6 +65,7 @@ Result<Enrolled> Enrol(Client& client, const crypto::JoinToken& token, const std
   }
   OTE_CHECK(crypto::CheckRevocationList(enrolled.reply.revocations, authority, 0));
   enrolled.authority_key = hello.authority_key;
+  enrolled.successions = hello.successions;
   return enrolled;
 }
 

@@ -13,7 +13,8 @@ namespace ote::wire {
 
 struct Enrolled {
   api::EnrolReply reply;
-  Bytes authority_key;  // Ed25519 public, as pinned by the token
+  Bytes authority_key;  // Ed25519 public: as pinned by the token, or by succession from that one
+  std::vector<crypto::Succession> successions;
 };
 
 // Checks that the other side is the one that the token pins (kPinMismatch, kCertificateInvalid), sends the request for

@@ -13,6 +13,9 @@ class FaultyTransport final : public Transport {
       : inner_(std::move(inner)), script_(std::move(script)) {}
 
   Result<std::string> Bind(const std::string& endpoint) override { return inner_->Bind(endpoint); }
+  Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) override {
+    return inner_->BindAs(endpoint, key);
+  }
   Result<LinkId> Connect(const Target& target, const crypto::TransportKey& key) override {
     return inner_->Connect(target, key);
   }
@@ -27,6 +30,7 @@ class FaultyTransport final : public Transport {
   Result<void> Send(LinkId link, Envelope envelope) override { return inner_->Send(link, std::move(envelope)); }
   void Wake() override { inner_->Wake(); }
   std::uint64_t Dropped() const override { return inner_->Dropped(); }
+  std::uint64_t BulkMessages() const override { return inner_->BulkMessages(); }
 
   std::vector<Event> Wait(std::chrono::milliseconds at_most) override {
     if (!ready_.empty()) at_most = std::chrono::milliseconds(0);

@@ -15,7 +15,11 @@ class MemoryTransport;
 }  // namespace
 
 struct MemoryNetwork::State {
-  std::map<std::string, MemoryTransport*> listeners;
+  struct Listener {
+    MemoryTransport* transport = nullptr;
+    std::optional<crypto::TransportPublic> key;  // another than the transport's own
+  };
+  std::map<std::string, Listener> listeners;
   std::set<std::string> cut;
   std::uint64_t next_id = 1;
   int next_port = 40'001;
@@ -37,11 +41,14 @@ class MemoryTransport final : public Transport {
   ~MemoryTransport() override {
     while (!peers_.empty()) Unhook(peers_.begin()->first, Tell::kClient);
     while (!links_.empty()) Disconnect(links_.begin()->first);
-    std::erase_if(state_->listeners, [this](const auto& entry) { return entry.second == this; });
+    std::erase_if(state_->listeners, [this](const auto& entry) { return entry.second.transport == this; });
     std::erase(state_->all, this);
   }
 
-  Result<std::string> Bind(const std::string& endpoint) override;
+  Result<std::string> Bind(const std::string& endpoint) override { return Listen(endpoint, std::nullopt); }
+  Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) override {
+    return Listen(endpoint, key.Public());
+  }
   Result<LinkId> Connect(const Target& target, const crypto::TransportKey& key) override;
   void Disconnect(LinkId link) override;
   void Evict(const Caller& caller) override;
@@ -71,6 +78,7 @@ class MemoryTransport final : public Transport {
     LinkId link;
   };
 
+  Result<std::string> Listen(const std::string& endpoint, std::optional<crypto::TransportPublic> key);
   void Try(LinkId id, Link& link);
   void Report(LinkId id, EventKind kind);
   void Unhook(PeerId peer, Tell tell);
@@ -87,7 +95,7 @@ class MemoryTransport final : public Transport {
   std::uint64_t dropped_ = 0;
 };
 
-Result<std::string> MemoryTransport::Bind(const std::string& endpoint) {
+Result<std::string> MemoryTransport::Listen(const std::string& endpoint, std::optional<crypto::TransportPublic> key) {
   std::string name = endpoint;
   if (name.find("://") == std::string::npos || name.ends_with("://")) {
     return Fail(ErrorId::kEndpointInvalid, "listen on " + endpoint + ": not an endpoint");
@@ -98,7 +106,7 @@ Result<std::string> MemoryTransport::Bind(const std::string& endpoint) {
   if (name.starts_with("tcp://") && name.ends_with(":0")) {
     name.replace(name.size() - 1, 1, std::to_string(state_->next_port++));
   }
-  if (!state_->listeners.emplace(name, this).second) {
+  if (!state_->listeners.emplace(name, State::Listener{this, key}).second) {
     return Fail(ErrorId::kPortInUse, "listen on " + endpoint + ": another listens there");
   }
   return name;
@@ -132,9 +140,7 @@ void MemoryTransport::Unhook(PeerId peer, Tell tell) {
 }
 
 void MemoryTransport::Evict(const Caller& caller) {
-  const auto matches = [&caller](const Caller& other) {
-    return other.kind == caller.kind && other.name == caller.name;
-  };
+  const auto matches = [&caller](const Caller& other) { return IsAtMost(other, caller); };
   std::vector<PeerId> gone;
   for (const auto& [id, peer] : peers_) {
     if (matches(peer.caller)) gone.push_back(id);
@@ -210,8 +216,8 @@ void MemoryTransport::Try(LinkId id, Link& link) {
     link.state = LinkState::kTrying;
     return;
   }
-  MemoryTransport& server = *listener->second;
-  if (server.server_key_->Public() != link.target.server_key) {
+  MemoryTransport& server = *listener->second.transport;
+  if (listener->second.key.value_or(server.server_key_->Public()) != link.target.server_key) {
     if (std::exchange(link.state, LinkState::kWrongKey) != LinkState::kWrongKey) Report(id, EventKind::kLinkWrongKey);
     return;
   }
@@ -252,7 +258,7 @@ std::unique_ptr<Transport> MemoryNetwork::MakeTransport(const crypto::TransportK
 void MemoryNetwork::Cut(const std::string& endpoint) {
   state_->cut.insert(endpoint);
   if (const auto it = state_->listeners.find(endpoint); it != state_->listeners.end())
-    it->second->CutListener(endpoint);
+    it->second.transport->CutListener(endpoint);
 }
 
 void MemoryNetwork::Mend(const std::string& endpoint) { state_->cut.erase(endpoint); }

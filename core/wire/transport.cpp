@@ -2,6 +2,10 @@
 
 namespace ote::wire {
 
+bool IsAtMost(const Caller& caller, const Caller& line) noexcept {
+  return caller.kind == line.kind && caller.name == line.name && caller.serial <= line.serial;
+}
+
 Envelope MakeEvictionNotice() {
   Envelope about;
   about.verb = kEvictedVerb;

@@ -9,7 +9,8 @@
 //
 // One thread makes all calls but Wake(). A message is delivered once or not at all: what was queued when a connection
 // is lost is lost with it, and nothing that was sent before goes out on the next one. Whoever needs an answer asks
-// again.
+// again. Messages arrive in the order in which they were sent, but that one with a large blob which is not part of a
+// stream may overtake others, or be overtaken (bulk_side.h).
 #pragma once
 
 #include <chrono>
@@ -35,6 +36,9 @@ struct Caller {
   BigId serial;               // member: of the certificate
   bool renewal_only = false;  // member: its certificate has expired, within the grace
 };
+
+// Whether both are the same by kind and name, and `caller`'s serial is not above that of `line`.
+bool IsAtMost(const Caller& caller, const Caller& line) noexcept;
 
 // Decides about each new connection. Called from within Wait(), in its thread; must be quick and may not call back.
 class Admission {
@@ -90,12 +94,15 @@ class Transport {
   // Starts to listen; returns the endpoint with the port that was picked for port 0. kPortInUse, kEndpointInvalid,
   // kPermission. May be called several times (tcp and control socket).
   virtual Result<std::string> Bind(const std::string& endpoint) = 0;
+  // The same, with another key than the transport's own to prove ourselves with at this endpoint.
+  virtual Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) = 0;
   // Begins to connect, and keeps trying with a jittered back-off until Disconnect. `key` is used for this link only.
   virtual Result<LinkId> Connect(const Target& target, const crypto::TransportKey& key) = 0;
   virtual void Disconnect(LinkId link) = 0;
-  // Cuts all connections of a caller, at once: a member that was removed (its key is asked about anew by Admit).
-  // Callers are the same when kind and name are. Nothing that they sent is handed out any more; they get
-  // MakeEvictionNotice().
+  // Cuts the connections that a caller has now, at once: a member that was removed, or whose certificate is over (its
+  // key is asked about anew by Admit). Callers are the same when kind and name are and the serial is not above that of
+  // `caller`: a connection under a newer certificate stays. Nothing that the others sent is handed out any more; they
+  // get MakeEvictionNotice().
   virtual void Evict(const Caller& caller) = 0;
 
   // Queues a message. kUnreachable when there is no such connection (any more), kBusy when its queue is full, kProtocol
@@ -112,6 +119,8 @@ class Transport {
 
   // Messages that were dropped since the start: malformed, too large, or from a caller that was evicted. One thread.
   virtual std::uint64_t Dropped() const = 0;
+  // Messages that went or came over a bulk line since the start (bulk_side.h). One thread.
+  virtual std::uint64_t BulkMessages() const { return 0; }
 };
 
 }  // namespace ote::wire

@@ -41,6 +41,11 @@ ZmqLink::~ZmqLink() { CloseSockets(up_ ? kLingerMs : 0); }
 
 void ZmqLink::CloseSockets(int linger_ms) {
   probe_.reset();
+  if (bulk_) {
+    dropped_ += bulk_->Side().Dropped();
+    moved_ += bulk_->Side().Moved();
+    bulk_.reset();
+  }
   CloseWatched(socket_, monitor_, linger_ms);
   connected_ = up_ = false;
 }
@@ -68,7 +73,7 @@ void ZmqLink::RetryLater() {
 }
 
 std::optional<milliseconds> ZmqLink::NextTimer() const {
-  if (up_) return std::nullopt;
+  if (up_) return bulk_ ? bulk_->NextTimer() : std::nullopt;
   return probe_ ? probe_->Deadline() : next_;
 }
 
@@ -100,11 +105,13 @@ void ZmqLink::OnMonitor(const MonitorEvent& event, std::deque<Event>& out) {
     case ZMQ_EVENT_CONNECTED:
       connected_ = true;
       connected_at_ = SteadyNow();
+      there_ = PeerAddressOf(event.value);
       return;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       up_ = true;
       hung_up_before_ = false;
       backoff_ = milliseconds(0);
+      OpenBulk();
       out.push_back(Make(EventKind::kLinkUp));
       return;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
@@ -163,14 +170,57 @@ void ZmqLink::Receive(std::deque<Event>& out, std::size_t limit) {
       ++dropped_;
       continue;
     }
+    if (envelope->verb == kBulkVerb) {
+      if (bulk_) bulk_->Hear(*envelope);
+      continue;
+    }
+    if (bulk_ && bulk_->Side().IsFor(*envelope)) bulk_->SawLarge();
     Event event = Make(EventKind::kLinkMessage);
     event.envelope = std::move(*envelope);
     out.push_back(std::move(event));
   }
+  if (bulk_) ReceiveBulk(out, limit);
+}
+
+void ZmqLink::OpenBulk() {
+  if (!options_.bulk.use || !there_) return;
+  bulk_ = std::make_unique<BulkDial>(
+      target_.endpoint, *there_,
+      [this](Bytes header, const Blob& blob) { return SendMessage(*socket_, {}, std::move(header), blob); }, pool_,
+      options_);
+}
+
+void ZmqLink::ReceiveBulk(std::deque<Event>& out, std::size_t limit) {
+  std::deque<Envelope> arrived;
+  bulk_->Serve(arrived, limit - std::min(limit, out.size()));
+  for (Envelope& envelope : arrived) {
+    Event event = Make(EventKind::kLinkMessage);
+    event.envelope = std::move(envelope);
+    out.push_back(std::move(event));
+  }
+}
+
+void ZmqLink::Wishes(std::vector<PollWish>& out) const {
+  if (bulk_) bulk_->Side().Wishes(out);
+}
+
+void ZmqLink::Linger(milliseconds end) {
+  if (bulk_) bulk_->Side().Linger(end);
 }
 
 Result<void> ZmqLink::Send(Envelope envelope) {
   OTE_TRY(Bytes header, EncodeForSending(envelope));
+  if (bulk_ && bulk_->Side().IsFor(envelope)) {
+    switch (bulk_->Side().Send(header, envelope)) {
+      case BulkSent::kYes:
+        return {};
+      case BulkSent::kFull:
+        return Fail(ErrorId::kBusy, "send " + envelope.verb + ": the queue to " + target_.endpoint + " is full");
+      case BulkSent::kNotHere:
+        bulk_->SawLarge();
+        break;
+    }
+  }
   if (up_) {
     switch (SendMessage(*socket_, {}, std::move(header), envelope.blob)) {
       case Sent::kYes:

@@ -16,6 +16,7 @@
 
 #include <deque>
 
+#include "core/wire/bulk_dial.h"
 #include "core/wire/zmq_endpoint.h"
 #include "core/wire/zmq_probe.h"
 #include "core/wire/zmq_socket.h"
@@ -43,7 +44,11 @@ class ZmqLink {
   // Takes messages until there are none, or `out` holds `limit` events.
   void Receive(std::deque<Event>& out, std::size_t limit);
   Result<void> Send(Envelope envelope);
-  std::uint64_t Dropped() const noexcept { return dropped_; }
+  // What else is to be polled, and what is queued there.
+  void Wishes(std::vector<PollWish>& out) const;
+  void Linger(std::chrono::milliseconds end);
+  std::uint64_t BulkMessages() const noexcept { return moved_ + (bulk_ ? bulk_->Side().Moved() : 0); }
+  std::uint64_t Dropped() const noexcept { return dropped_ + (bulk_ ? bulk_->Side().Dropped() : 0); }
 
  private:
   enum class End { kDown, kRefused, kWrongKey, kHungUp };
@@ -56,6 +61,8 @@ class ZmqLink {
   void OnProbe(ProbeResult result, std::deque<Event>& out);
   void CloseSockets(int linger_ms);
   void RetryLater();
+  void OpenBulk();
+  void ReceiveBulk(std::deque<Event>& out, std::size_t limit);
   Event Make(EventKind kind) const;
 
   zmq::context_t& context_;
@@ -69,13 +76,17 @@ class ZmqLink {
   ZmqSocket socket_;
   ZmqSocket monitor_;
   std::unique_ptr<ZmqProbe> probe_;
-  bool connected_ = false;  // the connection is there, the handshake goes on
+  std::optional<PeerAddress> there_;  // tcp
+  const std::shared_ptr<BlobPool> pool_ = std::make_shared<BlobPool>();
+  std::unique_ptr<BulkDial> bulk_;  // while it is up, over tcp
+  bool connected_ = false;          // the connection is there, the handshake goes on
   bool up_ = false;
   bool hung_up_before_ = false;  // the last attempt ended in kHungUp, and a CURVE server is there
   std::chrono::milliseconds connected_at_{0};
   std::chrono::milliseconds next_{0};  // when idle: the next attempt; else: the end of patience with this one
   std::chrono::milliseconds backoff_{0};
   std::uint64_t dropped_ = 0;
+  std::uint64_t moved_ = 0;
 };
 
 }  // namespace ote::wire

@@ -30,7 +30,12 @@ int DescriptorOf(zmq::message_t& frame) { return zmq_msg_get(frame.handle(), ZMQ
 
 ZmqListener::ZmqListener(zmq::context_t& context, const crypto::TransportKey& key, Admission& admission,
                          const ZmqOptions& options)
-    : context_(context), key_(key), admission_(admission), options_(options) {}
+    : context_(context),
+      key_(key),
+      admission_(admission),
+      options_(options),
+      bulk_([this](PeerId peer, Bytes header, const Blob& blob) { return SendByCurve(peer, std::move(header), blob); },
+            options) {}
 
 ZmqListener::~ZmqListener() { CloseWatched(router_, monitor_, kLingerMs); }
 
@@ -49,7 +54,7 @@ void ZmqListener::Open() {
   monitor_ = WatchSocket(context_, *router_, ZMQ_EVENT_DISCONNECTED);
 }
 
-Result<std::string> ZmqListener::Bind(const std::string& text) {
+Result<std::string> ZmqListener::Bind(const std::string& text, const crypto::TransportKey* as) {
   OTE_TRY(const Endpoint endpoint, ParseEndpoint(text));
   FolderHandle folder;
   OTE_TRY(std::string address, ZmqAddress(endpoint, &folder));
@@ -58,7 +63,17 @@ Result<std::string> ZmqListener::Bind(const std::string& text) {
   } else if (endpoint.host == "localhost") {
     address = "tcp://127.0.0.1:" + endpoint.port;  // ZeroMQ looks up no names when it binds
   }
-  OTE_CHECK(Guard("listen on " + text, [&] { router_->bind(address); }));
+  // ZeroMQ copies a socket's options into each of its listeners when that is made.
+  const auto prove = [this](const crypto::TransportKey& key) {
+    const ByteView secret = key.Secret();
+    router_->set(zmq::sockopt::curve_secretkey, zmq::const_buffer(secret.data(), secret.size()));
+  };
+  const auto bound_as = Guard("listen on " + text, [&] {
+    if (as != nullptr) prove(*as);
+    router_->bind(address);
+  });
+  if (as != nullptr) OTE_CHECK(Guard("listen on " + text, [&] { prove(key_); }));
+  OTE_CHECK(bound_as);
   if (endpoint.scheme == Scheme::kIpc) {
     folders_.push_back(std::move(folder));
     const std::string path = address.substr(address.find("://") + 3);
@@ -67,7 +82,10 @@ Result<std::string> ZmqListener::Bind(const std::string& text) {
     return text;
   }
   const std::string bound = router_->get(zmq::sockopt::last_endpoint);
-  return "tcp://" + endpoint.host + bound.substr(bound.rfind(':'));
+  const auto colon = bound.rfind(':');
+  const auto host = bound.find("://") + 3;
+  bulk_.Listen(bound.substr(host, colon - host));
+  return "tcp://" + endpoint.host + bound.substr(colon);
 }
 
 Result<void> ZmqListener::Send(PeerId peer, Envelope envelope) {
@@ -75,11 +93,17 @@ Result<void> ZmqListener::Send(PeerId peer, Envelope envelope) {
   const auto it = peers_.find(peer);
   const auto gone = [&envelope] { return Fail(ErrorId::kUnreachable, "send " + envelope.verb + ": the peer is gone"); };
   if (it == peers_.end()) return gone();
+  const auto full = [&envelope, &it] {
+    return Fail(ErrorId::kBusy, "send " + envelope.verb + ": the queue to " + it->second.caller.name + " is full");
+  };
+  const BulkSent by_bulk = bulk_.Send(peer, header, envelope);
+  if (by_bulk == BulkSent::kYes) return {};
+  if (by_bulk == BulkSent::kFull) return full();
   switch (SendMessage(*router_, it->second.routing_id, std::move(header), envelope.blob)) {
     case Sent::kYes:
       return {};
     case Sent::kFull:
-      return Fail(ErrorId::kBusy, "send " + envelope.verb + ": the queue to " + it->second.caller.name + " is full");
+      return full();
     case Sent::kNoPeer:
       break;
   }
@@ -90,14 +114,27 @@ Result<void> ZmqListener::Send(PeerId peer, Envelope envelope) {
 void ZmqListener::Forget(std::map<PeerId, Peer>::iterator it) {
   const auto owner = by_descriptor_.find(it->second.descriptor);
   if (owner != by_descriptor_.end() && owner->second == it->first) by_descriptor_.erase(owner);
-  peers_.erase(it);
+  ForgetPeer(it->first);
+}
+
+void ZmqListener::ForgetPeer(PeerId peer) {
+  bulk_.Forget(peer);
+  peers_.erase(peer);
+}
+
+Sent ZmqListener::SendByCurve(PeerId peer, Bytes header, const Blob& blob) {
+  const auto it = peers_.find(peer);
+  if (it == peers_.end()) return Sent::kNoPeer;
+  return SendMessage(*router_, it->second.routing_id, std::move(header), blob);
 }
 
 void ZmqListener::Evict(const Caller& caller) {
-  void_below_[{caller.kind, caller.name}] = next_peer_;
+  auto& lines = void_below_[{caller.kind, caller.name}];
+  std::erase_if(lines, [&caller](const Line& line) { return line.serial <= caller.serial; });
+  lines.push_back({next_peer_, caller.serial});
   for (auto it = peers_.begin(); it != peers_.end();) {
     const auto here = it++;
-    if (here->second.caller.kind != caller.kind || here->second.caller.name != caller.name) continue;
+    if (!IsAtMost(here->second.caller, caller)) continue;
     Dismiss(here->second.routing_id, here->second.descriptor);
     Forget(here);
   }
@@ -147,7 +184,7 @@ void ZmqListener::ForgetGone() {
     std::erase_if(cuts_, [&event](const Cut& cut) { return cut.descriptor == event->value; });
     const auto it = by_descriptor_.find(event->value);
     if (it == by_descriptor_.end()) continue;
-    peers_.erase(it->second);
+    ForgetPeer(it->second);
     by_descriptor_.erase(it);
   }
 }
@@ -165,6 +202,7 @@ void ZmqListener::DoCuts() {
 std::optional<milliseconds> ZmqListener::NextTimer() const {
   std::optional<milliseconds> next;
   for (const Cut& cut : cuts_) next = next ? std::min(*next, cut.at) : cut.at;
+  if (const auto bulk = bulk_.NextTimer()) next = next ? std::min(*next, *bulk) : bulk;
   return next;
 }
 
@@ -191,6 +229,10 @@ void ZmqListener::Receive(std::deque<Event>& out, std::size_t limit) {
       CountDropped(envelope.error().message, &user->caller);
       continue;
     }
+    if (envelope->verb == kBulkVerb) {
+      bulk_.Hear(user->peer, user->caller, *envelope);
+      continue;
+    }
     Event event;
     event.kind = EventKind::kPeerMessage;
     event.peer = user->peer;
@@ -198,11 +240,31 @@ void ZmqListener::Receive(std::deque<Event>& out, std::size_t limit) {
     event.envelope = std::move(*envelope);
     out.push_back(std::move(event));
   }
+  ReceiveBulk(out, limit);
+}
+
+void ZmqListener::ReceiveBulk(std::deque<Event>& out, std::size_t limit) {
+  for (auto& [peer, envelope] : bulk_.Serve(limit - std::min(limit, out.size()))) {
+    const auto it = peers_.find(peer);
+    if (it == peers_.end()) continue;
+    Event event;
+    event.kind = EventKind::kPeerMessage;
+    event.peer = peer;
+    event.caller = it->second.caller;
+    event.envelope = std::move(envelope);
+    out.push_back(std::move(event));
+  }
+}
+
+bool ZmqListener::Void(PeerId peer, const Caller& caller) const {
+  const auto lines = void_below_.find({caller.kind, caller.name});
+  return lines != void_below_.end() && std::ranges::any_of(lines->second, [&](const Line& line) {
+           return peer.value < line.peer && caller.serial <= line.serial;
+         });
 }
 
 bool ZmqListener::Hear(PeerId peer, const Caller& caller, std::string routing_id, int descriptor) {
-  const auto line = void_below_.find({caller.kind, caller.name});
-  if (line != void_below_.end() && peer.value < line->second) {
+  if (Void(peer, caller)) {
     const bool known =
         std::any_of(cuts_.begin(), cuts_.end(), [&](const Cut& cut) { return cut.descriptor == descriptor; });
     if (!known) Dismiss(routing_id, descriptor);
@@ -213,7 +275,7 @@ bool ZmqListener::Hear(PeerId peer, const Caller& caller, std::string routing_id
   peers_.emplace(peer, Peer{std::move(routing_id), caller, descriptor});
   if (descriptor >= 0) {
     const auto before = by_descriptor_.find(descriptor);
-    if (before != by_descriptor_.end()) peers_.erase(before->second);
+    if (before != by_descriptor_.end()) ForgetPeer(before->second);
     by_descriptor_[descriptor] = peer;
   }
   return true;

@@ -9,10 +9,10 @@
 // ZeroMQ 4.3 lets everyone in when no ZAP handler is there. Ours is bound before the ROUTER and closed after it, and a
 // message of a connection without our User-Id is not heard.
 //
-// Eviction. ZeroMQ 4.3 cannot close one connection of a ROUTER. So an eviction draws a line: User-Ids with a smaller
-// number are void, for good. Such a peer is told (MakeEvictionNotice), and a moment later its descriptor is shut down,
-// when it is known, that is when the peer ever sent something; one that did not is cut at its first message. It may
-// connect again at once, and Admit decides.
+// Eviction. ZeroMQ 4.3 cannot close one connection of a ROUTER. So an eviction draws a line: User-Ids of that caller
+// with a smaller number, and a serial up to that of the eviction, are void, for good. Such a peer is told
+// (MakeEvictionNotice), and a moment later its descriptor is shut down, when it is known, that is when the peer ever
+// sent something; one that did not is cut at its first message. It may connect again at once, and Admit decides.
 #pragma once
 
 #include <deque>
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/base/log.h"
+#include "core/wire/bulk_port.h"
 #include "core/wire/zmq_endpoint.h"
 #include "core/wire/zmq_socket.h"
 
@@ -36,7 +37,8 @@ class ZmqListener {
 
   // Makes the sockets. Throws zmq::error_t.
   void Open();
-  Result<std::string> Bind(const std::string& endpoint);
+  // `as` instead of the listener's own key, unless it is nullptr; needed only during the call.
+  Result<std::string> Bind(const std::string& endpoint, const crypto::TransportKey* as);
   Result<void> Send(PeerId peer, Envelope envelope);
   void Evict(const Caller& caller);
 
@@ -50,7 +52,11 @@ class ZmqListener {
   void Receive(std::deque<Event>& out, std::size_t limit);
   // When Serve wants to be called even if nothing arrives.
   std::optional<std::chrono::milliseconds> NextTimer() const;
-  std::uint64_t Dropped() const noexcept { return dropped_; }
+  // What else is to be polled, and what is queued there.
+  void Wishes(std::vector<PollWish>& out) const { bulk_.Wishes(out); }
+  void Linger(std::chrono::milliseconds end) { bulk_.Linger(end); }
+  std::uint64_t BulkMessages() const noexcept { return bulk_.Moved(); }
+  std::uint64_t Dropped() const noexcept { return dropped_ + bulk_.Dropped(); }
 
  private:
   struct Peer {
@@ -63,11 +69,19 @@ class ZmqListener {
     std::chrono::milliseconds at{};
   };
   using CallerKey = std::pair<CallerKind, std::string>;
+  struct Line {
+    std::uint64_t peer = 0;  // from here on anew
+    BigId serial;
+  };
 
   void Forget(std::map<PeerId, Peer>::iterator it);
+  void ForgetPeer(PeerId peer);
+  Sent SendByCurve(PeerId peer, Bytes header, const Blob& blob);
+  void ReceiveBulk(std::deque<Event>& out, std::size_t limit);
   void AnswerZap();
   void ForgetGone();
   void DoCuts();
+  bool Void(PeerId peer, const Caller& caller) const;
   // Hears one message of `peer`; false when it is to be dropped.
   bool Hear(PeerId peer, const Caller& caller, std::string routing_id, int descriptor);
   void Dismiss(const std::string& routing_id, int descriptor);
@@ -83,11 +97,12 @@ class ZmqListener {
   ZmqSocket monitor_;
   std::map<PeerId, Peer> peers_;
   std::map<int, PeerId> by_descriptor_;
-  std::map<CallerKey, std::uint64_t> void_below_;
+  std::map<CallerKey, std::vector<Line>> void_below_;
   std::vector<Cut> cuts_;
   std::uint64_t next_peer_ = 1;
   std::uint64_t dropped_ = 0;
   log::Limiter limiter_;
+  BulkPort bulk_;
 };
 
 }  // namespace ote::wire

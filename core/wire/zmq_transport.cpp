@@ -25,6 +25,9 @@ class ZmqTransport final : public Transport {
  public:
   explicit ZmqTransport(const ZmqOptions& options) : options_(options) {}
   ~ZmqTransport() override {
+    const milliseconds end = SteadyNow() + milliseconds(kLingerMs);
+    for (const auto& [id, link] : links_) link->Linger(end);
+    if (listener_) listener_->Linger(end);
     links_.clear();
     listener_.reset();
     context_.reset();
@@ -38,7 +41,11 @@ class ZmqTransport final : public Transport {
   Result<std::string> Bind(const std::string& endpoint) override {
     if (!listener_)
       return Fail(ErrorId::kPermission, "listen on " + endpoint + ": this side has no key to prove itself with");
-    return listener_->Bind(endpoint);
+    return listener_->Bind(endpoint, nullptr);
+  }
+  Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) override {
+    if (!listener_) return Bind(endpoint);
+    return listener_->Bind(endpoint, &key);
   }
   Result<LinkId> Connect(const Target& target, const crypto::TransportKey& key) override {
     const LinkId id{next_link_++};
@@ -49,14 +56,14 @@ class ZmqTransport final : public Transport {
     const auto it = links_.find(link);
     if (it == links_.end()) return;
     dropped_by_closed_ += it->second->Dropped();
+    moved_by_closed_ += it->second->BulkMessages();
     links_.erase(it);
     std::erase_if(events_, [link](const Event& event) { return event.link == link; });
   }
   void Evict(const Caller& caller) override {
     if (listener_) listener_->Evict(caller);
     std::erase_if(events_, [&caller](const Event& event) {
-      return event.kind == EventKind::kPeerMessage && event.caller.kind == caller.kind &&
-             event.caller.name == caller.name;
+      return event.kind == EventKind::kPeerMessage && IsAtMost(event.caller, caller);
     });
   }
   Result<void> Send(PeerId peer, Envelope envelope) override {
@@ -79,6 +86,11 @@ class ZmqTransport final : public Transport {
     for (const auto& [id, link] : links_) sum += link->Dropped();
     return sum;
   }
+  std::uint64_t BulkMessages() const override {
+    std::uint64_t sum = moved_by_closed_ + (listener_ ? listener_->BulkMessages() : 0);
+    for (const auto& [id, link] : links_) sum += link->BulkMessages();
+    return sum;
+  }
 
  private:
   void Poll(milliseconds at_most);
@@ -93,6 +105,7 @@ class ZmqTransport final : public Transport {
   std::deque<Event> events_;
   std::uint64_t next_link_ = 1;
   std::uint64_t dropped_by_closed_ = 0;
+  std::uint64_t moved_by_closed_ = 0;
 };
 
 Result<void> ZmqTransport::Open(const crypto::TransportKey* server_key, Admission* admission) {
@@ -130,6 +143,10 @@ void ZmqTransport::Poll(milliseconds at_most) {
     add(link->Monitor());
     add(link->Probing());
   }
+  std::vector<PollWish> wishes;
+  if (listener_) listener_->Wishes(wishes);
+  for (const auto& [id, link] : links_) link->Wishes(wishes);
+  for (const PollWish& wish : wishes) items.push_back({nullptr, wish.socket, wish.events, 0});
   // An interrupted poll is an early end of the wait; the caller's loop goes on.
   static_cast<void>(zmq_poll(items.data(), static_cast<int>(items.size()), UntilNextTimer(at_most).count()));
 }

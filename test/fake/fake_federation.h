@@ -217,9 +217,11 @@ class Federation {
   std::optional<federate::ModelFile> from;
   FakeClock clock;
   bool shuffle = true;
-  int kill_after = -1;  // actions until the root is killed; -1 for never
+  bool keep_all = false;  // what is dropped stays
+  int kill_after = -1;    // actions until the root is killed; -1 for never
   std::map<std::string, Bytes> artifacts;
   std::optional<Bytes> saved;
+  std::vector<api::RecordEntry> entries;
   std::optional<api::ModelEntry> registered;
   std::vector<api::RunEvent> events;
   std::vector<api::Task> tasks;
@@ -256,7 +258,9 @@ class Federation {
       if (artifacts.count(digest) == 0) throw std::logic_error("a state was saved before its artifacts");
     }
   }
-  void Do(federate::DropArtifact& what) { artifacts.erase(what.digest); }
+  void Do(federate::DropArtifact& what) {
+    if (!keep_all) artifacts.erase(what.digest);
+  }
   void Do(federate::SendTask& what) {
     tasks.push_back(what.task);
     if (silent.count(what.site) != 0 || sites_.count(what.site) == 0) return;
@@ -284,6 +288,7 @@ class Federation {
   void Do(federate::CloseRound&) { ++closed; }
   void Do(federate::WakeAt& what) { wake = what.steady; }
   void Do(federate::Log& what) { events.push_back(what.event); }
+  void Do(federate::Enter& what) { entries.push_back(what.entry); }
   void Do(federate::RegisterModel& what) { registered = what.entry; }
   void Do(federate::Over&) { over = true; }
 

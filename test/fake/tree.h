@@ -20,12 +20,49 @@
 
 namespace ote::test {
 
+// Shows every message to `look` before it is handed out; it may change it.
+class TappedTransport final : public wire::Transport {
+ public:
+  using Look = std::function<void(wire::Event&)>;
+  TappedTransport(std::unique_ptr<wire::Transport> inner, Look look)
+      : inner_(std::move(inner)), look_(std::move(look)) {}
+  Result<std::string> Bind(const std::string& endpoint) override { return inner_->Bind(endpoint); }
+  Result<wire::LinkId> Connect(const wire::Target& target, const crypto::TransportKey& key) override {
+    return inner_->Connect(target, key);
+  }
+  void Disconnect(wire::LinkId link) override { inner_->Disconnect(link); }
+  void Evict(const wire::Caller& caller) override { inner_->Evict(caller); }
+  Result<void> Send(wire::PeerId peer, wire::Envelope envelope) override {
+    return inner_->Send(peer, std::move(envelope));
+  }
+  Result<void> Send(wire::LinkId link, wire::Envelope envelope) override {
+    return inner_->Send(link, std::move(envelope));
+  }
+  std::vector<wire::Event> Wait(std::chrono::milliseconds at_most) override {
+    auto events = inner_->Wait(at_most);
+    for (auto& event : events) {
+      const bool message = event.kind == wire::EventKind::kPeerMessage || event.kind == wire::EventKind::kLinkMessage;
+      if (message) look_(event);
+    }
+    return events;
+  }
+  void Wake() override { inner_->Wake(); }
+  std::uint64_t Dropped() const override { return inner_->Dropped(); }
+
+ private:
+  std::unique_ptr<wire::Transport> inner_;
+  Look look_;
+};
+
 // Steps the tree whenever the one who holds it waits, so that a blocking Client can be used in the same thread.
 class PumpedTransport final : public wire::Transport {
  public:
   PumpedTransport(std::unique_ptr<wire::Transport> inner, std::function<void()> pump)
       : inner_(std::move(inner)), pump_(std::move(pump)) {}
   Result<std::string> Bind(const std::string& endpoint) override { return inner_->Bind(endpoint); }
+  Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) override {
+    return inner_->BindAs(endpoint, key);
+  }
   Result<wire::LinkId> Connect(const wire::Target& target, const crypto::TransportKey& key) override {
     return inner_->Connect(target, key);
   }
@@ -86,9 +123,9 @@ class Tree {
   void StartNode(const std::string& name) {
     nodes_[name] =
         Must(agent::Node::Open(Folder(name).path, clock,
-                               [this](const crypto::TransportKey* key,
-                                      wire::Admission* admission) -> Result<std::unique_ptr<wire::Transport>> {
-                                 return network.MakeTransport(key, admission);
+                               [this, name](const crypto::TransportKey* key,
+                                            wire::Admission* admission) -> Result<std::unique_ptr<wire::Transport>> {
+                                 return Tap(network.MakeTransport(key, admission), name);
                                }));
   }
   // As SIGKILL would: nothing is said to anybody.
@@ -126,7 +163,7 @@ class Tree {
   // As the command line on the machine of `name`.
   wire::Client Operator(const std::string& name) {
     const auto folder = Folder(name);
-    return OpenClient({folder.ControlEndpoint(), Must(folder.TransportKey()).Public()}, Must(folder.ControlKey()));
+    return OpenClient({folder.ControlEndpoint(), Must(folder.ControlServerKey()).Public()}, Must(folder.ControlKey()));
   }
   template <class Reply, class Body>
   Result<Reply> Ask(const std::string& name, std::string_view verb, const Body& body) {
@@ -151,6 +188,7 @@ class Tree {
     store::Membership membership;
     membership.name = name;
     membership.authority_key = enrolled.authority_key;
+    membership.successions = enrolled.successions;
     membership.certificate = enrolled.reply.certificate;
     membership.revocations = enrolled.reply.revocations;
     membership.settings = enrolled.reply.settings;
@@ -171,10 +209,19 @@ class Tree {
     throw std::runtime_error(name + " is not listed");
   }
 
+  // Sees, and may change, what comes to the agents; as somebody on the way could, were there no keys of links.
+  std::function<void(const std::string& to, wire::Event&)> on_the_way;
+
   FakeClock clock;
   wire::MemoryNetwork network;
 
  private:
+  std::unique_ptr<wire::Transport> Tap(std::unique_ptr<wire::Transport> inner, const std::string& name) {
+    return std::make_unique<TappedTransport>(std::move(inner), [this, name](wire::Event& event) {
+      if (on_the_way) on_the_way(name, event);
+    });
+  }
+
   std::filesystem::path scratch_;
   std::map<std::string, std::unique_ptr<agent::Node>> nodes_;
   std::map<std::string, std::function<bool()>> held_;

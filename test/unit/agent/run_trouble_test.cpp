@@ -3,35 +3,17 @@
 #include <filesystem>
 #include <fstream>
 
+#include "crypto/sealed.h"
+#include "test/fake/puppet.h"
 #include "test/fake/run_tree.h"
 
 using namespace ote;
 using namespace std::chrono_literals;
 using test::Must;
+using test::Puppet;
 using test::RunTree;
 
 namespace {
-
-// A member whose agent is not ours: says hello and then what the test wants.
-class Puppet {
- public:
-  Puppet(RunTree& tree, const std::string& name)
-      : client_(tree.OpenClient({test::Tree::kRootEndpoint, Must(tree.Folder("hq").TransportKey()).Public()},
-                                Must(tree.Folder(name).TransportKey()))) {
-    api::MemberHello hello;
-    hello.now = tree.clock.WallNow();
-    hello.datasets = tree.Shown(name).datasets;
-    Must(client_.Ask<api::MemberWelcome>(api::verb::kMemberHello, hello, 5s));
-    tree.Settle();
-  }
-  ErrorId Offer(const api::UpdateOffer& offer) {
-    const auto answer = client_.Ask<api::Empty>(api::verb::kFlOffer, offer, 5s);
-    return answer ? ErrorId{} : answer.error().id;
-  }
-
- private:
-  wire::Client client_;
-};
 
 std::int64_t Refused(const api::Run& run, ErrorId id) {
   for (const auto& refusal : run.refused) {
@@ -82,19 +64,49 @@ TEST_CASE("rubbish from a member is refused, counted, shown, and harms nothing")
   CHECK(b.Offer(offer) == ErrorId::kRoundStale);
 }
 
+TEST_CASE("an answer that its site has not signed is refused, counted and shown, and harms nothing") {
+  RunTree tree;
+  tree.JoinSites({"clinic-a", "clinic-b"});
+  tree.StopNode("clinic-a");
+  tree.StopNode("clinic-b");
+  Puppet b(tree, "clinic-b");
+  const auto run = Must(tree.StartRun(RunTree::Spec(1)));
+  REQUIRE(tree.Until([&] {
+    b.Pump();
+    return b.Has(run.id, 1);
+  }));
+  api::UpdateOffer offer;
+  offer.run = run.id;
+  offer.round = 1;
+  offer.digest = run.model.digest;
+  offer.size = run.model.parameters * 4;
+  offer.examples = 10;
+  CHECK(b.Offer(offer, {}, false) == ErrorId::kStatementInvalid);
+  tree.StartNode("clinic-a");
+  const auto ended = tree.Finish();
+  REQUIRE(ended.status == api::RunStatus::kFinished);
+  CHECK(ended.rounds.front().participants == std::vector<std::string>{"clinic-a"});
+  CHECK(Refused(ended, ErrorId::kStatementInvalid) == 1);
+}
+
 TEST_CASE("an offer whose update cannot be fetched is told, and the round closes without it") {
   RunTree tree;
   tree.JoinSites({"clinic-a", "clinic-b"});
   tree.StopNode("clinic-b");
   Puppet b(tree, "clinic-b");
   const auto run = Must(tree.StartRun(RunTree::Spec(1)));
+  REQUIRE(tree.Until([&] {
+    b.Pump();
+    return b.Has(run.id, 1);
+  }));
   api::UpdateOffer offer;
   offer.run = run.id;
   offer.round = 1;
   offer.digest = run.model.digest.substr(0, run.model.digest.size() - 1) + (run.model.digest.back() == '0' ? "1" : "0");
   offer.size = run.model.parameters * 4;
   offer.examples = 10;
-  CHECK(b.Offer(offer) == ErrorId{});
+  const auto sealed = static_cast<std::int64_t>(crypto::SealedSize(static_cast<std::uint64_t>(offer.size)));
+  CHECK(b.Offer(offer, {offer.digest.substr(0, 70) + "01", sealed}) == ErrorId{});
   REQUIRE(tree.Until([&] { return tree.Happened("fetch-failed") || tree.Show().Over(); }, 10s));
   const auto ended = tree.Finish();
   INFO(ended.message);

@@ -29,7 +29,7 @@ class Bench {
         artifacts(Must(store::Artifacts::Open(folder_.path))),
         transport_(network_.MakeTransport(nullptr, nullptr)),
         rpc_(&*transport_, &timers_, &clock),
-        context_{clock, folder_, membership_, store_, artifacts, *transport_, timers_, rpc_, [](auto) {}},
+        context_{clock, folder_, membership_, sign_, key_, store_, artifacts, *transport_, timers_, rpc_, [](auto) {}},
         transfer(context_) {}
   ~Bench() {
     std::error_code ignored;
@@ -74,6 +74,8 @@ class Bench {
 
  private:
   store::StateFolder folder_;
+  crypto::SigningKey sign_ = crypto::SigningKey::Generate();
+  crypto::TransportKey key_ = crypto::TransportKey::Generate();
   store::Membership membership_;
   store::Store store_;
 

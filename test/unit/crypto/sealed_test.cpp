@@ -173,4 +173,15 @@ TEST_CASE("chunks are XChaCha20-Poly1305 with the nonce prefix, counter and last
 }
 
 }  // namespace
+TEST_CASE("a sealed stream is told from other bytes by its form") {
+  const auto key = TransportKey::Generate();
+  Bytes sealed = Seal(key.Public(), AsBytes("test"), Bytes(100'000, 1)).value();
+  CHECK(LooksSealed(sealed));
+  CHECK_FALSE(LooksSealed(ByteView(sealed).first(kSealedHeader)));
+  CHECK_FALSE(LooksSealed(ByteView(sealed).first(5)));
+  CHECK_FALSE(LooksSealed({}));
+  sealed[0] ^= 1;
+  CHECK_FALSE(LooksSealed(sealed));
+}
+
 }  // namespace ote::crypto

@@ -216,6 +216,34 @@ TEST_CASE("a site away past the deadline is left out, said so, and back in the n
   CHECK(federation.View().rounds[1].left_out.empty());
 }
 
+TEST_CASE("a round waits for a site by hand until its own deadline, and for the others until theirs") {
+  auto spec = MakeSpec(2, 1);
+  spec.sites.hand_deadline = "2h";
+  auto sites = ThreeSites();
+  sites[2].by_hand = true;
+  Federation federation(spec, sites);
+  federation.silent = {"clinic-b", "clinic-c"};
+  REQUIRE(federation.Start());
+  federation.Play();
+  federation.Advance(seconds(3600));
+  CHECK(federation.View().rounds.empty());
+  // What was carried comes, and the one on the wire is over its time.
+  federation.Offer("clinic-c", fake::Train(federation.tasks.back(), federation.Rows("clinic-c")));
+  federation.Play();
+  REQUIRE(federation.View().rounds.size() == 1);
+  CHECK(federation.View().rounds[0].participants == std::vector<std::string>{"clinic-a", "clinic-c"});
+  CHECK(federation.View().rounds[0].left_out == std::vector<std::string>{"clinic-b"});
+  // Two hours, also when the root was killed meanwhile, and then without it.
+  federation.Kill();
+  REQUIRE(federation.Restart());
+  federation.Play();
+  federation.Advance(seconds(7199));
+  CHECK(federation.View().rounds.size() == 1);
+  federation.Advance(seconds(1));
+  REQUIRE(federation.View().rounds.size() == 2);
+  CHECK(federation.View().rounds[1].participants == std::vector<std::string>{"clinic-a"});
+}
+
 TEST_CASE("a site that was left out and stays away costs no second deadline, and is taken in when it comes back") {
   Federation federation(MakeSpec(4, 2), ThreeSites());
   REQUIRE(federation.Start());

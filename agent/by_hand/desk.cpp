@@ -1,0 +1,76 @@
+#include "agent/by_hand/desk.h"
+
+#include <fmt/format.h>
+
+#include "core/base/log.h"
+#include "core/site/perform.h"
+
+namespace ote::agent {
+
+std::string HandKey(const std::string& run, std::int64_t round, std::string_view step, const std::string& cluster) {
+  return fmt::format("{}/{}/{}/{}", run, round, step, cluster);
+}
+
+Result<void> HandDesk::Start() {
+  auto& rpc = context_.rpc;
+  rpc.RegisterCall<api::ApproveRequest>(api::verb::kClusterApprove, kByOperator,
+                                        [this](const Request&, const auto& body) { return Approve(body); });
+  rpc.RegisterCall<api::ExportRequest>(api::verb::kFlExport, kByOperator,
+                                       [this](const Request&, const auto& body) { return Export(body); });
+  rpc.RegisterCall<api::ImportRequest>(api::verb::kFlImport, kByOperator,
+                                       [this](const Request&, const auto& body) { return Import(body); });
+  runs_.OnAsked([this](const std::string& site, const api::Task& task) { Asked(site, task); });
+  return {};
+}
+
+Result<api::Cluster> HandDesk::HandMember(const std::string& name) {
+  auto cluster = members_.Find(name);
+  if (!cluster || !cluster->certificate) {
+    return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member", name), "ote cluster list");
+  }
+  if (!cluster->by_hand) {
+    return Fail(ErrorId::kNotByHand, fmt::format("cluster {}: it is reached over its link", name),
+                "ote cluster list shows which are by-hand");
+  }
+  return RenewWhenDue(std::move(*cluster));
+}
+
+Result<std::int64_t> HandDesk::RevocationNumber() const {
+  if (!context_.membership.revocations) return 0;
+  OTE_TRY(const auto list,
+          crypto::CheckRevocationList(*context_.membership.revocations, context_.membership.AuthorityKey(), 0));
+  return list.number;
+}
+
+std::set<std::string> HandDesk::Needed() const {
+  std::set<std::string> needed;
+  const auto updates = context_.store.List<HandUpdate>();
+  if (!updates) return needed;
+  for (const auto& update : *updates) {
+    if (!update.offer.digest.empty() && runs_.DriverOf(update.receipt.run) != nullptr) {
+      needed.insert(update.offer.digest);
+    }
+  }
+  return needed;
+}
+
+void HandDesk::Asked(const std::string& site, const api::Task& task) {
+  const auto key = HandKey(task.run, task.round, NameOf(task.kind), site);
+  const auto update = context_.store.Get<HandUpdate>(key);
+  if (!update || !*update) return;
+  const auto given = context_.store.Get<HandTask>(key);
+  if (!given || !*given || (*given)->out.nonce != (*update)->nonce || !site::SameTask((*given)->out.task, task)) return;
+  // Not from here: the run is in the midst of its work.
+  context_.timers.At(context_.clock.SteadyNow(),
+                     [this, alive = std::weak_ptr<bool>(alive_), site, offer = (*update)->offer] {
+                       if (!alive.lock()) return;
+                       auto* driver = runs_.DriverOf(offer.run);
+                       if (driver == nullptr) return;
+                       if (auto taken = driver->Offered(site, offer); !taken) {
+                         log::Warn("an update that was carried here is not taken again",
+                                   {{"run", offer.run}, {"cluster", site}, {"why", taken.error().message}});
+                       }
+                     });
+}
+
+}  // namespace ote::agent

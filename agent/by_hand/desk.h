@@ -1,0 +1,61 @@
+// The root's side of members that are reached by files: takes their requests and updates, and says what goes into the
+// grants, tasks and receipts for them. Serves cluster.approve, fl.export and fl.import.
+//
+// The files themselves are read and written by the command line, which runs as the same user and holds the same keys:
+// this thread is never kept by a large file. What is given out under a number is on disk, with that number, before the
+// file is in its place. One thread.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "agent/by_hand/carried.h"
+#include "agent/by_hand/ledger.h"
+#include "agent/context.h"
+#include "agent/issuer.h"
+#include "agent/members.h"
+#include "agent/run_controller.h"
+
+namespace ote::agent {
+
+class HandDesk {
+ public:
+  // `transport` is this agent's own key, to which updates are sealed.
+  HandDesk(Context& context, Members& members, Issuer& issuer, RunController& runs,
+           const crypto::TransportKey& transport)
+      : context_(context), members_(members), issuer_(issuer), runs_(runs), transport_(transport) {}
+
+  // Registers the verbs, and looks after what runs ask of sites. Before the runs are started.
+  Result<void> Start();
+  // Artifacts of updates that were taken and may not have been folded yet.
+  std::set<std::string> Needed() const;
+
+ private:
+  Result<api::ApproveReply> Approve(const api::ApproveRequest& request);
+  // A cluster whose keys were proved by its signature, admitted now or before. kNameTaken, kConflict.
+  Result<api::Cluster> Admit(const api::EnrolBody& body, const std::vector<api::DatasetSummary>& datasets,
+                             bool* already);
+  Result<api::Cluster> RenewWhenDue(api::Cluster cluster);
+  Result<std::int64_t> RevocationNumber() const;
+  // A member that is reached by files, its certificate present. kNotFound, kNotByHand.
+  Result<api::Cluster> HandMember(const std::string& name);
+
+  Result<api::ExportReply> Export(const api::ExportRequest& request);
+  Result<api::ExportReply> Confirm(const api::ExportRequest& request, HandTask task);
+  Result<api::ImportReply> Import(const api::ImportRequest& request);
+  // Everything about an update but whether the run takes it; `before` is what was taken in its place.
+  Result<void> Check(const Carried& carried, const bundle::UpdateBody& body, std::optional<HandUpdate>* before);
+  Result<api::ImportReply> Take(const Carried& carried, const bundle::UpdateBody& body, const api::Cluster& cluster);
+  // A run asks a site again for what it has answered already: the answer is here.
+  void Asked(const std::string& site, const api::Task& task);
+
+  Context& context_;
+  Members& members_;
+  Issuer& issuer_;
+  RunController& runs_;
+  const crypto::TransportKey& transport_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
+};
+
+}  // namespace ote::agent

@@ -1,0 +1,28 @@
+// The keys of this agent, for its operator. Serves key.list and key.rotate.
+#pragma once
+
+#include "agent/context.h"
+#include "agent/rotation.h"
+#include "agent/trust_desk.h"
+
+namespace ote::agent {
+
+class KeyDesk {
+ public:
+  // `root` is nullptr at a member.
+  KeyDesk(Context& context, const store::MemberKeys& keys, Rotation& rotation, TrustDesk* root)
+      : context_(context), keys_(keys), rotation_(rotation), root_(root) {}
+  void Start();
+
+ private:
+  api::KeyList List() const;
+  api::KeyInfo AuthorityInfo() const;
+  void Rotate(Request request);
+
+  Context& context_;
+  const store::MemberKeys& keys_;
+  Rotation& rotation_;
+  TrustDesk* root_;
+};
+
+}  // namespace ote::agent

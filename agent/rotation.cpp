@@ -1,0 +1,140 @@
+#include "agent/rotation.h"
+
+#include <utility>
+
+#include "core/base/ids.h"
+#include "core/base/log.h"
+
+namespace ote::agent {
+namespace {
+
+constexpr std::string_view kRequestKind = "key-request";
+
+// Whether the parent may still say yes, when it is asked again.
+bool MayPass(ErrorId id) {
+  switch (id) {
+    case ErrorId::kUnreachable:
+    case ErrorId::kTimedOut:
+    case ErrorId::kBusy:
+    case ErrorId::kStoreFailed:
+    case ErrorId::kNoSpace:
+    case ErrorId::kFileFailed:
+    case ErrorId::kInternal:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Bytes AsBytesOf(const crypto::Signature& signature) { return {signature.begin(), signature.end()}; }
+
+}  // namespace
+
+Rotation::Rotation(Context& context, Uplink& uplink, store::MemberKeys& keys)
+    : context_(context), uplink_(uplink), keys_(keys) {
+  uplink_.OnConnected([this] { Welcomed(); });
+}
+
+void Rotation::Begin(const std::string& request_id, Done done) {
+  if (!uplink_.Connected()) {
+    const auto& why = uplink_.Message();
+    return done(Fail(ErrorId::kUnreachable, "the parent, which certifies the new keys: " + why, "ote cluster status"));
+  }
+  const bool under_way = Made() || !waiting_.empty();
+  if (!under_way) {
+    auto made = KeepRequest(request_id);
+    if (made) made = store::MakeNextKeys(context_.folder, keys_);
+    if (!made) return done(std::move(made));
+    log::Info("own keys change");
+  }
+  waiting_.push_back(std::move(done));
+  if (Made()) Ask();
+}
+
+void Rotation::Welcomed() {
+  // Of a change that was cut off before both keys were on disk, nobody knows.
+  if (keys_.next_sign.has_value() != keys_.next_transport.has_value()) {
+    if (auto dropped = store::DropNextKeys(context_.folder, keys_); !dropped)
+      log::Error("next keys not dropped", {{"why", dropped.error().message}});
+  }
+  if (Made()) return Ask();
+  Finish({});
+}
+
+void Rotation::Ask() {
+  if (asking_) return;
+  const auto own = context_.membership.Own();
+  if (!own) return Finish(Fail(own.error()));
+  api::RotateBody body;
+  body.serial = own->serial;
+  body.sign_key = crypto::ToBytes(keys_.next_sign->Public().bytes);
+  body.transport_key = crypto::ToBytes(keys_.next_transport->Public().bytes);
+  body.now = context_.clock.WallNow();
+  body.nonce = BigId{RandomU64()};
+  api::RotateRequest request;
+  request.body = ToCbor(body);
+  request.signature = AsBytesOf(keys_.sign.Sign("ote-rotate-v1", request.body));
+  request.accepted = AsBytesOf(keys_.next_sign->Sign("ote-rotate-accept-v1", request.body));
+  asking_ = true;
+  uplink_.Call(api::verb::kMemberRotate, ToJson(request), kPatience,
+               [this](const Result<wire::Envelope>& answer) { Answered(answer); });
+}
+
+void Rotation::Answered(const Result<wire::Envelope>& answer) {
+  asking_ = false;
+  if (!Made()) return;
+  auto taken = Result<void>(answer ? Result<void>{} : Fail(answer.error()));
+  if (taken) {
+    auto reply = FromWire<api::RenewReply>(answer->body);
+    taken = reply ? Take(reply->certificate) : Result<void>(Fail(reply.error()));
+  }
+  if (taken) {
+    log::Info("own keys changed");
+    // The answer to those who wait comes when the parent has seen the new ones.
+    return uplink_.Reconnect();
+  }
+  log::Warn("own keys not changed", {{"why", taken.error().message}});
+  if (MayPass(taken.error().id)) {
+    context_.timers.Cancel(again_);
+    again_ = context_.timers.At(context_.clock.SteadyNow() + kAgain, [this] {
+      if (Made() && uplink_.Connected()) Ask();
+    });
+    return;
+  }
+  if (auto dropped = store::DropNextKeys(context_.folder, keys_); !dropped)
+    log::Error("next keys not dropped", {{"why", dropped.error().message}});
+  Finish(taken);
+}
+
+Result<void> Rotation::Take(const crypto::Certificate& certificate) {
+  OTE_TRY(const auto own, context_.membership.Own());
+  OTE_TRY(const auto issued, crypto::CheckCertificateSignature(certificate, context_.membership.AuthorityKey()));
+  if (issued.name != own.name || issued.SignKey() != keys_.next_sign->Public() ||
+      issued.Transport() != keys_.next_transport->Public()) {
+    return Fail(ErrorId::kCertificateInvalid, "the certificate that came is not for the next keys");
+  }
+  auto membership = context_.membership;
+  membership.certificate = certificate;
+  OTE_TRY(membership.keys_request, KeptRequest());
+  OTE_CHECK(context_.folder.SaveMembership(membership));
+  context_.membership = std::move(membership);
+  // The change has happened; what is left of the old keys goes at the next start, if not now.
+  if (auto done = store::TakeNextKeys(context_.folder, keys_); !done)
+    log::Error("old keys are still on disk", {{"why", done.error().message}});
+  return {};
+}
+
+Result<void> Rotation::KeepRequest(const std::string& request_id) {
+  return context_.store.PutDoc(kRequestKind, "", AsBytes(request_id));
+}
+
+Result<std::string> Rotation::KeptRequest() {
+  OTE_TRY(const auto kept, context_.store.GetDoc(kRequestKind, ""));
+  return kept ? std::string(AsText(*kept)) : std::string();
+}
+
+void Rotation::Finish(const Result<void>& result) {
+  for (auto& done : std::exchange(waiting_, {})) done(result);
+}
+
+}  // namespace ote::agent

@@ -1,0 +1,87 @@
+// How a site comes by what its tasks name: fetches the sealed copies and opens them.
+#include <utility>
+
+#include "agent/task_courier.h"
+#include "agent/trainer.h"
+#include "core/base/log.h"
+
+namespace ote::agent {
+namespace {
+
+// How often a model that the parent would not give is asked for again, before the task is let go of: a parent that
+// still wants it sends it again.
+constexpr int kMostRefusals = 8;
+
+}  // namespace
+
+std::optional<Trainer::Given> Trainer::Lacking(const site::TaskRecord& record) const {
+  const auto& task = record.task;
+  const auto& seals = record.seals;
+  for (const Given& given : {Given{task.model_digest, task.model_size, seals.model},
+                             Given{task.local.control_digest, task.local.control_size, seals.control}}) {
+    if (!given.digest.empty() && !context_.artifacts.Has(given.digest)) return given;
+  }
+  return std::nullopt;
+}
+
+void Trainer::Begin(const std::string& key) {
+  if (Lacking(jobs_.at(key).record)) {
+    FetchModel(key);
+  } else {
+    Train(key);
+  }
+}
+
+void Trainer::BeginAgain(const std::string& key, std::uint64_t serial) {
+  auto* waiting = Find(key, serial);
+  if (waiting == nullptr) return;
+  waiting->timer = 0;
+  Begin(key);
+}
+
+void Trainer::FetchModel(const std::string& key) {
+  auto& job = jobs_.at(key);
+  const auto& copy = Lacking(job.record)->locked.copy;
+  job.since = {};
+  const auto ask = [this](std::string_view verb, Json body, std::chrono::milliseconds patience,
+                          Rpc::Continuation then) { uplink_.Call(verb, std::move(body), patience, std::move(then)); };
+  job.fetch = transfer_.Fetch(
+      ask, copy.digest, copy.size, Durability::kBestEffort,
+      [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](const Result<void>& result) {
+        if (alive.lock() && Find(key, serial) != nullptr) Fetched(key, result);
+      });
+}
+
+void Trainer::Fetched(const std::string& key, const Result<void>& result) {
+  auto& job = jobs_.at(key);
+  job.fetch = 0;
+  if (result) {
+    if (const auto given = Lacking(job.record)) {
+      const auto opened = seals_.OpenModel(job.Task().run, given->locked, given->digest, given->size);
+      if (!opened && opened.error().id == ErrorId::kSealBroken && !job.fetched_again) {
+        log::Warn("a sealed model was damaged on our disk; fetching it again", {{"run", job.Task().run}});
+        job.fetched_again = true;
+        return Begin(key);
+      }
+      if (!opened) return KeepFailed(key, opened.error(), "fetch");
+    }
+    job.tries = 0;
+    job.fetch_seconds += job.since.Seconds();
+    return Begin(key);  // there may be another to fetch
+  }
+  const auto& error = result.error();
+  log::Warn("model not fetched", {{"run", job.Task().run}, {"round", job.Task().round}, {"why", error.message}});
+  const bool refused = error.id == ErrorId::kPermission || error.id == ErrorId::kArtifactMissing;
+  if (refused && job.tries >= kMostRefusals) {
+    // Whoever still wants it sends it again.
+    if (auto done = Forget(job.Task().run, job.Task().round); !done) {
+      log::Error("task not forgotten", {{"why", done.error().message}});
+    }
+    return;
+  }
+  const bool disk = error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed;
+  if (disk || !(refused || MayPass(error) || error.id == ErrorId::kFailed)) return KeepFailed(key, error, "fetch");
+  job.timer = Later(job.tries, [this, key, serial = job.serial] { BeginAgain(key, serial); });
+}
+
+}  // namespace ote::agent

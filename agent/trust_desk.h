@@ -1,0 +1,63 @@
+// What the root does about the trust that its members hold: renews certificates, gives out those for new keys, voids
+// those that were replaced or removed, and sends what is newer. Serves member.renew and member.rotate.
+//
+// A member's change of keys, as its root sees it:
+//
+// - steady: one certificate. A connection by its key is the member.
+// - asked (member.rotate): a second certificate, for the next keys, is on disk before it is answered. Connections by
+//   either key are the member, so a member that dies with or without the answer comes back.
+// - seen: the member said hello over a connection by the next key. The next certificate is the one; connections by the
+//   old key are cut and refused; the old serial is on the list, and on its way to all members.
+//
+// A crash between two steps of "seen" is made good at the next hello or heartbeat. Renewal goes the same way with one
+// key: the older serial is void once the member says that it holds the newer certificate.
+#pragma once
+
+#include <string>
+
+#include "agent/context.h"
+#include "agent/issuer.h"
+#include "agent/members.h"
+#include "core/api/trust.h"
+#include "core/store/key_ring.h"
+
+namespace ote::agent {
+
+class TrustDesk {
+ public:
+  TrustDesk(Context& context, Members& members, Issuer& issuer, store::MemberKeys& keys)
+      : context_(context), members_(members), issuer_(issuer), keys_(keys) {}
+
+  // Registers the verbs, finishes what a crash cut off, and renews this agent's own certificate when it is due.
+  Result<void> Start();
+
+  // A member says what it holds, over the connection of `caller`; gives what is newer.
+  api::TrustNews Heard(const wire::Caller& caller, const api::TrustHeld& held);
+  // Voids all certificates of a member: the new list is on disk and on its way to the members when this returns.
+  Result<void> Revoke(const api::Cluster& cluster);
+
+  // A new authority (Issuer::Succeed); every member's certificate is reissued, and those that are there are told.
+  Result<void> Succeed(const std::string& request_id);
+  // A new signing key for this agent. Its transport key is pinned by tokens and members, and stays.
+  Result<void> RotateOwn(const std::string& request_id);
+  // Members that were not heard to pin the present authority.
+  std::vector<std::string> Behind() const;
+
+ private:
+  Result<api::RenewReply> Renew(const Request& request, const api::RenewRequest& renew);
+  Result<api::RenewReply> Rotate(const Request& request, const api::RotateRequest& rotate);
+  // Ends a change of keys that was seen, voids what was superseded; `cluster` is brought up to date.
+  Result<void> Settle(api::Cluster& cluster, const wire::Caller& caller, const api::TrustHeld& held);
+  api::TrustNews NewsFor(const api::Cluster& cluster, const api::TrustHeld& held);
+  Result<void> Reissue();
+  Result<void> RenewOwn();
+  void Announce();
+
+  Context& context_;
+  Members& members_;
+  Issuer& issuer_;
+  store::MemberKeys& keys_;
+  log::Limiter limiter_;
+};
+
+}  // namespace ote::agent

@@ -1,0 +1,129 @@
+#include "cli/key/commands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/frame/link.h"
+#include "cli/frame/output.h"
+#include "cli/frame/report.h"
+#include "core/api/requests.h"
+
+namespace ote::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kRotateWait{30'000};  // the parent is asked, and connected to anew
+
+struct RotateOptions {
+  bool authority = false;
+};
+
+void PrintKeys(Context& context, const std::vector<api::KeyInfo>& keys) {
+  const UnixMillis now = context.clock.WallNow();
+  Table table({{"NAME"}, {"STATUS"}, {"KEY"}, {"SERIAL"}, {"SINCE"}, {"EXPIRES"}, {"CHANGES", true}, {"WAITING FOR"}});
+  std::vector<Json> items;
+  std::vector<std::string> names;
+  for (const api::KeyInfo& key : keys) {
+    table.Add({key.name, key.status, key.key, key.serial.value == 0 ? "" : std::to_string(key.serial.value),
+               key.since == 0 ? "" : Ago(key.since, now), key.expires_at == 0 ? "" : Ago(key.expires_at, now),
+               key.name == "authority" ? std::to_string(key.changes) : "", Join(key.waiting_for)});
+    items.push_back(ToJson(key));
+    names.push_back(key.key);
+  }
+  PrintList(context, items, table, names);
+}
+
+Result<Exit> List(Context& context) {
+  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  OTE_TRY(const auto list, link.Ask<api::KeyList>(api::verb::kKeyList, api::Empty{}, context.Patience(kQuick)));
+  PrintKeys(context, list.items);
+  return Exit::kDone;
+}
+
+Result<Exit> Rotate(Context& context, const RotateOptions& options) {
+  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  const bool root = link.Member().role == crypto::Role::kRoot;
+  if (options.authority && !root) {
+    return Fail(ErrorId::kPermission,
+                fmt::format("the authority of {}: its key is at the root, and this is a member", link.Member().name),
+                "at the root: ote key rotate --authority");
+  }
+  const std::string what = options.authority ? "the authority"
+                           : root            ? "the signing key of " + link.Member().name
+                                             : "the keys of " + link.Member().name;
+  if (context.flags.dry_run) {
+    Say(context, fmt::format("{}: would be changed", what));
+    return Exit::kDone;
+  }
+  if (options.authority) {
+    OTE_CHECK(Confirm(context, "replace the authority of the tree; its fingerprint will be another"));
+  }
+  api::KeyRotateRequest request;
+  request.authority = options.authority;
+  request.request_id = context.flags.request_id;
+  const auto patience = context.Patience(kRotateWait);
+  auto done = link.Ask<api::KeyRotated>(api::verb::kKeyRotate, request, patience);
+  if (!done) {
+    if (done.error().id != ErrorId::kTimedOut) return Fail(std::move(done).error());
+    return Fail(ErrorId::kTimedOut, fmt::format("{}: not changed yet; it goes on by itself", what), "ote key list");
+  }
+  Say(context, fmt::format("{}: {}", what, done->already ? "changed already, by the same request" : "changed"));
+  if (root && !options.authority) {
+    Say(context, "the transport key of a root is pinned by its tokens and members, and stays");
+  }
+  PrintKeys(context, done->items);
+  if (options.authority) {
+    for (const api::KeyInfo& key : done->items) {
+      Say(context, fmt::format("the fingerprint of the tree is now {}", key.key));
+      if (!key.waiting_for.empty()) {
+        Say(context, fmt::format("not heard yet to have it: {}; those that are away take it when they are back",
+                                 Join(key.waiting_for, ", ")));
+      }
+    }
+    Next(context, "ote key list");
+  }
+  return Exit::kDone;
+}
+
+}  // namespace
+
+Command KeyCommand() {
+  Command noun("key", "show and change the keys of an agent and of the tree's authority");
+  noun.About(
+      "Each agent has a signing key and a transport key, certified by the authority of the tree; the root has the "
+      "authority's key. Keys are changed in place: nobody enrols again, and runs go on.");
+  noun.Example("ote key list", "the public halves, and when they end");
+  noun.Example("ote key rotate", "new keys for this cluster");
+
+  Command list("list", "list the keys of the agent, by their public halves");
+  list.About(
+      "For the authority the fingerprint is shown, as in ote cluster status, how often it was changed, and at the root "
+      "which clusters have not been heard to know the present one.");
+  list.Example("ote key list", "for people");
+  list.Example("ote key list -o json", "for a program");
+  list.Exits({Exit::kUnreachable, Exit::kNotFound});
+  list.Does([](Context& context) { return List(context); });
+  noun.Add(std::move(list));
+
+  auto options = std::make_shared<RotateOptions>();
+  Command rotate("rotate", "change the keys of the agent, or of the authority");
+  rotate.About(
+      "On a member: makes new keys, has them certified by the root, and connects with them; the old ones are "
+      "destroyed, "
+      "and their certificate is void everywhere. On a root: a new signing key; its transport key is pinned by tokens "
+      "and "
+      "members, and stays. With --authority, at the root: a new authority, named by the old one, whose key is "
+      "destroyed. "
+      "Clusters that are there take it at once, those that are away when they connect, however many changes later; "
+      "tokens that were made before still work. A change that is cut off goes on by itself when the agent runs again.");
+  rotate.Switch("--authority", options->authority, "the key that certifies the clusters of the tree; at the root only");
+  rotate.Example("ote key rotate", "the keys of this cluster");
+  rotate.Example("ote key rotate --authority --yes", "at the root, the authority, in a script");
+  rotate.Exits({Exit::kTimedOut, Exit::kRefused, Exit::kUnreachable, Exit::kNotFound, Exit::kVerification});
+  rotate.Changes();
+  rotate.Does([options](Context& context) { return Rotate(context, *options); });
+  noun.Add(std::move(rotate));
+  return noun;
+}
+
+}  // namespace ote::cli

@@ -1,0 +1,28 @@
+#include "core/federate/trips.h"
+
+#include <algorithm>
+
+namespace ote::federate {
+namespace {
+
+// Keys, shares, the masked update, and what unmasks the sum (Bonawitz et al. 2017).
+constexpr std::int64_t kMaskSteps = 4;
+
+}  // namespace
+
+std::int64_t TripsOfRound(const api::RunSpec& spec) noexcept {
+  return spec.masks.kind == api::MaskKind::kNone ? 1 : kMaskSteps;
+}
+
+std::int64_t TripsOfRun(const api::RunSpec& spec, std::int64_t rounds) noexcept {
+  return (spec.prepare == api::PrepareSpec() ? 0 : 1) + rounds * TripsOfRound(spec) + 1;
+}
+
+std::int64_t TripsLeft(const api::Run& run, const api::Task& task) noexcept {
+  const std::int64_t rounds = run.planned_rounds > 0 ? run.planned_rounds : run.spec.rounds;
+  if (task.kind == api::TaskKind::kEvaluate) return 1;
+  if (task.kind == api::TaskKind::kSurvey) return TripsOfRun(run.spec, rounds);
+  return std::max<std::int64_t>(0, rounds - task.round + 1) * TripsOfRound(run.spec) + 1;
+}
+
+}  // namespace ote::federate
