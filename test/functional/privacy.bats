@@ -157,5 +157,5 @@ YAML
   model=$(ote fl run -f run.yaml --state hq -o json | jq -r .id)
   noisy=$(attack "$model")
   echo "right guesses: $plain without noise, $noisy with"
-  awk -v plain="$plain" -v noisy="$noisy" 'BEGIN { exit !(plain > 0.75 && noisy < 0.6 && noisy > 0.4) }'
+  awk -v plain="$plain" -v noisy="$noisy" 'BEGIN { exit !(plain > 0.7 && noisy < 0.62 && noisy > 0.38) }'
 }
