@@ -22,7 +22,8 @@ class Blob {
   const std::shared_ptr<const void>& Owner() const noexcept { return owner_; }
 
   // The bytes are part of a stream that is sealed for whoever may read it (crypto/sealed.h): a transport may leave it
-  // at protecting them from being altered.
+  // at protecting them from being altered. Not for a stream that is sealed to a key which is kept: who steals that key
+  // could read what was recorded of the line.
   Blob&& AsSealed() && noexcept {
     sealed_ = true;
     return std::move(*this);
