@@ -344,20 +344,28 @@ Result<void> RunDriver::Offered(const std::string& site, const parcel::Parcel& p
   if (!machine_) return Fail(Busy());
   OTE_TRY(const auto opened, seals_.OpenOffer(parcel, site));
   OTE_CHECK(courier_.CheckAnswer(site, opened.head));
-  const auto& offer = opened.content.offer;
+  const bool fresh = seals_.Note(site, opened.content);
+  auto taken = Answered(site, opened.content.offer, record::DigestOfStatistics(opened.body.at("offer")));
+  if (!taken && fresh) seals_.Forget(site, opened.content.offer.digest);
+  return taken;
+}
+
+Result<void> RunDriver::Carried(const std::string& site, const api::UpdateOffer& offer) {
+  if (!machine_) return Fail(Busy());
+  return Answered(site, offer, record::DigestOfStatistics(ToJson(offer)));
+}
+
+Result<void> RunDriver::Answered(const std::string& site, const api::UpdateOffer& offer,
+                                 const std::string& statistics) {
   federate::Offered offered{site, offer};
   if (!offer.failed) {
     const auto task = machine_->TaskOf(site, offer.round);
-    const auto statistics = record::DigestOfStatistics(opened.body.at("offer"));
     if (auto signed_so = CheckStatement(context_, site, offer, task, statistics); !signed_so) {
       offered.wrong = std::move(signed_so).error();
     }
   }
-  const bool fresh = seals_.Note(site, opened.content);
-  auto refused = Feed(offered);
-  if (!refused) return {};
-  if (fresh) seals_.Forget(site, offer.digest);
-  return Fail(std::move(*refused));
+  if (auto refused = Feed(offered)) return Fail(std::move(*refused));
+  return {};
 }
 
 Result<void> RunDriver::Cancel() {

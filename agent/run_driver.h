@@ -57,6 +57,8 @@ class RunDriver {
   void SiteChanged(const api::Cluster& cluster, bool removed);
   // No error: the offer is taken, or was before.
   Result<void> Offered(const std::string& site, const parcel::Parcel& parcel);
+  // The same of an offer that a file brought, whose issuer was found to be `site`; its update is here already.
+  Result<void> Carried(const std::string& site, const api::UpdateOffer& offer);
   // kBusy while the disk fails.
   Result<void> Cancel();
 
@@ -81,6 +83,7 @@ class RunDriver {
   Error Busy() const;
   void EndSeals();
   void Arrived(const federate::FetchUpdate& wanted, Result<void> result);
+  Result<void> Answered(const std::string& site, const api::UpdateOffer& offer, const std::string& statistics);
   void Deliver(const federate::FetchUpdate& wanted, const Result<store::MappedArtifact>& update);
   void CloseRound(const federate::CloseRound& close);
   void Wake(std::chrono::milliseconds at);

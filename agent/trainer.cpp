@@ -329,6 +329,7 @@ void Trainer::OfferIt(const std::string& key) {
   if (answer.asking || !uplink_.Connected()) return;
   context_.timers.Cancel(answer.timer);
   answer.timer = 0;
+  record::Recertify(answer.record.offer, context_.sign_key, context_.membership.certificate);
   const auto packed = seals_.PackOffer(answer.record);
   if (!packed) {
     log::Error("answer not packed", {{"run", answer.record.offer.run}, {"why", packed.error().message}});

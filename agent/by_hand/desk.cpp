@@ -59,14 +59,16 @@ void HandDesk::Asked(const std::string& site, const api::Task& task) {
   const auto update = context_.store.Get<HandUpdate>(key);
   if (!update || !*update) return;
   const auto given = context_.store.Get<HandTask>(key);
-  if (!given || !*given || (*given)->out.nonce != (*update)->nonce || !site::SameTask((*given)->out.task, task)) return;
+  if (!given || !*given || (*given)->out.nonce != (*update)->nonce ||
+      api::TaskDigest((*given)->out.task) != api::TaskDigest(task))
+    return;
   // Not from here: the run is in the midst of its work.
   context_.timers.At(context_.clock.SteadyNow(),
                      [this, alive = std::weak_ptr<bool>(alive_), site, offer = (*update)->offer] {
                        if (!alive.lock()) return;
                        auto* driver = runs_.DriverOf(offer.run);
                        if (driver == nullptr) return;
-                       if (auto taken = driver->Offered(site, offer); !taken) {
+                       if (auto taken = driver->Carried(site, offer); !taken) {
                          log::Warn("an update that was carried here is not taken again",
                                    {{"run", offer.run}, {"cluster", site}, {"why", taken.error().message}});
                        }

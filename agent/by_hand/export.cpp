@@ -49,7 +49,7 @@ Result<api::ExportReply> HandDesk::Export(const api::ExportRequest& request) {
     return Confirm(request, std::move(*given));
   }
   OTE_TRY(const auto answered, context_.store.Get<HandUpdate>(key));
-  const bool same_task = given && site::SameTask(given->out.task, *task);
+  const bool same_task = given && api::TaskDigest(given->out.task) == api::TaskDigest(*task);
   if (answered && same_task && answered->nonce == given->out.nonce) {
     return Fail(
         ErrorId::kNoTask,

@@ -5,7 +5,6 @@
 #include "core/base/log.h"
 #include "core/bundle/marks.h"
 #include "core/bundle/trust.h"
-#include "core/record/statement.h"
 
 namespace ote::agent {
 namespace {
@@ -98,7 +97,7 @@ Result<api::ImportReply> HandDesk::Take(const Carried& carried, const bundle::Up
   auto* driver = runs_.DriverOf(header.run);
   // The run first: what it would not have leaves nothing here. One that is cut off after it is imported again, and the
   // run knows that it has it.
-  if (auto taken = driver->Offered(header.issuer, offer, record::DigestOfStatistics(ToJson(offer))); !taken) {
+  if (auto taken = driver->Carried(header.issuer, offer); !taken) {
     if (!offer.digest.empty() && !runs_.Needs(offer.digest)) context_.artifacts.Remove(offer.digest);
     return Fail(taken.error());
   }

@@ -64,6 +64,13 @@ void Countersign(api::UpdateOffer& offer, const std::string& task, const std::st
   offer.statement = Sign(StatementOf(offer, site, task, DigestOfStatistics(ToJson(offer))), key, certificate);
 }
 
+void Recertify(api::UpdateOffer& offer, const crypto::SigningKey& key, const crypto::Certificate& certificate) {
+  if (!offer.statement || offer.statement->certificate.body == certificate.body) return;
+  const auto signature = key.Sign(kStatementDomain, offer.statement->body);
+  offer.statement->signature.assign(signature.begin(), signature.end());
+  offer.statement->certificate = certificate;
+}
+
 Result<void> CheckStatement(ByteView body, ByteView signature, const crypto::CertificateBody& certificate,
                             const api::StatementBody& wanted) {
   if (!crypto::Verify(certificate.SignKey(), kStatementDomain, body, signature)) {

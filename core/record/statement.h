@@ -27,6 +27,10 @@ api::SiteStatement Sign(const api::StatementBody& body, const crypto::SigningKey
 void Countersign(api::UpdateOffer& offer, const std::string& task, const std::string& site,
                  const crypto::SigningKey& key, const crypto::Certificate& certificate);
 
+// Signs an answer's statement again when it was made under another certificate than the present one: keys may have
+// changed, or the authority, since the answer was kept.
+void Recertify(api::UpdateOffer& offer, const crypto::SigningKey& key, const crypto::Certificate& certificate);
+
 // That the statement was made by the certificate's key over exactly `wanted`. The certificate's body is whoever checked
 // it. kStatementInvalid saying what is another.
 Result<void> CheckStatement(ByteView body, ByteView signature, const crypto::CertificateBody& certificate,
