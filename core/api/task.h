@@ -5,14 +5,21 @@
 #include <string>
 #include <vector>
 
+#include "core/api/mask_messages.h"
 #include "core/api/run_spec.h"
 #include "core/base/clock.h"
 #include "core/base/codec.h"
 
 namespace ote::api {
 
-// A survey asks for statistics of the rows; it comes before the first round, as round 0.
-enum class TaskKind { kTrain, kEvaluate, kSurvey };
+// A survey asks for statistics of the rows; it comes before the first round, as round 0. A round whose updates are
+// masked has five steps: keys, shares, train, consent, unmask.
+enum class TaskKind { kTrain, kEvaluate, kSurvey, kMaskKeys, kMaskShares, kMaskConsent, kMaskUnmask };
+// Whether it is a step that needs neither rows nor a model.
+constexpr bool IsMaskStep(TaskKind kind) noexcept {
+  return kind == TaskKind::kMaskKeys || kind == TaskKind::kMaskShares || kind == TaskKind::kMaskConsent ||
+         kind == TaskKind::kMaskUnmask;
+}
 
 // What a strategy wants of a site's training beside the TrainSpec.
 struct LocalPlan {
@@ -38,6 +45,7 @@ struct LocalPlan {
 struct Task {
   std::string run;
   std::int64_t round = 0;  // 1-based; an evaluation of the finished model has round rounds + 1
+  std::int64_t stage = 0;  // of a masked round, ascending: a later one ends those before it; 0 for a round of one task
   TaskKind kind = TaskKind::kTrain;
   std::string dataset;
   DataTask task = DataTask::kClassification;
@@ -53,11 +61,13 @@ struct Task {
   Preparation preparation;
   PrepareSpec survey;  // what the statistics are for
   TrainerKind trainer = TrainerKind::kBuiltin;
+  std::optional<MaskTask> masks;  // of a step of a masked round
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("run", self.run, kRequired);
     v("round", self.round, kRequired);
+    v("stage", self.stage);
     v("kind", self.kind, kRequired);
     v("dataset", self.dataset, kRequired);
     v("task", self.task, kRequired);
@@ -73,6 +83,7 @@ struct Task {
     v("preparation", self.preparation);
     v("survey", self.survey);
     v("trainer", self.trainer);
+    v("masks", self.masks);
   }
 };
 
@@ -95,10 +106,11 @@ struct Phases {
 };
 
 // A site's answer: what it has, to be fetched by digest. The update is raw float32 little-endian: trained minus given,
-// in layout order. An evaluation has no artifact.
+// in layout order. A masked one is uint32 little-endian, core/federate/masks. An evaluation has no artifact.
 struct UpdateOffer {
   std::string run;
   std::int64_t round = 0;
+  std::int64_t stage = 0;  // of the task
   TaskKind kind = TaskKind::kTrain;
   bool failed = false;
   std::int64_t error_code = 0;  // when failed
@@ -116,11 +128,13 @@ struct UpdateOffer {
   std::optional<DataStatistics> statistics;  // the answer to a survey
   Phases phases;
   std::string trainer;  // the name of the site's own, "" for the built-in
+  Bytes masks;          // the answer to a step of a masked round, mask_messages.h
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("run", self.run, kRequired);
     v("round", self.round, kRequired);
+    v("stage", self.stage);
     v("kind", self.kind, kRequired);
     v("failed", self.failed);
     v("errorCode", self.error_code);
@@ -138,6 +152,7 @@ struct UpdateOffer {
     v("statistics", self.statistics);
     v("phases", self.phases);
     v("trainer", self.trainer);
+    v("masks", self.masks);
   }
 };
 
@@ -147,5 +162,7 @@ template <>
 struct ote::EnumNames<ote::api::TaskKind> {
   using E = ote::api::TaskKind;
   static constexpr std::pair<E, std::string_view> kNames[] = {
-      {E::kTrain, "train"}, {E::kEvaluate, "evaluate"}, {E::kSurvey, "survey"}};
+      {E::kTrain, "train"},           {E::kEvaluate, "evaluate"},      {E::kSurvey, "survey"},
+      {E::kMaskKeys, "mask-keys"},    {E::kMaskShares, "mask-shares"}, {E::kMaskConsent, "mask-consent"},
+      {E::kMaskUnmask, "mask-unmask"}};
 };

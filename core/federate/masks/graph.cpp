@@ -15,6 +15,8 @@ namespace {
 
 constexpr double kSecrecy = 0x1p-60;
 constexpr double kLoss = 0x1p-16;
+// Fewer are one group, whatever the numbers allow.
+constexpr std::size_t kOneGroup = 64;
 
 // P[X >= from] for X of `marked` among `draws` out of `all`, each draw once.
 double Tail(std::size_t all, std::size_t marked, std::size_t draws, std::size_t from) {
@@ -34,15 +36,15 @@ double Tail(std::size_t all, std::size_t marked, std::size_t draws, std::size_t 
   return std::accumulate(terms.rbegin(), terms.rend(), 0.0);  // the small ones first
 }
 
-// The least t that keeps the secrets, if it also keeps the round.
+// The greatest t that keeps the round, if it also keeps the secrets.
 std::optional<std::size_t> NeededOf(std::size_t sites, std::size_t group, std::size_t colluding, std::size_t leaving) {
   const auto n = static_cast<double>(sites);
   double apart = n * n / 2;
   for (std::size_t i = 1; i < group; ++i) apart *= static_cast<double>(colluding + leaving) / n;
   if (apart > kSecrecy) return std::nullopt;
-  for (std::size_t needed = 2; needed < group; ++needed) {
-    if (n * Tail(sites - 1, colluding, group - 1, needed) > kSecrecy) continue;
-    if (n * Tail(sites - 1, leaving, group - 1, group - needed) <= kLoss) return needed;
+  for (std::size_t needed = group - 1; needed >= 2; --needed) {
+    if (n * Tail(sites - 1, leaving, group - 1, group - needed) > kLoss) continue;
+    if (n * Tail(sites - 1, colluding, group - 1, needed) <= kSecrecy) return needed;
     return std::nullopt;
   }
   return std::nullopt;
@@ -56,11 +58,11 @@ std::size_t PartOf(double part, std::int64_t sites) {
 
 Result<MaskPlan> PlanMasks(std::int64_t sites, const api::MasksSpec& spec) {
   if (sites < kFewestMasked) {
-    return Fail(ErrorId::kMaskTooFew,
-                fmt::format("{} clusters, and a sum of masks needs {}", sites, kFewestMasked));
+    return Fail(ErrorId::kMaskTooFew, fmt::format("{} clusters, and a sum of masks needs {}", sites, kFewestMasked));
   }
   if (sites > kMostMasked) {
-    return Fail(ErrorId::kMaskTooFew, fmt::format("{} clusters in one masked sum, and {} are possible", sites, kMostMasked),
+    return Fail(ErrorId::kMaskTooFew,
+                fmt::format("{} clusters in one masked sum, and {} are possible", sites, kMostMasked),
                 "let fewer take part in a round: sites.fraction");
   }
   MaskPlan plan;
@@ -74,7 +76,8 @@ Result<MaskPlan> PlanMasks(std::int64_t sites, const api::MasksSpec& spec) {
                             leaving, colluding),
                 "lower secureAggregation.leaving or colluding: twice the one and the other must stay below 1");
   }
-  for (std::size_t group = 3; group <= std::min(crypto::kMostShares, plan.sites - 1); group += 2) {
+  const std::size_t most = plan.sites < kOneGroup ? 0 : std::min(crypto::kMostShares, plan.sites / 2);
+  for (std::size_t group = 3; group <= most; group += 2) {
     const auto needed = NeededOf(plan.sites, group, colluding, leaving);
     if (!needed) continue;
     plan.group = group;

@@ -2,16 +2,17 @@
 //
 // n sites gave keys. Of them c = floor(colluding·n) may tell the root all they know, and d = floor(leaving·n) may leave
 // at any step. Each site shares its secrets among its group, itself and its neighbours, g sites, so that t give them
-// back. A small cohort is one group: g = n. A large one is a ring in random order, each site with its (g - 1)/2
-// nearest on either side (Bell, Bonawitz, Gascón, Lepoint and Raykova 2020), where g is the least odd number for which
-// a t exists with
+// back. A cohort of fewer than 64 is one group: g = n. A large one is a ring in random order, each site with its (g -
+// 1)/2 nearest on either side (Bell, Bonawitz, Gascón, Lepoint and Raykova 2020), where g is the least odd number, at
+// most n/2, for which a t exists with
 //
 //   n·P[X >= t]         <= 2^-60   X: colluding among the g - 1 neighbours, hypergeometric: they alone have no secret
 //   n·P[Y >= g - t]     <= 2^-16   Y: leaving among them: the round is lost otherwise, and tried anew
 //   n²/2·((c+d)/n)^(g-1) <= 2^-60   the ring of honest survivors falls apart
 //
-// and t is the least such. The list of survivors counts when q = floor((n + c)/2) + 1 sites signed it: two lists cannot
-// both have as many, since honest sites sign one (the active adversary of Bonawitz et al. 2017). In one group t = q.
+// and t is the greatest such. The list of survivors counts when q = floor((n + c)/2) + 1 sites signed it: two lists
+// cannot both have as many, since honest sites sign one (the active adversary of Bonawitz et al. 2017). In one group t
+// = q.
 #pragma once
 
 #include <cstdint>

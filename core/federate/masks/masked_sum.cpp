@@ -66,10 +66,12 @@ Result<MaskedSum> MaskedSum::Restore(ByteView bytes) {
   const std::int64_t updates = Get(bytes, 16);
   const std::int64_t count = Get(bytes, 24);
   const std::size_t room = (bytes.size() - kHeader) / sizeof(std::uint32_t);
-  if (count < 0 || static_cast<std::uint64_t>(count) != room || kHeader + room * sizeof(std::uint32_t) != bytes.size()) {
+  if (count < 0 || static_cast<std::uint64_t>(count) != room ||
+      kHeader + room * sizeof(std::uint32_t) != bytes.size()) {
     return corrupt("its length is not what it says");
   }
-  if (weight < 0 || weight > kMostWeight || updates < 0 || updates > weight) return corrupt("its counts are out of range");
+  if (weight < 0 || weight > kMostWeight || updates < 0 || updates > weight)
+    return corrupt("its counts are out of range");
   MaskedSum out(room);
   if (room > 0) std::memcpy(out.values_.data(), bytes.data() + kHeader, room * sizeof(std::uint32_t));
   out.weight_ = weight;

@@ -47,8 +47,8 @@ Result<int> ChooseMaskExponent(std::int64_t rows, std::int64_t sites, double bou
   const double room = kLargest - static_cast<double>(sites);
   const double most = bound * static_cast<double>(rows);
   if (rows < 1 || sites < 1 || !(most > 0) || room < 1) {
-    return Fail(ErrorId::kRunInvalid, fmt::format("{} clusters with {} rows and a bound of {} have no masked sum", sites,
-                                                  rows, bound));
+    return Fail(ErrorId::kRunInvalid,
+                fmt::format("{} clusters with {} rows and a bound of {} have no masked sum", sites, rows, bound));
   }
   int exponent = std::ilogb(room / most);
   // The quotient was rounded, perhaps up to a power of two.
