@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/mask_identity.h"
 #include "agent/model_registry.h"
 #include "agent/run_records.h"
 #include "core/base/ids.h"
@@ -176,9 +177,11 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
   federate::Outcome outcome;
   const federate::Now now{context_.clock.WallNow(), context_.clock.SteadyNow()};
   OTE_TRY(const auto from, StartOf(context_, spec));
+  federate::Limits limits;
+  limits.members = KnownMembers(context_.membership);
   OTE_TRY(const auto machine,
-          federate::RunMachine::Start("dry-run", spec, {}, sites, {}, ArtifactsOf(context_.artifacts), now, &outcome,
-                                      from ? &*from : nullptr));
+          federate::RunMachine::Start("dry-run", spec, {}, sites, limits, ArtifactsOf(context_.artifacts), now,
+                                      &outcome, from ? &*from : nullptr));
   auto run = machine.View();
   std::vector<std::string> there;
   std::vector<std::string> away;

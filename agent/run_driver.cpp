@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/mask_identity.h"
 #include "agent/model_registry.h"
 #include "agent/run_records.h"
 #include "core/base/log.h"
@@ -58,7 +59,7 @@ RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Hoo
       hooks_(std::move(hooks)),
       id_(std::move(id)),
       courier_(context, members, transfer, [this](const api::Task& task, const std::string& site, const Error& error) {
-        Feed(federate::TaskRefused{site, task.round, error});
+        Feed(federate::TaskRefused{site, task.round, error, task.stage});
       }) {}
 
 RunDriver::~RunDriver() {
@@ -69,12 +70,21 @@ RunDriver::~RunDriver() {
 
 federate::Now RunDriver::Now() const { return {context_.clock.WallNow(), context_.clock.SteadyNow()}; }
 
+federate::Limits RunDriver::LimitsNow() const {
+  auto limits = DriverLimits();
+  // Looked up when it is needed: members are removed while a run goes on.
+  limits.members = [this](const std::string& name, const crypto::Certificate& certificate) {
+    return KnownMembers(context_.membership)(name, certificate);
+  };
+  return limits;
+}
+
 Result<void> RunDriver::Start(const api::RunSpec& spec, const std::string& request_id) {
   dataset_ = spec.dataset;
   OTE_TRY(const auto from, StartOf(context_, spec));
   federate::Outcome outcome;
   OTE_TRY(auto machine,
-          federate::RunMachine::Start(id_, spec, request_id, SitesOf(members_, dataset_), DriverLimits(),
+          federate::RunMachine::Start(id_, spec, request_id, SitesOf(members_, dataset_), LimitsNow(),
                                       ArtifactsOf(context_.artifacts), Now(), &outcome, from ? &*from : nullptr));
   machine_ = std::move(machine);
   return Perform(std::move(outcome.actions));
@@ -85,7 +95,7 @@ Result<federate::RunMachine> RunDriver::Restored(federate::Resume resume, federa
   OTE_TRY(const auto state, context_.store.Get<RunState>(id_));
   if (!run || !state) return Fail(ErrorId::kStoreCorrupt, "what the run is restored from is not in the store");
   dataset_ = run->spec.dataset;
-  return federate::RunMachine::Restore(state->snapshot, SitesOf(members_, dataset_), DriverLimits(),
+  return federate::RunMachine::Restore(state->snapshot, SitesOf(members_, dataset_), LimitsNow(),
                                        ArtifactsOf(context_.artifacts), Now(), outcome, resume);
 }
 

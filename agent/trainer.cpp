@@ -8,11 +8,18 @@
 #include <utility>
 #include <vector>
 
+#include "agent/mask_identity.h"
 #include "agent/task_courier.h"
 #include "core/base/log.h"
 
 namespace ote::agent {
 namespace {
+
+// Whether a task or an offer comes after another of the same run.
+template <class A, class B>
+bool After(const A& a, const B& b) {
+  return std::pair(a.round, a.stage) > std::pair(b.round, b.stage);
+}
 
 // How often a model that the parent would not give is asked for again, before the task is let go of: a parent that
 // still wants it sends it again.
@@ -97,15 +104,15 @@ Trainer::Job* Trainer::Find(const std::string& key, std::uint64_t serial) {
 
 Result<api::Empty> Trainer::Take(const api::Task& task) {
   OTE_CHECK(site::CheckTask(task));
-  const auto key = site::TaskKey(task.run, task.round);
+  const auto key = site::TaskKey(task.run, task.round, task.stage);
   for (const auto& [other, job] : jobs_) {
-    if (job.task.run == task.run && job.task.round > task.round) {
+    if (job.task.run == task.run && After(job.task, task)) {
       return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, job.task.round));
     }
   }
   for (const auto& [other, answer] : answers_) {
     const auto& offer = answer.record.offer;
-    if (offer.run == task.run && offer.round > task.round) {
+    if (offer.run == task.run && After(offer, task)) {
       return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, offer.round));
     }
   }
@@ -116,7 +123,7 @@ Result<api::Empty> Trainer::Take(const api::Task& task) {
   if (const auto it = jobs_.find(key); it != jobs_.end() && site::SameTask(it->second.task, task)) return api::Empty{};
   if (auto dataset = datasets_.Find(task.dataset); !dataset) return Fail(std::move(dataset).error());
 
-  OTE_CHECK(Forget(task.run, task.round));
+  OTE_CHECK(Forget(task.run, task.round, task.stage));
   OTE_CHECK(context_.store.Put(site::TaskRecord{task}));
   auto& job = jobs_[key];
   job.task = task;
@@ -128,6 +135,7 @@ Result<api::Empty> Trainer::Take(const api::Task& task) {
 
 Result<api::Empty> Trainer::Close(const api::RoundRef& round) {
   OTE_CHECK(Forget(round.run, round.round));
+  OTE_CHECK(memories_.CloseRound(round.run, round.round));
   if (round.over) {
     OTE_CHECK(memories_.Forget(round.run));
     memories_.Sweep();
@@ -135,11 +143,14 @@ Result<api::Empty> Trainer::Close(const api::RoundRef& round) {
   return api::Empty{};
 }
 
-Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
+Result<void> Trainer::Forget(const std::string& run, std::int64_t round, std::int64_t stage) {
+  const auto later = [&](const auto& what) {
+    return what.run != run || std::pair(what.round, what.stage) > std::pair(round, stage);
+  };
   std::vector<std::string> unneeded;
   for (auto it = jobs_.begin(); it != jobs_.end();) {
     auto& job = it->second;
-    if (job.task.run != run || job.task.round > round) {
+    if (later(job.task)) {
       ++it;
       continue;
     }
@@ -153,7 +164,7 @@ Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
   }
   for (auto it = answers_.begin(); it != answers_.end();) {
     const auto& offer = it->second.record.offer;
-    if (offer.run != run || offer.round > round) {
+    if (later(offer)) {
       ++it;
       continue;
     }
@@ -177,6 +188,7 @@ void Trainer::DropIfUnneeded(const std::string& digest) {
 }
 
 std::optional<std::pair<std::string, std::int64_t>> Trainer::Lacking(const api::Task& task) const {
+  if (api::IsMaskStep(task.kind)) return std::nullopt;
   for (const auto& [digest, size] :
        {std::pair(task.model_digest, task.model_size), std::pair(task.local.control_digest, task.local.control_size)}) {
     if (!digest.empty() && !context_.artifacts.Has(digest)) return std::pair(digest, size);
@@ -216,7 +228,7 @@ void Trainer::FetchModel(const std::string& key) {
         const bool refused = error.id == ErrorId::kPermission || error.id == ErrorId::kArtifactMissing;
         if (refused && found->tries >= kMostRefusals) {
           // Whoever still wants it sends it again.
-          if (auto done = Forget(found->task.run, found->task.round); !done) {
+          if (auto done = Forget(found->task.run, found->task.round, found->task.stage); !done) {
             log::Error("task not forgotten", {{"why", done.error().message}});
           }
           return;
@@ -246,20 +258,29 @@ void Trainer::Train(const std::string& key) {
     }
   }
   auto given = std::make_shared<site::Given>();
-  const auto open = [this](const std::string& digest, std::optional<store::MappedArtifact>& out) -> Result<void> {
-    if (digest.empty()) return {};
+  const bool trains = !api::IsMaskStep(job.task.kind);  // steps of masks alone need no model, and fetched none
+  const auto open = [this, trains](const std::string& digest,
+                                   std::optional<store::MappedArtifact>& out) -> Result<void> {
+    if (digest.empty() || !trains) return {};
     // The task's own check of the digest is enough.
     OTE_TRY(auto mapped, context_.artifacts.Map(digest, store::Artifacts::Check::kNothing));
     out.emplace(std::move(mapped));
     return {};
   };
+  std::shared_ptr<const federate::MaskIdentity> identity;
+  if (job.task.masks) {
+    auto own = MaskIdentityOf(context_);
+    if (!own) return Keep(key, site::Failed(job.task, own.error(), "mask"));
+    identity = std::shared_ptr<const federate::MaskIdentity>(*own, &(*own)->identity);
+  }
   for (const auto& opened :
        {open(job.task.model_digest, given->model), open(job.task.local.control_digest, given->control)}) {
     if (!opened) return Keep(key, site::Failed(job.task, opened.error(), "fetch"));
   }
   given->memory = memories_.Load(job.task.run);
   job.training = datasets_.GetWorker().Run<Result<federate::SiteAnswer>>(
-      [work = site::Work{job.task, std::move(*file), std::move(own), {}}, cache = datasets_.Cache(),
+      [work = site::Work{job.task, std::move(*file), std::move(own), std::move(identity), {}},
+       cache = datasets_.Cache(),
        given](const std::stop_token& stop) { return site::Perform(work, *cache, *given, stop); },
       [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](Result<federate::SiteAnswer> answer) {
         if (alive.lock()) Trained(key, serial, std::move(answer));
@@ -346,7 +367,7 @@ void Trainer::Offered(const std::string& key, const Result<wire::Envelope>& repl
   }
   const auto offer = answer.record.offer;
   log::Warn("update refused", {{"run", offer.run}, {"round", offer.round}, {"why", error.message}});
-  if (auto done = Forget(offer.run, offer.round); !done) {
+  if (auto done = Forget(offer.run, offer.round, offer.stage); !done) {
     log::Error("update not forgotten", {{"why", done.error().message}});
   }
 }

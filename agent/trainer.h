@@ -61,8 +61,8 @@ class Trainer {
   };
   Result<api::Empty> Take(const api::Task& task);
   Result<api::Empty> Close(const api::RoundRef& round);
-  // Forgets tasks and offers of `run` up to `round`, and what only they needed.
-  Result<void> Forget(const std::string& run, std::int64_t round);
+  // Forgets tasks and offers of `run` up to `round` and, of that one, `stage`, and what only they needed.
+  Result<void> Forget(const std::string& run, std::int64_t round, std::int64_t stage = INT64_MAX);
   void Begin(const std::string& key);
   void FetchModel(const std::string& key);
   void Train(const std::string& key);

@@ -8,15 +8,15 @@
 
 namespace ote::site {
 
-// "run-7k2m9q4x0d/3"
-std::string TaskKey(const std::string& run, std::int64_t round);
+// "run-7k2m9q4x0d/3", and of a step of a masked round "run-7k2m9q4x0d/3/12"
+std::string TaskKey(const std::string& run, std::int64_t round, std::int64_t stage = 0);
 
 // A task that was taken and is not answered yet.
 struct TaskRecord {
   static constexpr std::string_view kKind = "task";
   api::Task task;
 
-  std::string Key() const { return TaskKey(task.run, task.round); }
+  std::string Key() const { return TaskKey(task.run, task.round, task.stage); }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("task", self.task, kRequired);
@@ -29,7 +29,7 @@ struct OfferRecord {
   api::UpdateOffer offer;
   std::string model_digest;  // of the task that it answers
 
-  std::string Key() const { return TaskKey(offer.run, offer.round); }
+  std::string Key() const { return TaskKey(offer.run, offer.round, offer.stage); }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("offer", self.offer, kRequired);

@@ -2,13 +2,16 @@
 //
 // A value x of a site with `weight` examples becomes the number n·x·2^exponent, x cut to [-bound, bound] first, rounded
 // up or down at random so that it is right in the mean (stochastic rounding), as a 32-bit number modulo 2^32. The
-// exponent is the largest for which no sum of the cohort can reach 2^31: bound·W·2^exponent + N <= 2^31 - 1 for N sites
-// with W examples together. It is never finer than the grid of the exact sum, which it goes onto by a shift: exactly.
+// exponent is the largest for which no sum can reach 2^31: bound·W·2^exponent + N <= 2^31 - 1 for N sites with W
+// examples together. A run takes the capacity of its grid for W and 8000 for N, so that the exponent, and with it the
+// model, does not depend on who was asked and left. It is never finer than the grid of the exact sum, which it goes
+// onto by a shift: exactly.
 //
 // Error: every rounding is off by less than one unit, so the mean of the sites that are left, w examples together, is
-// off by less than N·2^-exponent / w a value, that is N·2^(k-30)·bound·W/w with k = 1 at most where N is small against
-// 2^31; its standard deviation is at most sqrt(N)/2·2^-exponent / w. Ten sites that all stay and a bound of 1: 2e-8 at
-// worst, 3e-9 as a rule. Where the exact sum's grid is the coarser one (bounds below 2^-21), its unit counts.
+// off by less than N·2^-exponent / w a value, that is N·2^-30·bound·W/w (and a part in 2^18 more, for the roundings
+// themselves); its standard deviation is at most sqrt(N)/2·2^-exponent / w. A run's capacity is below four times its
+// rows: ten sites that all stay and a bound of 1 are off by 4e-8 at worst and by 6e-9 as a rule. Where the exact sum's
+// grid is the coarser one (bounds below 2^-21), its unit counts.
 //
 // The random part comes from the task's seed: the same task gives the same numbers. It hides nothing.
 #pragma once
