@@ -269,9 +269,9 @@ void Trainer::Train(const std::string& key) {
   };
   std::shared_ptr<const federate::MaskIdentity> identity;
   if (job.task.masks) {
-    auto own = MaskIdentityOf(context_);
-    if (!own) return Keep(key, site::Failed(job.task, own.error(), "mask"));
-    identity = std::shared_ptr<const federate::MaskIdentity>(*own, &(*own)->identity);
+    auto mine = MaskIdentityOf(context_);
+    if (!mine) return Keep(key, site::Failed(job.task, mine.error(), "mask"));
+    identity = std::shared_ptr<const federate::MaskIdentity>(*mine, &(*mine)->identity);
   }
   for (const auto& opened :
        {open(job.task.model_digest, given->model), open(job.task.local.control_digest, given->control)}) {

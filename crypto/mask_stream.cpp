@@ -14,7 +14,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "masks are little-endian, and so are the machines of ote");
 
-constexpr std::size_t kPiece = 64 << 10;
+// Half of a first-level cache: the stream is still there when it is added.
+constexpr std::size_t kPiece = 16 << 10;
 
 // What the stream is laid over to have it bare.
 constexpr std::array<std::uint8_t, kPiece> kZeros{};

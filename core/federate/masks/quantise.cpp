@@ -22,8 +22,11 @@ struct Counted {
   bool finite = true;
 };
 
-Counted QuantisePiece(const float* __restrict values, const std::uint32_t* __restrict random, std::size_t count,
-                      double bound, double scale, std::uint32_t* __restrict out) noexcept {
+// Every step rounds as written, so that all instruction sets give the same numbers.
+inline __attribute__((always_inline)) Counted QuantiseLoop(const float* __restrict values,
+                                                           const std::uint32_t* __restrict random, std::size_t count,
+                                                           double bound, double scale,
+                                                           std::uint32_t* __restrict out) noexcept {
   std::int32_t cut = 0;
   std::int32_t strange = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -40,6 +43,24 @@ Counted QuantisePiece(const float* __restrict values, const std::uint32_t* __res
   }
   return {cut, strange == 0};
 }
+
+using Kernel = Counted (*)(const float*, const std::uint32_t*, std::size_t, double, double, std::uint32_t*) noexcept;
+
+Counted QuantiseBase(const float* values, const std::uint32_t* random, std::size_t count, double bound, double scale,
+                     std::uint32_t* out) noexcept {
+  return QuantiseLoop(values, random, count, bound, scale, out);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) Counted QuantiseAvx2(const float* values, const std::uint32_t* random,
+                                                     std::size_t count, double bound, double scale,
+                                                     std::uint32_t* out) noexcept {
+  return QuantiseLoop(values, random, count, bound, scale, out);
+}
+Kernel ChooseKernel() noexcept { return __builtin_cpu_supports("avx2") ? QuantiseAvx2 : QuantiseBase; }
+#else
+Kernel ChooseKernel() noexcept { return QuantiseBase; }
+#endif
 
 }  // namespace
 
@@ -60,14 +81,14 @@ Result<std::int64_t> Quantise(std::span<const float> values, const MaskGrain& gr
                               std::span<std::uint32_t> out) {
   assert(out.size() == values.size());
   const double scale = std::ldexp(static_cast<double>(grain.weight), grain.exponent);
+  static const Kernel kernel = ChooseKernel();
   crypto::KeyStream stream(seed);
   std::array<std::uint32_t, kPiece> random;
   std::int64_t cut = 0;
   for (std::size_t at = 0; at < values.size(); at += kPiece) {
     const std::size_t count = std::min(kPiece, values.size() - at);
     stream.Next({reinterpret_cast<std::uint8_t*>(random.data()), count * sizeof(std::uint32_t)});
-    const Counted counted =
-        QuantisePiece(values.data() + at, random.data(), count, grain.bound, scale, out.data() + at);
+    const Counted counted = kernel(values.data() + at, random.data(), count, grain.bound, scale, out.data() + at);
     if (!counted.finite) return Fail(ErrorId::kUpdateNotFinite, "the update has NaN or infinity");
     cut += counted.cut;
   }
