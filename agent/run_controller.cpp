@@ -13,6 +13,7 @@
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/federate/plan.h"
+#include "core/site/mask_identity.h"
 #include "core/federate/privacy/cost.h"
 #include "core/federate/trips.h"
 #include "core/record/statement.h"
@@ -193,9 +194,11 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
   federate::Outcome outcome;
   const federate::Now now{context_.clock.WallNow(), context_.clock.SteadyNow()};
   OTE_TRY(const auto from, StartOf(context_, spec));
+  federate::Limits limits;
+  limits.members = site::KnownMembers(context_.membership);
   OTE_TRY(const auto machine,
-          federate::RunMachine::Start("dry-run", spec, {}, sites, {}, ArtifactsOf(context_.artifacts), now, &outcome,
-                                      from ? &*from : nullptr));
+          federate::RunMachine::Start("dry-run", spec, {}, sites, limits, ArtifactsOf(context_.artifacts), now,
+                                      &outcome, from ? &*from : nullptr));
   auto run = machine.View();
   std::vector<std::string> there;
   std::vector<std::string> away;

@@ -10,6 +10,7 @@
 #include "agent/sealing/run_keys.h"
 #include "core/base/log.h"
 #include "core/record/statement.h"
+#include "core/site/mask_identity.h"
 
 namespace ote::agent {
 
@@ -66,7 +67,7 @@ RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Hoo
       courier_(
           context, members, transfer, seals_,
           [this](const api::Task& task, const std::string& site, const Error& error) {
-            Feed(federate::TaskRefused{site, task.round, error});
+            Feed(federate::TaskRefused{site, task.round, error, task.stage});
           },
           [this](const Error& error) { Halt(error); }) {}
 
@@ -78,13 +79,22 @@ RunDriver::~RunDriver() {
 
 federate::Now RunDriver::Now() const { return {context_.clock.WallNow(), context_.clock.SteadyNow()}; }
 
+federate::Limits RunDriver::LimitsNow() const {
+  auto limits = DriverLimits();
+  // Looked up when it is needed: members are removed while a run goes on.
+  limits.members = [this](const std::string& name, const crypto::Certificate& certificate) {
+    return site::KnownMembers(context_.membership)(name, certificate);
+  };
+  return limits;
+}
+
 Result<void> RunDriver::Start(const api::RunSpec& spec, const std::string& request_id) {
   dataset_ = spec.dataset;
   const auto start = [&]() -> Result<void> {
     OTE_TRY(const auto from, StartOf(context_, spec));
     federate::Outcome outcome;
     OTE_TRY(auto machine,
-            federate::RunMachine::Start(id_, spec, request_id, SitesOf(members_, dataset_), DriverLimits(),
+            federate::RunMachine::Start(id_, spec, request_id, SitesOf(members_, dataset_), LimitsNow(),
                                         ArtifactsOf(context_.artifacts), Now(), &outcome, from ? &*from : nullptr));
     OTE_CHECK(seals_.Open());
     machine_ = std::move(machine);
@@ -101,7 +111,7 @@ Result<federate::RunMachine> RunDriver::Restored(federate::Resume resume, federa
   if (!run || !state) return Fail(ErrorId::kStoreCorrupt, "what the run is restored from is not in the store");
   dataset_ = run->spec.dataset;
   OTE_CHECK(seals_.Open());
-  return federate::RunMachine::Restore(state->snapshot, SitesOf(members_, dataset_), DriverLimits(),
+  return federate::RunMachine::Restore(state->snapshot, SitesOf(members_, dataset_), LimitsNow(),
                                        ArtifactsOf(context_.artifacts), Now(), outcome, resume);
 }
 

@@ -74,6 +74,7 @@ class RunDriver {
 
  private:
   federate::Now Now() const;
+  federate::Limits LimitsNow() const;
   Result<federate::RunMachine> Restored(federate::Resume resume, federate::Outcome* outcome);
   std::optional<Error> Feed(const federate::Event& event);
   Result<void> Perform(std::vector<federate::Action> actions);

@@ -11,8 +11,19 @@
 #include "agent/task_courier.h"
 #include "core/base/log.h"
 #include "core/record/statement.h"
+#include "core/site/mask_identity.h"
 
 namespace ote::agent {
+namespace {
+
+// Whether a task or an offer comes after another of the same run.
+template <class A, class B>
+bool After(const A& a, const B& b) {
+  return std::pair(a.round, a.stage) > std::pair(b.round, b.stage);
+}
+
+}  // namespace
+
 Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets, const Trainers& trainers)
     : context_(context),
       uplink_(uplink),
@@ -112,13 +123,13 @@ Result<api::Empty> Trainer::Take(const parcel::Parcel& parcel) {
   OTE_CHECK(site::CheckTask(task));
   const auto key = record.Key();
   for (const auto& [other, job] : jobs_) {
-    if (job.Task().run == task.run && job.Task().round > task.round) {
+    if (job.Task().run == task.run && After(job.Task(), task)) {
       return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, job.Task().round));
     }
   }
   for (const auto& [other, answer] : answers_) {
     const auto& offer = answer.record.offer;
-    if (offer.run == task.run && offer.round > task.round) {
+    if (offer.run == task.run && After(offer, task)) {
       return Fail(ErrorId::kRoundStale, fmt::format("run {}: round {} has begun here", task.run, offer.round));
     }
   }
@@ -133,7 +144,7 @@ Result<api::Empty> Trainer::Take(const parcel::Parcel& parcel) {
   }
   if (auto dataset = datasets_.Find(task.dataset); !dataset) return Fail(std::move(dataset).error());
 
-  OTE_CHECK(Forget(task.run, task.round));
+  OTE_CHECK(Forget(task.run, task.round, task.stage));
   OTE_CHECK(context_.store.Put(record));
   auto& job = jobs_[key];
   job.record = record;
@@ -161,6 +172,7 @@ Result<void> Trainer::TakeAgain(const std::string& key, const site::TaskRecord& 
 
 Result<api::Empty> Trainer::Close(const api::RoundRef& round) {
   OTE_CHECK(Forget(round.run, round.round));
+  OTE_CHECK(memories_.CloseRound(round.run, round.round));
   if (round.over) {
     OTE_CHECK(memories_.Forget(round.run));
     memories_.Sweep();
@@ -168,12 +180,15 @@ Result<api::Empty> Trainer::Close(const api::RoundRef& round) {
   return api::Empty{};
 }
 
-Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
+Result<void> Trainer::Forget(const std::string& run, std::int64_t round, std::int64_t stage) {
+  const auto later = [&](const auto& what) {
+    return what.run != run || std::pair(what.round, what.stage) > std::pair(round, stage);
+  };
   std::vector<std::string> unneeded;
   std::vector<api::TaskSeals> copies;
   for (auto it = jobs_.begin(); it != jobs_.end();) {
     auto& job = it->second;
-    if (job.Task().run != run || job.Task().round > round) {
+    if (later(job.Task())) {
       ++it;
       continue;
     }
@@ -188,7 +203,7 @@ Result<void> Trainer::Forget(const std::string& run, std::int64_t round) {
   }
   for (auto it = answers_.begin(); it != answers_.end();) {
     const auto& offer = it->second.record.offer;
-    if (offer.run != run || offer.round > round) {
+    if (later(offer)) {
       ++it;
       continue;
     }
@@ -232,12 +247,20 @@ void Trainer::Train(const std::string& key) {
       return KeepFailed(key, site::NoTrainer(task, context_.membership.name), "train");
     }
   }
+  std::shared_ptr<const federate::MaskIdentity> identity;
+  if (task.masks) {
+    auto mine = site::MaskIdentityOf(context_.folder, context_.membership);
+    if (!mine) return KeepFailed(key, mine.error(), "mask");
+    identity = std::move(*mine);
+  }
   const auto admitted = datasets_.GetLedger().Admit(task, file->dataset);
   if (!admitted) return KeepFailed(key, admitted.error(), "privacy");
   auto given = std::make_shared<site::Given>();
   given->silent = admitted->silent;
-  const auto open = [this](const std::string& digest, std::optional<store::MappedArtifact>& out) -> Result<void> {
-    if (digest.empty()) return {};
+  const bool trains = !api::IsMaskStep(task.kind);  // steps of masks alone need no model, and fetched none
+  const auto open = [this, trains](const std::string& digest,
+                                   std::optional<store::MappedArtifact>& out) -> Result<void> {
+    if (digest.empty() || !trains) return {};
     // The task's own check of the digest is enough.
     OTE_TRY(auto mapped, context_.artifacts.Map(digest, store::Artifacts::Check::kNothing));
     out.emplace(std::move(mapped));
@@ -248,8 +271,8 @@ void Trainer::Train(const std::string& key) {
   }
   given->memory = memories_.Load(task.run);
   job.training = datasets_.GetWorker().Run<Result<SealedAnswer>>(
-      [work = site::Work{task, std::move(*file), std::move(own), {}}, cache = datasets_.Cache(), given,
-       seal = seals_.Sealer(job.record)](const std::stop_token& stop) -> Result<SealedAnswer> {
+      [work = site::Work{task, std::move(*file), std::move(own), std::move(identity), {}}, cache = datasets_.Cache(),
+       given, seal = seals_.Sealer(job.record)](const std::stop_token& stop) -> Result<SealedAnswer> {
         OTE_TRY(auto answer, site::Perform(work, *cache, *given, stop));
         return seal(std::move(answer));
       },
@@ -360,7 +383,7 @@ void Trainer::Offered(const std::string& key, const Result<wire::Envelope>& repl
   }
   const auto offer = answer.record.offer;
   log::Warn("update refused", {{"run", offer.run}, {"round", offer.round}, {"why", error.message}});
-  if (auto done = Forget(offer.run, offer.round); !done) {
+  if (auto done = Forget(offer.run, offer.round, offer.stage); !done) {
     log::Error("update not forgotten", {{"why", done.error().message}});
   }
 }

@@ -73,8 +73,8 @@ class Trainer {
   // The same task, whose model may have been sealed anew.
   Result<void> TakeAgain(const std::string& key, const site::TaskRecord& record);
   Result<api::Empty> Close(const api::RoundRef& round);
-  // Forgets tasks and offers of `run` up to `round`, and what only they needed.
-  Result<void> Forget(const std::string& run, std::int64_t round);
+  // Forgets tasks and offers of `run` up to `round` and, of that one, `stage`, and what only they needed.
+  Result<void> Forget(const std::string& run, std::int64_t round, std::int64_t stage = INT64_MAX);
   void Begin(const std::string& key);
   void BeginAgain(const std::string& key, std::uint64_t serial);  // its timer has come
   void FetchModel(const std::string& key);

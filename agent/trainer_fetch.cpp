@@ -16,6 +16,7 @@ constexpr int kMostRefusals = 8;
 
 std::optional<Trainer::Given> Trainer::Lacking(const site::TaskRecord& record) const {
   const auto& task = record.task;
+  if (api::IsMaskStep(task.kind)) return std::nullopt;
   const auto& seals = record.seals;
   for (const Given& given : {Given{task.model_digest, task.model_size, seals.model},
                              Given{task.local.control_digest, task.local.control_size, seals.control}}) {
@@ -74,7 +75,7 @@ void Trainer::Fetched(const std::string& key, const Result<void>& result) {
   const bool refused = error.id == ErrorId::kPermission || error.id == ErrorId::kArtifactMissing;
   if (refused && job.tries >= kMostRefusals) {
     // Whoever still wants it sends it again.
-    if (auto done = Forget(job.Task().run, job.Task().round); !done) {
+    if (auto done = Forget(job.Task().run, job.Task().round, job.Task().stage); !done) {
       log::Error("task not forgotten", {{"why", done.error().message}});
     }
     return;

@@ -55,7 +55,7 @@ std::set<std::string> HandDesk::Needed() const {
 }
 
 void HandDesk::Asked(const std::string& site, const api::Task& task) {
-  const auto key = HandKey(task.run, task.round, NameOf(task.kind), site);
+  const auto key = HandKey(task.run, task.round, api::StepOf(task), site);
   const auto update = context_.store.Get<HandUpdate>(key);
   if (!update || !*update) return;
   const auto given = context_.store.Get<HandTask>(key);

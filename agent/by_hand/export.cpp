@@ -42,7 +42,7 @@ Result<api::ExportReply> HandDesk::Export(const api::ExportRequest& request) {
                             run.message.empty() ? "" : ": ", run.message),
                 fmt::format("ote fl show {}", request.run));
   }
-  const auto key = HandKey(id, task->round, NameOf(task->kind), cluster.name);
+  const auto key = HandKey(id, task->round, api::StepOf(*task), cluster.name);
   OTE_TRY(auto given, context_.store.Get<HandTask>(key));
   if (!request.digest.empty()) {
     if (!given) return Fail(ErrorId::kNoTask, fmt::format("run {}: it asks for something else by now", request.run));

@@ -12,13 +12,13 @@ namespace {
 Result<void> CheckParts(const Carried& carried, const bundle::UpdateBody& body) {
   const auto& header = carried.bundle.header;
   const auto& offer = body.offer;
-  if (offer.run != header.run || offer.round != header.round || NameOf(offer.kind) != header.step ||
+  if (offer.run != header.run || offer.round != header.round || api::StepOf(offer) != header.step ||
       header.stream != header.run) {
     return Fail(
         ErrorId::kBundleMixed,
         fmt::format("the update says that it is for run {}, round {} ({}), and holds an answer to run {}, round "
                     "{} ({})",
-                    header.run, header.round, header.step, offer.run, offer.round, NameOf(offer.kind)));
+                    header.run, header.round, header.step, offer.run, offer.round, api::StepOf(offer)));
   }
   const auto& items = carried.manifest.items;
   const bool fits = offer.digest.empty()
@@ -81,7 +81,7 @@ Result<void> HandDesk::Check(const Carried& carried, const bundle::UpdateBody& b
   auto* driver = runs_.DriverOf(header.run);
   if (driver == nullptr) return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", header.run));
   const auto* open = driver->TaskOf(header.issuer);
-  if (open == nullptr || open->round != header.round || NameOf(open->kind) != header.step) {
+  if (open == nullptr || open->round != header.round || api::StepOf(*open) != header.step) {
     return Fail(ErrorId::kRoundStale,
                 fmt::format("run {}: round {} ({}) is over", header.run, header.round, header.step),
                 fmt::format("ote fl export {} --cluster {} -o FILE gives the present task, if there is one", header.run,
@@ -155,7 +155,7 @@ Result<api::ImportReply> HandDesk::Import(const api::ImportRequest& request) {
     seen.update = carried.bundle.digest;
     seen.run = body.offer.run;
     seen.round = body.offer.round;
-    seen.step = NameOf(body.offer.kind);
+    seen.step = api::StepOf(body.offer);
     return seen;
   }
   if (!body.offer.digest.empty() && !context_.artifacts.Has(body.offer.digest)) {

@@ -30,7 +30,7 @@ Result<bundle::Package> TaskOf(Context& context, AgentLink& link, const api::Exp
   header.sequence = out.sequence;
   header.run = out.task.run;
   header.round = out.task.round;
-  header.step = NameOf(out.task.kind);
+  header.step = api::StepOf(out.task);
   header.nonce = out.nonce;
   header.created = out.created;
   header.revocations = out.revocations;

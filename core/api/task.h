@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/api/mask_messages.h"
 #include "core/api/run_spec.h"
 #include "core/api/statement.h"
 #include "core/base/clock.h"
@@ -12,8 +13,14 @@
 
 namespace ote::api {
 
-// A survey asks for statistics of the rows; it comes before the first round, as round 0.
-enum class TaskKind { kTrain, kEvaluate, kSurvey };
+// A survey asks for statistics of the rows; it comes before the first round, as round 0. A round whose updates are
+// masked has five steps: keys, shares, train, consent, unmask.
+enum class TaskKind { kTrain, kEvaluate, kSurvey, kMaskKeys, kMaskShares, kMaskConsent, kMaskUnmask };
+// Whether it is a step that needs neither rows nor a model.
+constexpr bool IsMaskStep(TaskKind kind) noexcept {
+  return kind == TaskKind::kMaskKeys || kind == TaskKind::kMaskShares || kind == TaskKind::kMaskConsent ||
+         kind == TaskKind::kMaskUnmask;
+}
 
 // What a strategy wants of a site's training beside the TrainSpec.
 struct LocalPlan {
@@ -39,6 +46,7 @@ struct LocalPlan {
 struct Task {
   std::string run;
   std::int64_t round = 0;  // 1-based; an evaluation of the finished model has round rounds + 1
+  std::int64_t stage = 0;  // of a masked round, ascending: a later one ends those before it; 0 for a round of one task
   TaskKind kind = TaskKind::kTrain;
   std::string dataset;
   DataTask task = DataTask::kClassification;
@@ -55,11 +63,13 @@ struct Task {
   PrepareSpec survey;  // what the statistics are for
   TrainerKind trainer = TrainerKind::kBuiltin;
   TaskPrivacy privacy;
+  std::optional<MaskTask> masks;  // of a step of a masked round
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("run", self.run, kRequired);
     v("round", self.round, kRequired);
+    v("stage", self.stage);
     v("kind", self.kind, kRequired);
     v("dataset", self.dataset, kRequired);
     v("task", self.task, kRequired);
@@ -76,6 +86,7 @@ struct Task {
     v("survey", self.survey);
     v("trainer", self.trainer);
     v("privacy", self.privacy);
+    v("masks", self.masks);
   }
 };
 
@@ -98,10 +109,11 @@ struct Phases {
 };
 
 // A site's answer: what it has, to be fetched by digest. The update is raw float32 little-endian: trained minus given,
-// in layout order. An evaluation has no artifact.
+// in layout order. A masked one is uint32 little-endian, core/federate/masks. An evaluation has no artifact.
 struct UpdateOffer {
   std::string run;
   std::int64_t round = 0;
+  std::int64_t stage = 0;  // of the task
   TaskKind kind = TaskKind::kTrain;
   bool failed = false;
   std::int64_t error_code = 0;  // when failed
@@ -121,11 +133,13 @@ struct UpdateOffer {
   std::string trainer;                     // the name of the site's own, "" for the built-in
   std::optional<SiteStatement> statement;  // of all that did not fail
   std::optional<bool> within;              // adaptive clipping: whether the norm left the update alone
+  Bytes masks;          // the answer to a step of a masked round, mask_messages.h
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("run", self.run, kRequired);
     v("round", self.round, kRequired);
+    v("stage", self.stage);
     v("kind", self.kind, kRequired);
     v("failed", self.failed);
     v("errorCode", self.error_code);
@@ -145,8 +159,17 @@ struct UpdateOffer {
     v("trainer", self.trainer);
     v("statement", self.statement);
     v("within", self.within);
+    v("masks", self.masks);
   }
 };
+
+// What a round asks of a site at a time, by which files that are carried by hand are told apart: "train", and of a
+// round with masks "train/3". `of` is a task or an offer.
+template <class T>
+std::string StepOf(const T& of) {
+  std::string step(NameOf(of.kind));
+  return of.stage == 0 ? step : step + "/" + std::to_string(of.stage);
+}
 
 }  // namespace ote::api
 
@@ -154,5 +177,7 @@ template <>
 struct ote::EnumNames<ote::api::TaskKind> {
   using E = ote::api::TaskKind;
   static constexpr std::pair<E, std::string_view> kNames[] = {
-      {E::kTrain, "train"}, {E::kEvaluate, "evaluate"}, {E::kSurvey, "survey"}};
+      {E::kTrain, "train"},           {E::kEvaluate, "evaluate"},      {E::kSurvey, "survey"},
+      {E::kMaskKeys, "mask-keys"},    {E::kMaskShares, "mask-shares"}, {E::kMaskConsent, "mask-consent"},
+      {E::kMaskUnmask, "mask-unmask"}};
 };

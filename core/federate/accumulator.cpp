@@ -114,6 +114,24 @@ Result<void> Accumulator::Merge(const Accumulator& other) {
   return {};
 }
 
+Result<void> Accumulator::FoldUnits(std::span<const std::uint32_t> units, int exponent, std::int64_t weight) {
+  if (units.size() != sums_.size()) return WrongShape(units.size_bytes(), sums_.size());
+  const int shift = grid_.exponent - exponent;
+  if (weight < 1 || weight > grid_.capacity - weight_ || shift < 0) {
+    return Fail(ErrorId::kUpdateOutOfRange, fmt::format("the sum stands for {} examples, and 1 to {} are possible",
+                                                        weight, grid_.capacity - weight_));
+  }
+  const std::int64_t largest = LargestSum(grid_, weight);
+  for (std::size_t i = 0; i < sums_.size(); ++i) {
+    const std::int64_t value = static_cast<std::int32_t>(units[i]);
+    // Compared before it is shifted, which may be too far for a sum that is too large.
+    const std::int64_t most = shift < 63 ? largest >> shift : 0;
+    sums_[i] += value > most ? largest : value < -most ? -largest : value * (std::int64_t{1} << std::min(shift, 62));
+  }
+  weight_ += weight;
+  return {};
+}
+
 void Accumulator::AddMean(std::span<const float> base, std::span<float> out) const {
   assert(weight_ > 0 && base.size() == sums_.size() && out.size() == sums_.size());
   const double divisor = std::ldexp(static_cast<double>(weight_), grid_.exponent);

@@ -54,6 +54,11 @@ class Accumulator {
   // kUpdateOutOfRange.
   Result<void> Merge(const Accumulator& other);
 
+  // Adds a sum of `weight` examples in units of 2^-exponent, 32-bit in two's complement: a shift, exactly, for
+  // exponents up to that of the grid. What its roundings took beyond ±kBound·weight is cut. kUpdateShape,
+  // kUpdateOutOfRange.
+  Result<void> FoldUnits(std::span<const std::uint32_t> units, int exponent, std::int64_t weight);
+
   std::size_t count() const noexcept { return sums_.size(); }
   const Grid& grid() const noexcept { return grid_; }
   std::int64_t weight() const noexcept { return weight_; }

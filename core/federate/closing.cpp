@@ -63,6 +63,7 @@ api::Round RunMachine::State::RecordOf(const OpenRound& open) {
       continue;
     }
     record.left_out.push_back(asked.name);
+    if (asked.answer == Answer::kLeft) kept.missed.push_back(asked.name);
     if (!asked.Open()) continue;
     kept.missed.push_back(asked.name);
     Tell("site-left-out", asked.name,
@@ -155,14 +156,14 @@ void RunMachine::State::KeepCheckpoint() {
 
 void RunMachine::State::NoteMeasured(const OpenRound& open) {
   api::Run& run = kept.run;
-  const api::Metrics metrics = Measured(open);
+  const api::Metrics metrics = open.masks ? open.masks->metrics : Measured(open);
   if (run.rounds.empty()) {
     Tell("initial-model-measured", "", Describe(metrics));
     return;
   }
   const auto round = static_cast<std::int64_t>(run.rounds.size());
   run.rounds.back().metrics = metrics;
-  run.rounds.back().personal = MeasuredAtHome(open);
+  run.rounds.back().personal = open.masks ? open.masks->personal : MeasuredAtHome(open);
   Tell("model-measured", "", fmt::format("after round {}: {}", round, Describe(metrics)));
   if (metrics.rows == 0) return;
   run.metrics = metrics;
@@ -263,7 +264,8 @@ void RunMachine::State::Complete() {
 }
 
 void RunMachine::State::ForgetAtSites() {
-  const bool kept_there = strategy->Plan().control || kept.run.spec.personalization.kind != api::PersonalKind::kNone;
+  const bool kept_there =
+      Masked() || strategy->Plan().control || kept.run.spec.personalization.kind != api::PersonalKind::kNone;
   if (!kept_there) return;
   for (const auto& [name, site] : sites) {
     if (site.dataset) announced.emplace_back(CloseRound{name, {kept.run.id, Planned() + 1, true}});

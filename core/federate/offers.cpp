@@ -141,12 +141,22 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
   const bool current = asked != nullptr && asked->base == offer.round;
   if (!current && (Over() || !kept.open || offer.round != kept.open->round)) {
     auto stale = Stale(site, offer);
-    if (stale) CountRefusal(site, *stale);
+    // A round is unmasked as soon as there are shares enough; the others' come late, and that is no fault of theirs.
+    if (stale && !api::IsMaskStep(offer.kind)) CountRefusal(site, *stale);
     return stale;
   }
   OpenRound& open = *kept.open;
-  if (!current || offer.kind != open.kind) {
+  if (current && open.masks && offer.stage != open.Stage()) {
+    // Of a step that is over: the site has the next task, or gets it.
+    return Refused(ErrorId::kRoundStale, fmt::format("an answer to {} of round {}, which is at {}", NameOf(offer.kind),
+                                                     open.round, NameOf(open.Doing())));
+  }
+  if (!current || offer.kind != open.Doing()) {
     return refuse(Refused(ErrorId::kUpdateUnasked, fmt::format("{} was not asked in round {}", site, open.round)));
+  }
+  if (api::IsMaskStep(open.Doing()) && !offer.failed) {
+    auto refused_answer = OnMaskAnswer(*asked, offer);
+    return refused_answer ? refuse(std::move(*refused_answer)) : std::nullopt;
   }
   const bool again = offer.digest == asked->result.digest;
   if (asked->answer == Answer::kFolded || (asked->answer == Answer::kOffered && again)) {
@@ -163,7 +173,7 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
     const bool known = offer.error_code > 0 && offer.error_code < 10'000;
     Error error{known ? static_cast<ErrorId>(offer.error_code) : ErrorId::kTrainingFailed,
                 offer.error.empty() ? "it gave no reason" : offer.error, offer.hint};
-    auto failure = FailureOf(site, offer.phase.empty() ? NameOf(open.kind) : std::string_view(offer.phase), error);
+    auto failure = FailureOf(site, offer.phase.empty() ? NameOf(open.Doing()) : std::string_view(offer.phase), error);
     TellFailure("site-failed", failure, failure.message);
     Failed(*asked, Answer::kFailed, std::move(failure));
     return std::nullopt;
@@ -203,6 +213,7 @@ void RunMachine::State::OnTaskRefused(const TaskRefused& refusal) {
   if (Over() || !kept.open) return;
   Asked* asked = kept.open->Find(refusal.site);
   if (asked == nullptr || asked->base != refusal.round || asked->answer != Answer::kPending) return;
+  if (refusal.stage != kept.open->Stage()) return;
   const ErrorId id = refusal.error.id;
   if (id == ErrorId::kBusy || id == ErrorId::kTimedOut || id == ErrorId::kUnreachable) {
     asked->ask_again = now.steady + kRetry;

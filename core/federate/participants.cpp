@@ -211,7 +211,9 @@ void RunMachine::State::SendTo(Asked& asked) {
   api::Task task;
   task.run = run.id;
   task.round = open.round;
-  task.kind = open.kind;
+  task.stage = open.Stage();
+  task.kind = open.Doing();
+  if (open.masks) task.masks = MaskPart(asked.name);
   task.dataset = run.spec.dataset;
   task.task = run.spec.task;
   task.model = run.spec.model;
@@ -239,7 +241,7 @@ void RunMachine::State::SendTo(Asked& asked) {
       now.wall + std::max<std::int64_t>(0, ((asked.by_hand ? hand_deadline : deadline) - now.steady).count());
   asked.task = api::TaskDigest(task);
   announced.emplace_back(SendTask{asked.name, std::move(task)});
-  Tell("task-sent", asked.name, std::string(NameOf(open.kind)));
+  Tell("task-sent", asked.name, std::string(NameOf(open.Doing())));
 }
 
 std::int64_t RunMachine::State::TopUp(std::int64_t able) {
@@ -312,7 +314,8 @@ void RunMachine::State::OnSite(const Site& site) {
     if (site.reachable && asked->answer == Answer::kPending && asked->base == open.round) SendTo(*asked);
     return;
   }
-  if (site.reachable && Contains(open.excused, site.name) && open.kind == api::TaskKind::kTrain && !PastDeadline()) {
+  const bool may_join = open.Doing() == (Masked() ? api::TaskKind::kMaskKeys : api::TaskKind::kTrain);
+  if (site.reachable && Contains(open.excused, site.name) && may_join && !PastDeadline()) {
     if (IsEligible(kept.run.spec, site) && Fits(site)) {
       if (RoomFor(site) < 0) return;
       Tell("site-back", site.name, "reachable again, and asked");

@@ -123,6 +123,7 @@ bool RunMachine::State::TryOpen() {
   round.asked = std::move(in_flight);  // sorted by name, as it was kept
   BeginRound(std::move(round), deadline_length);
   PrepareSum();
+  if (Masked()) BeginMasks();
   std::vector<std::string> names;
   for (const Site* site : pool) {
     if (kept.open->Find(site->name) == nullptr) names.push_back(site->name);
@@ -137,7 +138,7 @@ bool RunMachine::State::TryOpen() {
 }
 
 void RunMachine::State::PrepareSum() {
-  if (strategy->NeedsAll()) return;
+  if (strategy->NeedsAll() || Masked()) return;  // a masked sum is made when its sites are known
   const Grid grid = GridOfSum();
   const auto count = static_cast<std::size_t>(UpdateCount());
   if (sum && sum->grid() == grid && sum->count() == count) {
@@ -150,6 +151,7 @@ void RunMachine::State::PrepareSum() {
 
 void RunMachine::State::ReleaseRound() {
   if (!kept.open) return;
+  DropMaskArtifacts();
   const OpenRound round = std::move(*kept.open);
   kept.open.reset();
   for (const Asked& asked : round.asked) {
@@ -264,7 +266,7 @@ void RunMachine::State::Settle() {
       continue;
     }
     if (kept.open->kind == api::TaskKind::kTrain) {
-      if (!StepTraining()) break;
+      if (!(kept.open->masks ? StepMasked() : StepTraining())) break;
       continue;
     }
     if (kept.open->kind == api::TaskKind::kSurvey) {

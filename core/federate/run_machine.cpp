@@ -7,6 +7,7 @@
 
 #include "core/base/ids.h"
 #include "core/base/units.h"
+#include "core/federate/masks/maskable.h"
 #include "core/federate/plan.h"
 #include "core/federate/run_state.h"
 #include "core/learn/classes.h"
@@ -112,6 +113,10 @@ Result<RunMachine> RunMachine::Start(std::string id, const api::RunSpec& spec, s
                                      const std::vector<Site>& sites, Limits limits, Artifacts artifacts, const Now& now,
                                      Outcome* outcome, const ModelFile* from) {
   OTE_CHECK(CheckPlan(spec));
+  OTE_CHECK(CheckMaskable(spec));
+  if (spec.masks.kind != api::MaskKind::kNone && !limits.members) {
+    return Fail(ErrorId::kUnsupported, "secureAggregation: this root knows no members that could make masks");
+  }
   OTE_CHECK(CheckNamed(spec, sites));
   const std::vector<const Site*> eligible = Eligible(spec, sites);
   if (eligible.empty()) {

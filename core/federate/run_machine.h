@@ -18,6 +18,8 @@
 // that are missing, and goes on when enough have answered. After the last round one evaluation task measures the
 // finished model.
 //
+// With secure aggregation a round has five steps, each a task for the sites that are left: masked_round.cpp.
+//
 // One thread.
 #pragma once
 
@@ -34,6 +36,7 @@
 #include "core/api/requests.h"
 #include "core/base/clock.h"
 #include "core/federate/accumulator.h"
+#include "core/federate/masks/session.h"
 #include "core/federate/model_file.h"
 #include "core/federate/strategy.h"
 
@@ -80,6 +83,7 @@ struct TaskRefused {  // the site answered fl.task with an error
   std::string site;
   std::int64_t round = 0;
   Error error;
+  std::int64_t stage = 0;
 };
 struct TimePassed {};  // the time asked for by WakeAt has come, or earlier
 struct Cancelled {};
@@ -130,6 +134,7 @@ struct Limits {
   std::int64_t spool_bytes = 64LL << 20;  // at least one update always fits
   // Seconds from any beginning, to time the making of a model; empty: not timed.
   std::function<double()> stopwatch = {};
+  KeyCheck members = {};  // whose keys masks may be made with; empty: runs with masks are refused
 };
 
 // Answers to an offer go back to the site: no error means taken (or taken before).

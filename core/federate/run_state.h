@@ -1,12 +1,14 @@
 // What a run machine holds between events. Internal to core/federate.
 //
 // The work is split by idea: participants.cpp chooses sites and gives them tasks, survey.cpp asks for statistics,
-// round.cpp opens rounds and moves on, private_round.cpp adds noise, closing.cpp makes the next model and ends the
-// run, offers.cpp takes answers,
-// updates.cpp fetches and folds what was offered, snapshot.cpp keeps it all across a restart, entries.cpp writes the
-// record, replay.cpp makes a recorded round again, run_machine.cpp starts it and hands out events.
+// round.cpp opens rounds and moves on, private_round.cpp adds noise, closing.cpp makes the next model and ends the run,
+// offers.cpp takes answers, updates.cpp fetches and folds what was offered, masked_round.cpp takes a round through the
+// steps of secure aggregation and masked_answers.cpp what the sites answer to them, snapshot.cpp keeps it all across a
+// restart, entries.cpp writes the record, replay.cpp makes a recorded round again, run_machine.cpp starts it and hands
+// out events.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +17,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/federate/masks/masked_sum.h"
+#include "core/federate/masks/root_masks.h"
 #include "core/federate/run_machine.h"
 #include "core/learn/model.h"
 #include "crypto/random_stream.h"
@@ -28,7 +32,8 @@ inline constexpr std::size_t kLongestReason = 1000;
 // The finished model is measured within this, or the run's deadline when that is shorter.
 inline constexpr std::chrono::milliseconds kMeasuring = std::chrono::seconds(60);
 
-enum class Answer { kPending, kOffered, kFolded, kFailed, kRefused, kRemoved };
+// kLeft: did not answer a step of a masked round in time, and is in none of the later ones.
+enum class Answer { kPending, kOffered, kFolded, kFailed, kRefused, kRemoved, kLeft };
 
 // A site that was asked in the open round. What its offer may hold is fixed when it is asked.
 struct Asked {
@@ -83,6 +88,41 @@ struct Spooled {
   }
 };
 
+// How far a masked round is. The answers of the sites are artifacts, by the site's name.
+struct MaskedRound {
+  std::int64_t attempt = 1;
+  api::TaskKind step = api::TaskKind::kMaskKeys;
+  std::int64_t exponent = 0;           // of the units of the sum
+  std::vector<std::string> trains;     // whose masks are laid, from step train on; sorted
+  std::vector<std::string> survivors;  // whose updates are in the sum, from step mask-consent on; sorted
+  std::map<std::string, std::string> keys;
+  std::map<std::string, std::string> deals;
+  std::map<std::string, std::string> consents;
+  std::map<std::string, std::string> shares;
+  // Of all sites together, known once the sum is unmasked.
+  api::Metrics metrics;
+  api::Metrics personal;
+
+  std::int64_t Stage() const noexcept;
+  // Of the present step; none for train.
+  std::map<std::string, std::string>* Answers() noexcept;
+  std::vector<std::string> Artifacts() const;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("attempt", self.attempt, kRequired);
+    v("step", self.step, kRequired);
+    v("exponent", self.exponent);
+    v("trains", self.trains);
+    v("survivors", self.survivors);
+    v("keys", self.keys);
+    v("deals", self.deals);
+    v("consents", self.consents);
+    v("shares", self.shares);
+    v("metrics", self.metrics);
+    v("personal", self.personal);
+  }
+};
+
 struct OpenRound {
   std::int64_t round = 0;
   api::TaskKind kind = api::TaskKind::kTrain;
@@ -95,8 +135,12 @@ struct OpenRound {
   double count_noise = 0;       // adaptive clipping: deviation of the noise in the count of this round
   std::int64_t elapsed_ms = 0;  // when this was saved
   UnixMillis started_at = 0;
+  std::optional<MaskedRound> masks;  // with secure aggregation, while it trains
 
   Asked* Find(std::string_view name) noexcept;
+  // What its sites are asked to do now, and the stage of that.
+  api::TaskKind Doing() const noexcept { return masks ? masks->step : kind; }
+  std::int64_t Stage() const noexcept { return masks ? masks->Stage() : 0; }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("round", self.round, kRequired);
@@ -109,6 +153,7 @@ struct OpenRound {
     v("countNoise", self.count_noise);
     v("elapsedMs", self.elapsed_ms);
     v("startedAt", self.started_at);
+    v("masks", self.masks);
   }
 };
 
@@ -171,6 +216,9 @@ struct RunMachine::State {
   std::vector<float> model;
   std::vector<float> strategy_state;
   std::optional<Accumulator> sum;
+  std::map<std::string, Bytes> mask_keys;  // of the open round's step mask-keys
+  std::optional<RootMasks> mask_root;      // of its later steps
+  std::optional<MaskedSum> masked;         // from step train on
   std::vector<Fetching> fetching;
   std::int64_t spooled_bytes = 0;
   std::chrono::milliseconds deadline_length{0};
@@ -189,7 +237,10 @@ struct RunMachine::State {
   std::optional<Error> refused;
 
   bool Over() const noexcept { return kept.run.Over(); }
-  std::int64_t Minimum() const noexcept { return kept.run.spec.sites.minimum; }
+  bool Masked() const noexcept { return kept.run.spec.masks.kind != api::MaskKind::kNone; }
+  std::int64_t Minimum() const noexcept {
+    return std::max(kept.run.spec.sites.minimum, Masked() ? kFewestMasked : std::int64_t{0});
+  }
   // Updates without which a round does not close: any number may be drawn by chance.
   std::int64_t RoundMinimum() const noexcept { return DrawnByChance() ? 0 : Minimum(); }
   // What one fresh example weighs.
@@ -201,7 +252,7 @@ struct RunMachine::State {
   std::int64_t Planned() const noexcept { return kept.run.planned_rounds; }
   double RateOf(std::int64_t round) const noexcept;  // the learning rate, by the schedule
   std::int64_t UpdateCount() const;                  // values in an update of the open round
-  std::int64_t UpdateBytes() const { return UpdateCount() * static_cast<std::int64_t>(sizeof(float)); }
+  std::int64_t UpdateBytes() const;                  // of it as it travels
   std::int64_t Staleness(const Asked& asked) const noexcept { return kept.open->round - asked.base; }
   // Examples behind its update; with noise every site counts once, or the one with most rows would need the most noise.
   std::int64_t ExamplesOf(const Asked& asked) const { return Private() ? 1 : asked.result.examples; }
@@ -311,6 +362,23 @@ struct RunMachine::State {
   void Checkpoint();
   void DropUnlessNeeded(const std::string& digest);
 
+  // masked_round.cpp
+  bool StepMasked();  // whether something changed
+  void BeginMasks();  // a try of the open round, with fresh keys
+  void TryAnew(const std::string& why);
+  void NextStep(api::TaskKind step, const std::set<std::string>& names);
+  void BeginShares();
+  void BeginTraining(const std::set<std::string>& names);
+  void CloseMasked();
+  api::MaskTask MaskPart(const std::string& site) const;
+  MaskTry Try() const;
+  Result<void> LoadMasks();  // from the answers that were kept
+  void DropMaskArtifacts();
+  bool CheckMaskedWeight();  // whether the masked sum stands for those that are said to be in it
+
+  // masked_answers.cpp
+  std::optional<Error> OnMaskAnswer(Asked& asked, const api::UpdateOffer& offer);
+
   // snapshot.cpp
   std::vector<std::string> NeededNow() const;
   Result<void> Load();  // checks `kept`, and builds all else from it and its artifacts
@@ -345,7 +413,7 @@ std::string CutText(std::string_view text, std::size_t limit = 400);
 template <>
 struct ote::EnumNames<ote::federate::Answer> {
   using E = ote::federate::Answer;
-  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kPending, "pending"}, {E::kOffered, "offered"},
-                                                              {E::kFolded, "folded"},   {E::kFailed, "failed"},
-                                                              {E::kRefused, "refused"}, {E::kRemoved, "removed"}};
+  static constexpr std::pair<E, std::string_view> kNames[] = {
+      {E::kPending, "pending"}, {E::kOffered, "offered"}, {E::kFolded, "folded"}, {E::kFailed, "failed"},
+      {E::kRefused, "refused"}, {E::kRemoved, "removed"}, {E::kLeft, "left"}};
 };

@@ -8,6 +8,7 @@
 
 #include "core/base/stopwatch.h"
 #include "core/federate/accumulator.h"
+#include "core/federate/masks/mask_answer.h"
 #include "core/federate/model_file.h"
 #include "core/federate/plan.h"
 #include "core/federate/privacy/noise.h"
@@ -23,6 +24,7 @@ api::UpdateOffer BlankOffer(const api::Task& task) {
   api::UpdateOffer offer;
   offer.run = task.run;
   offer.round = task.round;
+  offer.stage = task.stage;
   offer.kind = task.kind;
   return offer;
 }
@@ -74,6 +76,12 @@ class Performance {
       OTE_TRY(answer_.offer.statistics, learn::Survey(train_, task_.survey));
       return std::move(answer_);
     }
+    if (api::IsMaskStep(task_.kind)) {
+      phase_ = NameOf(task_.kind);
+      if (extras_.identity == nullptr) return Fail(ErrorId::kUnsupported, "this site has no part in masked rounds");
+      OTE_CHECK(AnswerMasks(task_, *extras_.identity, extras_.memory.masks, answer_));
+      return std::move(answer_);
+    }
     phase_ = "fetch";
     OTE_TRY(file_, OpenModel(task_, model_file));
     phase_ = "prepare";
@@ -100,6 +108,10 @@ class Performance {
     answer_.offer.digest = crypto::DigestOf(answer_.update).ToString();
     answer_.offer.size = static_cast<std::int64_t>(answer_.update.size());
     answer_.offer.examples = train_.rows;
+    if (task_.masks) {
+      phase_ = "mask";
+      OTE_CHECK(MaskAnswer(task_, train_.rows, extras_.memory.masks, answer_));
+    }
     return std::move(answer_);
   }
   std::string_view phase() const noexcept { return phase_; }

@@ -21,6 +21,7 @@ namespace ote::federate {
 struct SiteMemory {
   Bytes control;   // SCAFFOLD: its control variate, raw float32; empty for zeros
   Bytes personal;  // its own model, a model file; empty when it has none yet
+  Bytes masks;     // secure aggregation: CBOR of SiteMasks, masks/site_masks.h; secret
 };
 
 struct SiteAnswer {
@@ -36,13 +37,14 @@ using OwnTraining =
     std::function<Result<learn::Trained>(const api::Task& task, const ModelFile& given, const learn::Table& train,
                                          std::span<float> parameters, std::stop_token stop)>;
 
+struct MaskIdentity;  // masks/site_masks.h
+
 struct SiteExtras {
   ByteView control = {};   // the artifact that task.local.control_digest names
   SiteMemory memory = {};  // as the last answer left it
   OwnTraining own = {};
   bool silent = false;  // nothing that was measured is told
-  // The caller masks the update before anybody sees it, and adds its part of the noise (AddDistributedNoise).
-  bool masked = false;
+  const MaskIdentity* identity = nullptr;  // needed by steps of masked rounds
 };
 
 // Checks the model file against the task (digest, layout), measures it on `test`, trains it on `train`, and makes the

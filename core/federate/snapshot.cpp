@@ -16,7 +16,8 @@ tl::unexpected<Error> Corrupt(std::string_view why) {
   return Fail(ErrorId::kStoreCorrupt, fmt::format("the state of a run: {}", why));
 }
 
-Result<void> CheckAsked(const std::vector<Asked>& all, const Kept& kept, bool train, std::int64_t capacity) {
+Result<void> CheckAsked(const std::vector<Asked>& all, const Kept& kept, bool train, std::int64_t capacity,
+                        bool weighs) {
   std::int64_t rows = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Asked& asked = all[i];
@@ -27,7 +28,7 @@ Result<void> CheckAsked(const std::vector<Asked>& all, const Kept& kept, bool tr
       return Corrupt("a site works for a round to come");
     }
     const bool weighed = asked.result.examples >= 1 && asked.result.examples <= asked.train_rows;
-    if (train && asked.answer == Answer::kFolded && !weighed) return Corrupt("an update stands for no examples");
+    if (weighs && asked.answer == Answer::kFolded && !weighed) return Corrupt("an update stands for no examples");
     if (asked.result.staleness < 0) return Corrupt("an update from a round to come");
   }
   if (train && rows > capacity) return Corrupt("its grid is too small");
@@ -43,10 +44,14 @@ Result<void> CheckOpen(const OpenRound& open, const Kept& kept) {
       (!survey && train != (finished < run.planned_rounds))) {
     return Corrupt("another round is open");
   }
+  if (open.masks.has_value() != (train && run.spec.masks.kind != api::MaskKind::kNone)) {
+    return Corrupt("a round has masks, and its run has none, or the other way round");
+  }
   if (open.elapsed_ms < 0) return Corrupt("a round began after it was saved");
   if (open.capacity < 1 || open.capacity > kMaxRows) return Corrupt("its grid is out of range");
   const bool buffered = run.spec.strategy.kind == api::StrategyKind::kFedBuff;
-  return CheckAsked(open.asked, kept, train, open.capacity / (buffered ? kFresh : 1));
+  return CheckAsked(open.asked, kept, train, open.capacity / (buffered ? kFresh : 1),
+                    open.Doing() == api::TaskKind::kTrain);
 }
 
 // A state of before there were surveys and rounds that overlap, as this ote would have written it.
@@ -88,7 +93,7 @@ Result<void> CheckKept(const Kept& kept) {
   if (!kept.surveyed && finished > 0) return Corrupt("it began before its survey");
   if (kept.best.round < 0 || kept.best.round > finished) return Corrupt("its best round is to come");
   if (!std::is_sorted(kept.missed.begin(), kept.missed.end())) return Corrupt("its sites are out of order");
-  OTE_CHECK(CheckAsked(kept.in_flight, kept, false, 0));
+  OTE_CHECK(CheckAsked(kept.in_flight, kept, false, 0, false));
   if (kept.open) OTE_CHECK(CheckOpen(*kept.open, kept));
   return {};
 }
@@ -119,6 +124,9 @@ std::vector<std::string> RunMachine::State::NeededNow() const {
       }
       out.insert(kept.open->checkpoint);
       for (const Spooled& spooled : kept.open->spooled) out.insert(spooled.digest);
+      if (kept.open->masks) {
+        for (std::string& digest : kept.open->masks->Artifacts()) out.insert(std::move(digest));
+      }
     }
   }
   out.erase("");
@@ -161,8 +169,19 @@ Result<void> RunMachine::State::LoadSum() {
     spooled_bytes = std::ssize(open.spooled) * UpdateBytes();
     return {};
   }
+  if (open.masks) {
+    OTE_CHECK(LoadMasks());
+    if (open.masks->step != api::TaskKind::kTrain && !api::IsMaskStep(open.masks->step)) return Corrupt("its step");
+  }
   PrepareSum();
-  if (!open.checkpoint.empty()) {
+  if (!open.checkpoint.empty() && masked) {
+    OTE_TRY(const Bytes saved, ReadNeeded(artifacts.whole, open.checkpoint));
+    OTE_TRY(masked, MaskedSum::Restore(saved));
+    if (std::cmp_not_equal(masked->count() * sizeof(float), UpdateBytes())) {
+      return Corrupt("its checkpoint is of another model");
+    }
+  } else if (!open.checkpoint.empty()) {
+    if (!sum) return Corrupt("a checkpoint of no sum");
     const Grid grid = sum->grid();
     OTE_TRY(const Bytes saved, ReadNeeded(artifacts.whole, open.checkpoint));
     OTE_TRY(sum, Accumulator::Restore(saved));
@@ -172,9 +191,12 @@ Result<void> RunMachine::State::LoadSum() {
   }
   for (const Spooled& spooled : open.spooled) {
     OTE_TRY(const Bytes update, ReadNeeded(artifacts.whole, spooled.digest));
+    if (!sum && !masked) return Corrupt("updates of no sum");
     if (const auto folded = Fold(update, spooled.weight); !folded) return Corrupt(folded.error().message);
     spooled_bytes += static_cast<std::int64_t>(update.size());
   }
+  if (masked) return CheckMaskedWeight() ? Result<void>{} : Corrupt("its masked sum is not of those that it names");
+  if (open.masks) return {};
   if (sum->weight() != expected) return Corrupt("its sum is not that of the updates that it names");
   return {};
 }

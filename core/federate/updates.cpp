@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/federate/masks/side.h"
 #include "core/federate/run_state.h"
 #include "crypto/digest.h"
 
@@ -35,11 +36,17 @@ std::int64_t RunMachine::State::UpdateCount() const {
   return strategy->Vectors() * static_cast<std::int64_t>(model.size());
 }
 
+std::int64_t RunMachine::State::UpdateBytes() const {
+  const auto side = kept.open && kept.open->masks ? static_cast<std::int64_t>(MaskSideWords()) : 0;
+  return (UpdateCount() + side) * static_cast<std::int64_t>(sizeof(float));
+}
+
 std::int64_t RunMachine::State::WeightOf(const Asked& asked) const {
   return UpdateWeight(kept.run.spec.strategy, ExamplesOf(asked), asked.result.staleness);
 }
 
 Result<void> RunMachine::State::Fold(ByteView update, std::int64_t weight) {
+  if (masked) return masked->Fold(update, weight);
   if (strategy->NeedsAll()) return CheckUpdate(update, static_cast<std::size_t>(UpdateCount()));
   if (Central()) return FoldClipped(update, weight);
   if (kept.run.spec.strategy.clip_norm) {
@@ -50,7 +57,7 @@ Result<void> RunMachine::State::Fold(ByteView update, std::int64_t weight) {
 }
 
 void RunMachine::State::StartFetches() {
-  if (Over() || !kept.open || kept.open->kind != api::TaskKind::kTrain) return;
+  if (Over() || !kept.open || kept.open->Doing() != api::TaskKind::kTrain) return;
   for (const Asked& asked : kept.open->asked) {
     if (static_cast<std::int64_t>(fetching.size()) >= std::max(1, limits.fetches)) return;
     if (asked.answer != Answer::kOffered) continue;
@@ -91,7 +98,7 @@ void RunMachine::State::OnFetched(const Fetched& fetched) {
 
 void RunMachine::State::Checkpoint() {
   OpenRound& open = *kept.open;
-  Bytes bytes = sum->Save();
+  Bytes bytes = masked ? masked->Save() : sum->Save();
   const std::string old = std::exchange(open.checkpoint, crypto::DigestOf(bytes).ToString());
   durable.emplace_back(StoreArtifact{open.checkpoint, std::move(bytes)});
   const std::vector<Spooled> spooled = std::exchange(open.spooled, {});

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "core/base/clock.h"
+#include "core/federate/masks/site_masks.h"
 #include "core/federate/run_machine.h"
 #include "core/federate/site.h"
 #include "core/learn/prepare.h"
@@ -60,6 +61,7 @@ class Simulation {
       : spec_(spec), sites_(sites), options_(options), stop_(std::move(stop)), order_(options.arrival_seed) {
     for (std::size_t i = 0; i < sites.size(); ++i) places_[sites[i].name] = i;
     compares_ = federate::MakeStrategy(spec.strategy)->NeedsAll();
+    if (spec.masks.kind != api::MaskKind::kNone) authority_ = crypto::SigningKey::Generate();
   }
 
   Result<Simulated> Go() {
@@ -74,7 +76,7 @@ class Simulation {
     }
     federate::Outcome outcome;
     OTE_TRY(federate::RunMachine started,
-            federate::RunMachine::Start("simulation", spec_, "", announced, Limits(), Store(), Now(), &outcome));
+            federate::RunMachine::Start("simulation", spec_, "", announced, LimitsOf(), Store(), Now(), &outcome));
     machine_.emplace(std::move(started));
     OTE_CHECK(Perform(std::move(outcome)));
     while (!over_) {
@@ -90,6 +92,31 @@ class Simulation {
   }
 
  private:
+  federate::Limits LimitsOf() const {
+    federate::Limits limits = Limits();
+    if (authority_) limits.members = federate::CertifiedBy(authority_->Public(), {});
+    return limits;
+  }
+
+  // What a site shows to the others: a key certified by the authority of this simulation.
+  const federate::MaskIdentity* IdentityOf(const std::string& name) {
+    if (!authority_) return nullptr;
+    auto& own = identities_[name];
+    if (own.identity.key == nullptr) {
+      own.key = crypto::SigningKey::Generate();
+      crypto::CertificateBody body;
+      body.serial = BigId{identities_.size()};
+      body.name = name;
+      body.sign_key.assign(own.key->Public().bytes.begin(), own.key->Public().bytes.end());
+      body.transport_key = Bytes(32, 1);
+      const auto fingerprint = crypto::FingerprintOf(authority_->Public());
+      body.authority.assign(fingerprint.begin(), fingerprint.end());
+      own.identity = {name, &*own.key, crypto::IssueCertificate(*authority_, body),
+                      federate::CertifiedBy(authority_->Public(), {})};
+    }
+    return &own.identity;
+  }
+
   federate::Now Now() const { return {clock_.WallNow(), clock_.SteadyNow()}; }
 
   // One site does its task from beginning to end; when none has one, time passes.
@@ -111,17 +138,20 @@ class Simulation {
   Result<void> Answer(const std::string& name, const api::Task& sent) {
     if (Absent(name, sent)) return {};
     OTE_TRY(const api::Task task, courier_.Ask(api::verb::kFlTask, sent));
-    OTE_TRY(const Bytes model, Carry(task.model_digest));
-    OTE_TRY(const Bytes control, Carry(task.local.control_digest));
+    const bool trains = !api::IsMaskStep(task.kind);
+    OTE_TRY(const Bytes model, trains ? Carry(task.model_digest) : Bytes());
+    OTE_TRY(const Bytes control, trains ? Carry(task.local.control_digest) : Bytes());
     OTE_TRY(const Rows rows, RowsOf(name, task));
     federate::SiteMemory& memory = memories_[name];
     federate::SiteExtras extras;
     extras.control = control;
     extras.memory = std::move(memory);
+    extras.identity = IdentityOf(name);
     OTE_TRY(federate::SiteAnswer answer, federate::PerformTask(task, model, *rows.train, *rows.test, stop_, extras));
     memory = std::move(extras.memory);
     if (!answer.memory.control.empty()) memory.control = std::move(answer.memory.control);
     if (!answer.memory.personal.empty()) memory.personal = std::move(answer.memory.personal);
+    if (!answer.memory.masks.empty()) memory.masks = std::move(answer.memory.masks);
     OTE_TRY(const api::UpdateOffer offer, courier_.Ask(api::verb::kFlOffer, answer.offer));
     update_ = std::move(answer.update);
     return Handle(federate::Offered{name, offer});
@@ -232,6 +262,12 @@ class Simulation {
   std::map<std::string, std::size_t> places_;
   std::map<std::size_t, std::pair<learn::Table, learn::Table>> made_;  // rows with classes or columns other than given
   std::map<std::string, federate::SiteMemory> memories_;
+  struct Identity {
+    std::optional<crypto::SigningKey> key;
+    federate::MaskIdentity identity;
+  };
+  std::optional<crypto::SigningKey> authority_;  // with secure aggregation
+  std::map<std::string, Identity> identities_;
   std::optional<federate::RunMachine> machine_;
   std::vector<std::pair<std::string, api::Task>> tasks_;
   std::map<std::string, Bytes> artifacts_;  // at the root

@@ -155,6 +155,7 @@ Result<void> Ledger::Change(const api::Dataset& dataset, const AccountChange& ch
 }
 
 Result<Admission> Ledger::Admit(const api::Task& task, const api::Dataset& dataset) {
+  if (api::IsMaskStep(task.kind)) return Admission{};  // tells nothing of the rows
   OTE_TRY(const auto account, Find(dataset));
   const bool bounded = account && account->terms.epsilon;
   if (bounded) OTE_CHECK(CheckKind(account->terms, task, dataset));
@@ -173,6 +174,7 @@ Result<Admission> Ledger::Admit(const api::Task& task, const api::Dataset& datas
 }
 
 Result<void> Ledger::Answered(const api::Task& task, const api::Dataset& dataset) {
+  if (api::IsMaskStep(task.kind)) return {};
   OTE_TRY(const auto account, Find(dataset));
   if (task.privacy.Private() && !account) return {};
   // One without noise is counted, for whoever sets a budget later.

@@ -4,12 +4,18 @@
 #include <vector>
 
 #include "core/base/log.h"
+#include "core/site/mask_records.h"
 #include "crypto/digest.h"
 
 namespace ote::site {
 
 federate::SiteMemory Memories::Load(const std::string& run) {
   federate::SiteMemory memory;
+  if (auto masks = LoadMasks(store_, run)) {
+    memory.masks = std::move(*masks);
+  } else {
+    log::Error("what was kept for masked rounds cannot be read", {{"run", run}, {"why", masks.error().message}});
+  }
   const auto record = store_.Get<SiteMemoryRecord>(run);
   if (!record || !*record) return memory;
   const auto read = [&](const std::string& digest, Bytes& out) {
@@ -27,6 +33,7 @@ federate::SiteMemory Memories::Load(const std::string& run) {
 }
 
 Result<void> Memories::Put(const api::Task& task, const federate::SiteAnswer& made) {
+  OTE_CHECK(PutMasks(store_, task.run, made.memory.masks));
   if (made.memory.control.empty() && made.memory.personal.empty()) return {};
   OTE_TRY(const auto before, store_.Get<SiteMemoryRecord>(task.run));
   SiteMemoryRecord record = before.value_or(SiteMemoryRecord{});
@@ -66,7 +73,10 @@ Result<void> Memories::Put(const api::Task& task, const federate::SiteAnswer& ma
   return Forget(oldest->run);
 }
 
+Result<void> Memories::CloseRound(const std::string& run, std::int64_t round) { return CloseMasks(store_, run, round); }
+
 Result<void> Memories::Forget(const std::string& run) {
+  OTE_CHECK(store_.Remove<MaskRecord>(run));
   OTE_TRY(const auto record, store_.Get<SiteMemoryRecord>(run));
   if (!record) return {};
   OTE_CHECK(store_.Remove<SiteMemoryRecord>(run));

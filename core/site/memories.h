@@ -42,6 +42,8 @@ class Memories {
   // Stores the parts of `made` that are not empty, and puts the site's own model into its registry. To be called within
   // a transaction of the store; artifacts that it made useless go with Sweep.
   Result<void> Put(const api::Task& task, const federate::SiteAnswer& made);
+  // Rounds up to this one are over: secrets of masks are wiped.
+  Result<void> CloseRound(const std::string& run, std::int64_t round);
   // The run is over. Its own model stays in the registry.
   Result<void> Forget(const std::string& run);
   // Artifacts that are needed.

@@ -55,6 +55,12 @@ Result<void> CheckTask(const api::Task& task) {
   OTE_CHECK(api::Validate(task.training));
   OTE_CHECK(api::Validate(task.privacy));
   const bool survey = task.kind == api::TaskKind::kSurvey;
+  const bool masked = api::IsMaskStep(task.kind) || (task.masks && task.kind == api::TaskKind::kTrain);
+  if (task.stage < 0 || masked != task.masks.has_value() || masked != (task.stage > 0)) {
+    return Fail(ErrorId::kRunInvalid,
+                fmt::format("run {}, round {}: no step of masks is like that", task.run, task.round));
+  }
+  if (task.masks) OTE_CHECK(api::Validate(task.masks->spec));
   if (task.round < (survey ? 0 : 1) || task.features < 1 || (!survey && task.model_size < 1) ||
       task.local.control_size < 0) {
     return Fail(ErrorId::kRunInvalid, fmt::format("run {}, round {}: the task is out of range", task.run, task.round));
@@ -75,11 +81,18 @@ Error NoTrainer(const api::Task& task, const std::string& cluster) {
 Result<federate::SiteAnswer> Perform(const Work& work, DataCache& cache, Given& given, const std::stop_token& stop) {
   if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "superseded");
   const double wait = work.queued.Seconds();
+  federate::SiteExtras extras;
+  extras.identity = work.identity.get();
+  if (api::IsMaskStep(work.task.kind)) {
+    extras.memory = std::move(given.memory);
+    OTE_TRY(auto answer, federate::PerformTask(work.task, {}, {}, {}, stop, extras));
+    answer.offer.phases.wait = wait;
+    return answer;
+  }
   const Stopwatch preparing;
   const auto rows = RowsOf(work, cache);
   if (!rows) return Failed(work.task, rows.error(), "prepare");
   const double prepare = preparing.Seconds();
-  federate::SiteExtras extras;
   extras.control = ViewOf(given.control);
   extras.memory = std::move(given.memory);
   extras.silent = given.silent;

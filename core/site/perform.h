@@ -2,6 +2,7 @@
 // matter how the task came; the agent's trainer takes it from the wire.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "core/api/task.h"
 #include "core/base/stopwatch.h"
+#include "core/federate/masks/site_masks.h"
 #include "core/federate/site.h"
 #include "core/site/data_cache.h"
 #include "core/site/trainers/own_training.h"
@@ -32,6 +34,7 @@ struct Work {
   api::Task task;
   RegisteredFile file;
   std::optional<OwnTrainer> own;
+  std::shared_ptr<const federate::MaskIdentity> identity;  // for tasks of masked rounds
   Stopwatch queued;
 };
 

@@ -4,6 +4,8 @@
 
 namespace ote::site {
 
-std::string TaskKey(const std::string& run, std::int64_t round) { return fmt::format("{}/{}", run, round); }
+std::string TaskKey(const std::string& run, std::int64_t round, std::int64_t stage) {
+  return stage == 0 ? fmt::format("{}/{}", run, round) : fmt::format("{}/{}/{}", run, round, stage);
+}
 
 }  // namespace ote::site

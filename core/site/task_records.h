@@ -9,8 +9,8 @@
 
 namespace ote::site {
 
-// "run-7k2m9q4x0d/3"
-std::string TaskKey(const std::string& run, std::int64_t round);
+// "run-7k2m9q4x0d/3", and of a step of a masked round "run-7k2m9q4x0d/3/12"
+std::string TaskKey(const std::string& run, std::int64_t round, std::int64_t stage = 0);
 
 // A task that was taken and is not answered yet.
 struct TaskRecord {
@@ -20,7 +20,7 @@ struct TaskRecord {
   std::string root;    // who gave it
   std::string digest;  // api::TaskDigest, as it arrived
 
-  std::string Key() const { return TaskKey(task.run, task.round); }
+  std::string Key() const { return TaskKey(task.run, task.round, task.stage); }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("task", self.task, kRequired);
@@ -40,7 +40,7 @@ struct OfferRecord {
   std::string root;          // who gave the task
   Bytes answer_key;
 
-  std::string Key() const { return TaskKey(offer.run, offer.round); }
+  std::string Key() const { return TaskKey(offer.run, offer.round, offer.stage); }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("offer", self.offer, kRequired);

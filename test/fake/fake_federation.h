@@ -12,9 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "core/federate/masks/mask_answer.h"
 #include "core/federate/run_machine.h"
 #include "core/learn/statistics.h"
 #include "crypto/digest.h"
+#include "test/fake/mask_authority.h"
 
 namespace ote::fake {
 
@@ -100,6 +102,7 @@ class Federation {
   Federation(api::RunSpec spec, std::vector<federate::Site> sites, std::uint64_t order_seed = 0)
       : spec_(std::move(spec)), random_(order_seed) {
     for (federate::Site& site : sites) sites_[site.name] = std::move(site);
+    limits.members = authority_.Check();
   }
 
   // Starts the run; again and again until it is accepted when the root was killed on the way.
@@ -227,6 +230,8 @@ class Federation {
   std::vector<api::Task> tasks;
   std::set<std::string> silent;                              // sites that take tasks and never answer
   std::map<std::string, std::function<void(Answer&)>> bend;  // changes what a site answers
+  std::map<std::string, api::TaskKind> leaves;  // sites that answer nothing from their first task of this kind on
+  std::map<std::string, Bytes> mask_memory;     // what the sites keep for masked rounds
   std::optional<std::chrono::milliseconds> wake;
   federate::Outcome last;
   std::optional<Error> refused;
@@ -265,7 +270,11 @@ class Federation {
     tasks.push_back(what.task);
     if (silent.count(what.site) != 0 || sites_.count(what.site) == 0) return;
     if (!sites_.at(what.site).reachable) return;
-    Answer answer = Train(what.task, Rows(what.site));
+    if (const auto it = leaves.find(what.site); it != leaves.end() && it->second == what.task.kind) {
+      silent.insert(what.site);
+      return;
+    }
+    Answer answer = what.task.masks ? Mask(what.site, what.task) : Train(what.task, Rows(what.site));
     if (const auto it = bend.find(what.site); it != bend.end()) it->second(answer);
     updates_[answer.offer.digest] = answer.update;
     inbox_.emplace_back([this, site = what.site, offer = answer.offer] {
@@ -292,6 +301,36 @@ class Federation {
   void Do(federate::RegisterModel& what) { registered = what.entry; }
   void Do(federate::Over&) { over = true; }
 
+  // Sites answer a task that comes again as they did before; what they keep is on disk.
+  Answer Mask(const std::string& site, const api::Task& task) {
+    const std::string key = site + "/" + std::to_string(task.round) + "/" + std::to_string(task.stage);
+    if (const auto it = masked_.find(key); it != masked_.end()) return it->second;
+    if (identities_.count(site) == 0) identities_[site] = authority_.Admit(site);
+    federate::SiteAnswer made;
+    Result<void> done;
+    if (api::IsMaskStep(task.kind)) {
+      made.offer.run = task.run;
+      made.offer.round = task.round;
+      done = federate::AnswerMasks(task, identities_.at(site), mask_memory[site], made);
+    } else {
+      const Answer plain = Train(task, Rows(site));
+      made.offer = plain.offer;
+      made.update = plain.update;
+      done = federate::MaskAnswer(task, Rows(site), mask_memory[site], made);
+    }
+    made.offer.kind = task.kind;
+    made.offer.stage = task.stage;
+    if (!done) {
+      made.offer = federate::FailedOffer(task, done.error(), "mask");
+    } else {
+      mask_memory[site] = made.memory.masks;
+    }
+    return masked_[key] = Answer{made.offer, made.update};
+  }
+
+  MaskAuthority authority_;
+  std::map<std::string, federate::MaskIdentity> identities_;
+  std::map<std::string, Answer> masked_;
   api::RunSpec spec_;
   std::map<std::string, federate::Site> sites_;
   std::optional<federate::RunMachine> machine_;

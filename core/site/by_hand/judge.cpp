@@ -76,11 +76,11 @@ Result<HandSite::Plan> HandSite::ReadTask(bundle::Bundle& task, const Trust& tru
   plan.issuer = std::move(judged.issuer);
   OTE_TRY(plan.body, bundle::ReadBody<bundle::TaskBody>(opened.first.body));
   const auto& asked = plan.body.task;
-  if (asked.run != header.run || asked.round != header.round || NameOf(asked.kind) != header.step ||
+  if (asked.run != header.run || asked.round != header.round || api::StepOf(asked) != header.step ||
       header.stream != header.run) {
     return Fail(ErrorId::kBundleMixed,
                 fmt::format("the task says that it is for run {}, round {} ({}), and asks for run {}, round {} ({})",
-                            header.run, header.round, header.step, asked.run, asked.round, NameOf(asked.kind)));
+                            header.run, header.round, header.step, asked.run, asked.round, api::StepOf(asked)));
   }
   OTE_CHECK(CheckTask(asked));
   const auto wanted = ArtifactsFor(asked);

@@ -13,6 +13,7 @@
 #include "core/site/by_hand/hand_site.h"
 #include "core/site/dataset_registry.h"
 #include "core/site/ledger.h"
+#include "core/site/mask_identity.h"
 #include "core/site/memories.h"
 #include "core/site/perform.h"
 
@@ -71,7 +72,10 @@ Result<void> HandSite::TakeArtifacts(bundle::Bundle& task) {
 
 Result<federate::SiteAnswer> HandSite::Work(const Plan& plan, const std::stop_token& stop) {
   const auto& task = plan.body.task;
-  site::Work work{task, plan.file, {}, {}};
+  site::Work work{task, plan.file, {}, {}, {}};
+  if (task.masks) {
+    OTE_TRY(work.identity, MaskIdentityOf(folder_, *member_));
+  }
   if (task.kind == api::TaskKind::kTrain && task.trainer != api::TrainerKind::kBuiltin) {
     OTE_TRY(work.own, TrainerFor(*store_, task.dataset, member_->name, folder_.path));
     if (!work.own && task.trainer == api::TrainerKind::kExec) {
@@ -135,6 +139,7 @@ Result<void> HandSite::Keep(const Plan& plan, const federate::SiteAnswer& made, 
       useless.insert(old.body.offer.digest);
       OTE_CHECK(store_->Remove<HandAnswer>(old.Key()));
     }
+    OTE_CHECK(memories.CloseRound(header.run, header.round - 1));
     OTE_TRY(header.sequence, NextSent());
     OTE_CHECK(store_->Put(*answer));
     OTE_CHECK(memories.Put(plan.body.task, made));
