@@ -13,10 +13,10 @@
 #include "core/base/ids.h"
 #include "core/base/log.h"
 #include "core/federate/plan.h"
-#include "core/site/mask_identity.h"
 #include "core/federate/privacy/cost.h"
 #include "core/federate/trips.h"
 #include "core/record/statement.h"
+#include "core/site/mask_identity.h"
 
 namespace ote::agent {
 namespace {

@@ -186,8 +186,9 @@ void RunMachine::State::BeginTraining(const std::set<std::string>& names) {
   mask_root->Train(names);
   open.masks->trains = ListOf(names);
   // Of the grid and not of those that happen to be there: the same sites make the same model, whoever else was asked.
-  const auto exponent =
-      ChooseMaskExponent(open.capacity, kMostMasked, kept.run.spec.masks.bound, *ChooseGrid(open.capacity));
+  // With noise each site counts once, and as much room again is for the noise (CheckPlan bounds it).
+  const std::int64_t weights = Private() ? 2 * kMostMasked : open.capacity;
+  const auto exponent = ChooseMaskExponent(weights, kMostMasked, kept.run.spec.masks.bound, *ChooseGrid(open.capacity));
   if (!exponent) return End(api::RunStatus::kFailed, fmt::format("{}: {}", RoundName(open), exponent.error().message));
   open.masks->exponent = *exponent;
   masked.emplace(static_cast<std::size_t>(UpdateBytes()) / sizeof(std::uint32_t));
@@ -364,7 +365,7 @@ bool RunMachine::State::CheckMaskedWeight() {
   std::int64_t weight = 0;
   for (const Asked& asked : kept.open->asked) {
     const bool in = masks.step == K::kTrain ? asked.answer == Answer::kFolded : survivors.count(asked.name) != 0;
-    if (in) weight += asked.result.examples;
+    if (in) weight += ExamplesOf(asked);
   }
   return masked->weight() == weight;
 }

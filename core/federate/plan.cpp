@@ -16,6 +16,8 @@ namespace {
 
 // The noise of a count, by the noise of all: with as much, the sum needs less than twice of what it needs without.
 constexpr double kLeastCountNoise = 0.6;
+// Distributed noise times the clipping norm, by the bound of masked values: ten deviations fit beside the sums.
+constexpr double kMostPartNoise = 500;
 
 tl::unexpected<Error> No(std::string message, std::string hint) {
   return Fail(ErrorId::kRunInvalid, std::move(message), std::move(hint));
@@ -84,6 +86,14 @@ Result<void> CheckPrivacy(const api::RunSpec& spec) {
   if (privacy.kind == api::NoiseKind::kDistributed && spec.masks.kind == api::MaskKind::kNone) {
     return No("privacy.kind: a part of the noise hides nothing of an update that the root sees by itself",
               "set secureAggregation.kind: pairwise");
+  }
+  const double room = kMostPartNoise * spec.masks.bound;
+  if (privacy.kind == api::NoiseKind::kDistributed && privacy.noise_multiplier * privacy.clip_norm > room) {
+    return No(
+        fmt::format("secureAggregation.bound: noise of {} times a norm of {} does not fit into masked sums of "
+                    "values up to {}",
+                    privacy.noise_multiplier, privacy.clip_norm, spec.masks.bound),
+        fmt::format("set secureAggregation.bound: {}", privacy.noise_multiplier * privacy.clip_norm / kMostPartNoise));
   }
   if (privacy.clipping == api::ClipKind::kAdaptive && privacy.kind == api::NoiseKind::kNone) {
     return No("privacy.clipping: without noise nothing is clipped", "set privacy.kind: central");

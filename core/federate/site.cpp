@@ -224,7 +224,7 @@ class Performance {
   Result<void> Protect(std::vector<float>& update) {
     const api::TaskPrivacy& privacy = task_.privacy;
     if (!privacy.Private()) return {};
-    if (privacy.kind == api::NoiseKind::kDistributed && !extras_.masked) {
+    if (privacy.kind == api::NoiseKind::kDistributed && !task_.masks) {
       return Fail(ErrorId::kNoiseNeeded,
                   "the task wants a part of a noise, and no masks that it would be hidden under");
     }
