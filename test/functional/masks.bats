@@ -38,7 +38,7 @@ await_answer() {
   [ -n "$masked" ] && [ "$masked" != "$plain" ]
   is "$masked" train "$scratch/masked.yaml"
   # The root keeps no update and no secret of the masked rounds.
-  run=$(fl list -o json | jq -r '.items[-1].id // .items[-1].name')
+  run=$(fl run -f "$scratch/masked.yaml" -o json 2>"$scratch/err" | jq -r .id)
   is 3 field_of "$run" '.rounds | length'
   is 3 field_of "$run" '.rounds[2].participants | length'
   # It is told no measure of one site, and the one of all.
@@ -49,7 +49,7 @@ await_answer() {
   [ "${#models[@]}" -eq 2 ]
   ote model diff "${models[0]}" "${models[1]}" --state "$scratch/hq" -o json >"$scratch/diff.json"
   # Three sites, a bound of 8, three rounds, with room for the training that follows a rounding.
-  [ "$(jq '[.. | .maxAbs? // empty] | max < 1e-5' "$scratch/diff.json")" = true ]
+  [ "$(jq '[.. | .maxAbs? // empty] | length > 0 and max < 1e-5' "$scratch/diff.json")" = true ]
 }
 
 @test "a site that is killed at any step of a masked round and started again is in the sum, and the model is the same" {

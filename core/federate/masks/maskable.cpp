@@ -17,7 +17,7 @@ tl::unexpected<Error> No(std::string message, std::string hint) {
 bool WorksOnSums(api::StrategyKind kind) {
   api::StrategySpec spec;
   spec.kind = kind;
-  return kind != api::StrategyKind::kFedBuff && !MakeStrategy(spec)->NeedsAll();
+  return kind != api::StrategyKind::kFedBuff && kind != api::StrategyKind::kScaffold && !MakeStrategy(spec)->NeedsAll();
 }
 
 Result<void> CheckMaskable(const api::RunSpec& spec) {
@@ -27,6 +27,10 @@ Result<void> CheckMaskable(const api::RunSpec& spec) {
     return No(
         "secureAggregation.kind: fedbuff closes a round by whose updates come first, and masks need all to know it",
         "set strategy.kind: fedavg, or secureAggregation.kind: none");
+  }
+  if (spec.strategy.kind == api::StrategyKind::kScaffold) {
+    return No("secureAggregation.kind: scaffold's control variates know no bound, and masks need one",
+              "set strategy.kind: fedavg, or secureAggregation.kind: none");
   }
   if (!WorksOnSums(spec.strategy.kind)) {
     return No(fmt::format("secureAggregation.kind: {} compares updates, and the root sees their sum alone", kind),

@@ -9,7 +9,8 @@
 namespace ote::federate {
 
 // Whether the strategy makes the next model of the sum of a round alone, with nothing done to a single update at the
-// root. True for fedavg, fedavgm, fedprox, fedadam, fedyogi, fedadagrad, scaffold and fednova.
+// root. True for fedavg, fedavgm, fedprox, fedadam, fedyogi, fedadagrad and fednova, and not for
+// scaffold, whose control variates know no bound: what is cut off would be lost at the root only.
 bool WorksOnSums(api::StrategyKind kind);
 
 // kRunInvalid naming the field, when `spec` asks for masks and for something that a sum cannot give: strategies that
