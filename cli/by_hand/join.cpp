@@ -61,11 +61,12 @@ Result<Exit> JoinByGrant(Context& context, const JoinOptions& options) {
     OTE_TRY(fingerprint, ReadFingerprint(options.fingerprint));
   }
   OTE_TRY(auto grant, OpenWhole(context, options.grant));
-  OTE_TRY(auto site, site::HandSite::Open(folder, context.clock));
   std::optional<UnixMillis> dates;
   if (options.check_dates) dates = context.clock.WallNow();
   bool already = false;
   {
+    // The folder is let go of before it is looked at again.
+    OTE_TRY(auto site, site::HandSite::Open(folder, context.clock));
     OTE_TRY(const auto granted, site.TakeGrant(grant, fingerprint, dates, context.flags.dry_run));
     already = granted.already;
     Say(context, fmt::format("cluster {}: {}", granted.member.name,

@@ -182,7 +182,8 @@ void RunMachine::State::Ask(const Site& site) {
   asked.base = open.round;
   asked.model = kept.run.model.digest;
   asked.reachable = site.reachable;
-  asked.by_hand = site.by_hand;
+  // One that missed the last round does not hold up this one as long: staying away costs one deadline, not one a round.
+  asked.by_hand = site.by_hand && !Contains(kept.missed, site.name);
   const auto at = std::lower_bound(open.asked.begin(), open.asked.end(), site.name,
                                    [](const Asked& a, const std::string& name) { return a.name < name; });
   const auto placed = open.asked.insert(at, std::move(asked));
@@ -306,7 +307,7 @@ void RunMachine::State::OnSite(const Site& site) {
   Asked* asked = open.Find(site.name);
   if (asked != nullptr) {
     asked->reachable = site.reachable;
-    asked->by_hand = site.by_hand;
+    asked->by_hand = site.by_hand && !Contains(kept.missed, site.name);
     if (came) asked->fetches_failed = 0;
     if (went && asked->Open()) Tell("site-lost", site.name, "no longer reachable");
     if (came && asked->Open()) Tell("site-back", site.name, "reachable again");

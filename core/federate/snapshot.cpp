@@ -228,7 +228,8 @@ void RunMachine::State::Resume() {
   for (Asked& asked : kept.open->asked) {
     const auto it = sites.find(asked.name);
     asked.reachable = it != sites.end() && it->second.reachable;
-    asked.by_hand = it != sites.end() && it->second.by_hand;
+    asked.by_hand = it != sites.end() && it->second.by_hand &&
+                    std::find(kept.missed.begin(), kept.missed.end(), asked.name) == kept.missed.end();
     if (asked.answer == Answer::kPending && it == sites.end()) {
       asked.error = "no longer a member";
       Answered(asked, Answer::kRemoved);

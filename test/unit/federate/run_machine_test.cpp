@@ -217,7 +217,7 @@ TEST_CASE("a site away past the deadline is left out, said so, and back in the n
 }
 
 TEST_CASE("a round waits for a site by hand until its own deadline, and for the others until theirs") {
-  auto spec = MakeSpec(2, 1);
+  auto spec = MakeSpec(3, 1);
   spec.sites.hand_deadline = "2h";
   auto sites = ThreeSites();
   sites[2].by_hand = true;
@@ -242,6 +242,10 @@ TEST_CASE("a round waits for a site by hand until its own deadline, and for the 
   federation.Advance(seconds(1));
   REQUIRE(federation.View().rounds.size() == 2);
   CHECK(federation.View().rounds[1].participants == std::vector<std::string>{"clinic-a"});
+  // It has missed a round: the next one does not wait for it as long.
+  federation.Play();
+  federation.Advance(seconds(60));
+  CHECK(federation.View().rounds.size() == 3);
 }
 
 TEST_CASE("a site that was left out and stays away costs no second deadline, and is taken in when it comes back") {
