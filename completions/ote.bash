@@ -4,13 +4,15 @@
 __ote_verbs() {
   REPLY=''
   case "$1" in
-    'ote') REPLY='quickstart cluster data trainer fl model context explain version completion help' ;;
-    'ote cluster') REPLY='init join list show tree label remove token start stop status' ;;
+    'ote') REPLY='quickstart cluster data trainer fl model key bundle context explain version completion help' ;;
+    'ote cluster') REPLY='init join approve list show tree label remove token start stop status' ;;
     'ote cluster token') REPLY='create list revoke' ;;
     'ote data') REPLY='add list show stats remove split' ;;
     'ote trainer') REPLY='add list show remove' ;;
-    'ote fl') REPLY='run simulate list show logs watch cancel strategies report compare metrics' ;;
+    'ote fl') REPLY='run simulate list show logs watch cancel strategies report compare metrics verify export train import' ;;
     'ote model') REPLY='list show tag diff remove import export evaluate predict kinds' ;;
+    'ote key') REPLY='list rotate' ;;
+    'ote bundle') REPLY='inspect verify' ;;
     'ote context') REPLY='list use show' ;;
   esac
 }
@@ -20,7 +22,8 @@ __ote_flags() {
   case "$1" in
     'ote quickstart') REPLY='--dir --keep --rounds --seed' ;;
     'ote cluster init') REPLY='--listen --advertise --heartbeat --certificate-life --no-start --dry-run --request-id' ;;
-    'ote cluster join') REPLY='--token-file --name --label --replace --no-start --dry-run --request-id' ;;
+    'ote cluster join') REPLY='--token-file --name --label --replace --no-start --offline -o --out --grant --fingerprint --check-dates --force --dry-run --request-id' ;;
+    'ote cluster approve') REPLY='-o --out --split --force --fingerprint --label --dry-run --request-id' ;;
     'ote cluster list') REPLY='-l --selector' ;;
     'ote cluster label') REPLY='--dry-run --request-id' ;;
     'ote cluster remove') REPLY='--dry-run --request-id' ;;
@@ -28,7 +31,7 @@ __ote_flags() {
     'ote cluster token revoke') REPLY='--dry-run --request-id' ;;
     'ote cluster start') REPLY='--dry-run --request-id' ;;
     'ote cluster stop') REPLY='--force --dry-run --request-id' ;;
-    'ote data add') REPLY='--path --label --label-path --ignore --format --task --categorical --missing --test-fraction --split-seed --min-rows --replace --dry-run --request-id' ;;
+    'ote data add') REPLY='--path --label --label-path --ignore --format --task --categorical --missing --test-fraction --split-seed --min-rows --privacy-budget --privacy-delta --privacy-noise --privacy-forget --replace --dry-run --request-id' ;;
     'ote data stats') REPLY='--federated --clusters -l --selector' ;;
     'ote data remove') REPLY='--dry-run --request-id' ;;
     'ote data split') REPLY='--label --label-path --ignore --format --task --categorical --missing --parts --dirichlet --classes-per-site --seed --test-fraction --names --out --dry-run --request-id' ;;
@@ -41,13 +44,19 @@ __ote_flags() {
     'ote fl report') REPLY='--to' ;;
     'ote fl compare') REPLY='--svg --metric' ;;
     'ote fl metrics') REPLY='--per-site --csv' ;;
+    'ote fl verify') REPLY='--record --fingerprint --save' ;;
+    'ote fl export') REPLY='--cluster -o --out --split --force --dry-run --request-id' ;;
+    'ote fl train') REPLY='-o --out --split --force --check-dates --restored --tell-failure --dry-run --request-id' ;;
+    'ote fl import') REPLY='-o --out --split --force --check-dates --restored --dry-run --request-id' ;;
     'ote model list') REPLY='--all' ;;
     'ote model tag') REPLY='--remove --dry-run --request-id' ;;
     'ote model remove') REPLY='--force --dry-run --request-id' ;;
     'ote model import') REPLY='--name --spec --task --classes --tag --dry-run --request-id' ;;
-    'ote model export') REPLY='--format --to --force --dry-run --request-id' ;;
+    'ote model export') REPLY='--format -o --to --force --for --split --dry-run --request-id' ;;
     'ote model evaluate') REPLY='--data --label --label-path --ignore --format --missing' ;;
     'ote model predict') REPLY='--data --label --label-path --ignore --format --missing' ;;
+    'ote key rotate') REPLY='--authority --dry-run --request-id' ;;
+    'ote bundle verify') REPLY='--fingerprint --check-dates' ;;
     'ote context use') REPLY='--dry-run --request-id' ;;
     'ote context show') REPLY='--origin' ;;
   esac
@@ -67,6 +76,13 @@ __ote_value() {
     'ote cluster join --token-file') REPLY='@file' ;;
     'ote cluster join --name') REPLY='@none' ;;
     'ote cluster join --label') REPLY='@none' ;;
+    'ote cluster join -o' | 'ote cluster join --out') REPLY='@file' ;;
+    'ote cluster join --grant') REPLY='@file' ;;
+    'ote cluster join --fingerprint') REPLY='@none' ;;
+    'ote cluster approve -o' | 'ote cluster approve --out') REPLY='@file' ;;
+    'ote cluster approve --split') REPLY='@none' ;;
+    'ote cluster approve --fingerprint') REPLY='@none' ;;
+    'ote cluster approve --label') REPLY='@none' ;;
     'ote cluster list -l' | 'ote cluster list --selector') REPLY='@none' ;;
     'ote cluster token create --ttl') REPLY='@none' ;;
     'ote cluster token create --uses') REPLY='@none' ;;
@@ -82,6 +98,9 @@ __ote_value() {
     'ote data add --test-fraction') REPLY='@none' ;;
     'ote data add --split-seed') REPLY='@none' ;;
     'ote data add --min-rows') REPLY='@none' ;;
+    'ote data add --privacy-budget') REPLY='@none' ;;
+    'ote data add --privacy-delta') REPLY='@none' ;;
+    'ote data add --privacy-noise') REPLY='none central distributed local' ;;
     'ote data stats --clusters') REPLY='@cluster' ;;
     'ote data stats -l' | 'ote data stats --selector') REPLY='@none' ;;
     'ote data split --label') REPLY='@none' ;;
@@ -177,13 +196,25 @@ __ote_value() {
     'ote fl report --to') REPLY='@file' ;;
     'ote fl compare --svg') REPLY='@file' ;;
     'ote fl compare --metric') REPLY='loss accuracy auc rmse' ;;
+    'ote fl verify --record') REPLY='@file' ;;
+    'ote fl verify --fingerprint') REPLY='@none' ;;
+    'ote fl verify --save') REPLY='@file' ;;
+    'ote fl export --cluster') REPLY='@cluster' ;;
+    'ote fl export -o' | 'ote fl export --out') REPLY='@file' ;;
+    'ote fl export --split') REPLY='@none' ;;
+    'ote fl train -o' | 'ote fl train --out') REPLY='@file' ;;
+    'ote fl train --split') REPLY='@none' ;;
+    'ote fl import -o' | 'ote fl import --out') REPLY='@file' ;;
+    'ote fl import --split') REPLY='@none' ;;
     'ote model import --name') REPLY='@model' ;;
     'ote model import --spec') REPLY='@file' ;;
     'ote model import --task') REPLY='classification regression clustering' ;;
     'ote model import --classes') REPLY='@none' ;;
     'ote model import --tag') REPLY='@none' ;;
-    'ote model export --format') REPLY='safetensors npy onnx' ;;
-    'ote model export --to') REPLY='@file' ;;
+    'ote model export --format') REPLY='safetensors npy onnx bundle' ;;
+    'ote model export -o' | 'ote model export --to') REPLY='@file' ;;
+    'ote model export --for') REPLY='@cluster' ;;
+    'ote model export --split') REPLY='@none' ;;
     'ote model evaluate --data') REPLY='@file' ;;
     'ote model evaluate --label') REPLY='@none' ;;
     'ote model evaluate --label-path') REPLY='@file' ;;
@@ -196,6 +227,7 @@ __ote_value() {
     'ote model predict --ignore') REPLY='@none' ;;
     'ote model predict --format') REPLY='csv idx npy libsvm' ;;
     'ote model predict --missing') REPLY='@none' ;;
+    'ote bundle verify --fingerprint') REPLY='@none' ;;
   esac
   [ -z "$REPLY" ] || return 0
   case "${1##* }" in
@@ -212,6 +244,7 @@ __ote_value() {
 __ote_argument() {
   REPLY=''
   case "$1" in
+    'ote cluster approve') REPLY='@file' ;;
     'ote cluster show') REPLY='@cluster' ;;
     'ote cluster label') REPLY='@cluster' ;;
     'ote cluster remove') REPLY='@cluster' ;;
@@ -229,6 +262,10 @@ __ote_argument() {
     'ote fl report') REPLY='@run' ;;
     'ote fl compare') REPLY='@run' ;;
     'ote fl metrics') REPLY='@run' ;;
+    'ote fl verify') REPLY='@run' ;;
+    'ote fl export') REPLY='@run' ;;
+    'ote fl train') REPLY='@file' ;;
+    'ote fl import') REPLY='@file' ;;
     'ote model list') REPLY='@model' ;;
     'ote model show') REPLY='@model' ;;
     'ote model tag') REPLY='@model' ;;
@@ -238,6 +275,8 @@ __ote_argument() {
     'ote model export') REPLY='@model' ;;
     'ote model evaluate') REPLY='@model' ;;
     'ote model predict') REPLY='@model' ;;
+    'ote bundle inspect') REPLY='@file' ;;
+    'ote bundle verify') REPLY='@file' ;;
     'ote context use') REPLY='@context' ;;
     'ote context show') REPLY='@context' ;;
     'ote completion') REPLY='bash zsh fish' ;;

@@ -27,6 +27,9 @@ class TappedTransport final : public wire::Transport {
   TappedTransport(std::unique_ptr<wire::Transport> inner, Look look)
       : inner_(std::move(inner)), look_(std::move(look)) {}
   Result<std::string> Bind(const std::string& endpoint) override { return inner_->Bind(endpoint); }
+  Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) override {
+    return inner_->BindAs(endpoint, key);
+  }
   Result<wire::LinkId> Connect(const wire::Target& target, const crypto::TransportKey& key) override {
     return inner_->Connect(target, key);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "crypto/digest.h"
 #include "test/fake/papers.h"
 
 using namespace ote;
