@@ -71,7 +71,8 @@ Result<void> Add(Context& context, const record::Signer& signer, RecordHead& row
 
 Result<Bytes> SealNow(Context& context, const record::Head& head) {
   OTE_TRY(const auto key, context.folder.SignKey());
-  return record::Seal(head, {key, context.membership.certificate, context.membership.AuthorityKey()});
+  return record::Seal(
+      head, {key, context.membership.certificate, context.membership.authority_key, context.membership.successions});
 }
 
 }  // namespace
@@ -87,17 +88,26 @@ Result<void> WriteEntries(Context& context, const std::string& run, std::vector<
   }
   // Read each time, so that it is the one that the certificate of now is for.
   OTE_TRY(const auto key, context.folder.SignKey());
-  const record::Signer signer{key, context.membership.certificate, context.membership.AuthorityKey()};
+  const record::Signer signer{key, context.membership.certificate, context.membership.authority_key,
+                              context.membership.successions};
   for (auto& entry : entries) OTE_CHECK(Add(context, signer, *row, std::move(entry)));
   return context.store.Put(*row);
 }
 
 Result<void> CheckStatement(const Context& context, const std::string& site, const api::UpdateOffer& offer,
                             const std::string& task, const std::string& statistics) {
-  const auto authority = context.membership.AuthorityKey();
+  const auto& member = context.membership;
+  const auto authority = member.AuthorityKey();
   std::optional<crypto::RevocationBody> revoked;
-  if (context.membership.revocations) {
-    OTE_TRY(revoked, crypto::CheckRevocationList(*context.membership.revocations, authority, 0));
+  if (member.revocations) {
+    OTE_TRY(revoked, crypto::CheckRevocationList(*member.revocations, authority, 0));
+  }
+  // One that was signed before the authority changed is still good: the connection has told who sends it.
+  for (const auto& link : member.successions) {
+    const auto body = FromCbor<crypto::SuccessionBody>(link.body);
+    if (!body) continue;
+    const crypto::VerifyKey before{crypto::AsKey(body->from)};
+    if (record::CheckOffer(offer, site, task, statistics, before, revoked ? &*revoked : nullptr)) return {};
   }
   return record::CheckOffer(offer, site, task, statistics, authority, revoked ? &*revoked : nullptr);
 }

@@ -39,6 +39,43 @@ Result<std::optional<Remade>> Remake(const api::RunSpec& spec, const api::Record
   return std::optional<Remade>();
 }
 
+// The authority that the record begins with, when the one that is trusted is it or has come after it by links that
+// hold; otherwise the trusted one, under which the first entry does not hold.
+crypto::Fingerprint FirstAuthority(ByteView file, const crypto::Fingerprint& trusted) {
+  auto reader = FileReader::Open(file);
+  if (!reader) return trusted;
+  std::optional<crypto::Fingerprint> first;
+  crypto::VerifyKey last;
+  for (bool sealed = false; !sealed;) {
+    const auto bytes = reader->Next();
+    const auto frame = bytes ? ReadFrame(*bytes) : Fail(bytes.error());
+    if (!frame) return trusted;
+    sealed = reader->AtEnd();
+    std::vector<crypto::Succession> links;
+    if (sealed) {
+      auto seal = FromCbor<SealBody>(frame->body);
+      if (!seal) return trusted;
+      links = std::move(seal->successions);
+    } else {
+      auto body = FromCbor<EntryBody>(frame->body);
+      if (!body) return trusted;
+      links = std::move(body->successions);
+      if (!first) {
+        last = {crypto::AsKey(body->authority)};
+        first = crypto::FingerprintOf(last);
+        if (*first == trusted) return trusted;
+      }
+    }
+    for (const crypto::Succession& link : links) {
+      const auto held = crypto::CheckSuccession(link, last);
+      if (!held) return trusted;
+      last = {crypto::AsKey(held->to)};
+      if (crypto::FingerprintOf(last) == trusted) return *first;
+    }
+  }
+  return trusted;
+}
+
 class Auditor {
  public:
   Auditor(const crypto::Fingerprint& authority, const federate::ArtifactReader* read)
@@ -97,7 +134,7 @@ class Auditor {
 }  // namespace
 
 Result<Audit> AuditFile(ByteView file, const crypto::Fingerprint& authority, const federate::ArtifactReader* read) {
-  Auditor auditor(authority, read);
+  Auditor auditor(FirstAuthority(file, authority), read);
   auto played = auditor.Play(file);
   if (played) return auditor.Finish(std::nullopt);
   if (played.error().id != ErrorId::kRecordBroken) return Fail(std::move(played).error());

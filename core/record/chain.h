@@ -13,6 +13,7 @@ struct Head {
   std::string run;
   std::int64_t entries = 0;
   std::string last;                       // FrameDigest
+  Bytes authority;                        // that it knows
   std::vector<std::string> certificates;  // that it has, by digest
 
   template <class Self, class V>
@@ -20,6 +21,7 @@ struct Head {
     v("run", self.run, kRequired);
     v("entries", self.entries, kRequired);
     v("last", self.last, kRequired);
+    v("authority", self.authority);
     v("certificates", self.certificates);
   }
 };
@@ -28,7 +30,8 @@ struct Head {
 struct Signer {
   const crypto::SigningKey& key;
   const crypto::Certificate& certificate;
-  crypto::VerifyKey authority;
+  const Bytes& authority;
+  const std::vector<crypto::Succession>& successions;  // of the tree, how the authority came to be it
 };
 
 // The frame of the next entry; `head` is moved on. Of the certificates that the entry brings, those that the record has

@@ -17,6 +17,7 @@
 #include "core/api/record.h"
 #include "core/base/result.h"
 #include "crypto/keys.h"
+#include "crypto/succession.h"
 
 namespace ote::record {
 
@@ -28,10 +29,11 @@ struct EntryBody {
   std::int64_t format = kFormat;
   std::string run;
   std::int64_t seq = 0;
-  std::string previous;  // FrameDigest of the one before; "" for the first
-  std::string version;   // of the ote that wrote it, with its commit
-  std::string signer;    // api::CertificateDigest of the root's that signed it
-  Bytes authority;       // the first entry: the key that all certificates are signed by
+  std::string previous;                         // FrameDigest of the one before; "" for the first
+  std::string version;                          // of the ote that wrote it, with its commit
+  std::string signer;                           // api::CertificateDigest of the root's that signed it
+  Bytes authority;                              // the first entry: the key that certificates are signed by
+  std::vector<crypto::Succession> successions;  // where the authority changed since the entry before
   api::RecordEntry entry;
 
   static constexpr std::int64_t kFormat = 1;
@@ -44,6 +46,7 @@ struct EntryBody {
     v("version", self.version);
     v("signer", self.signer, kRequired);
     v("authority", self.authority);
+    v("successions", self.successions);
     v("entry", self.entry, kRequired);
   }
 };
@@ -51,14 +54,16 @@ struct EntryBody {
 struct SealBody {
   std::string run;
   std::int64_t entries = 0;
-  std::string last;                 // FrameDigest of the last entry
-  crypto::Certificate certificate;  // that it is signed under: the root may have another key by then
+  std::string last;                             // FrameDigest of the last entry
+  std::vector<crypto::Succession> successions;  // since the last entry
+  crypto::Certificate certificate;              // that it is signed under: the root may have another key by then
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("run", self.run, kRequired);
     v("entries", self.entries, kRequired);
     v("last", self.last, kRequired);
+    v("successions", self.successions);
     v("certificate", self.certificate, kRequired);
   }
 };

@@ -56,7 +56,7 @@ Result<EntryBody> Verifier::Take(ByteView bytes) {
     }
     OTE_CHECK(TakeAuthority(*body));
     for (const crypto::Certificate& certificate : body->entry.certificates) {
-      OTE_TRY(auto held, crypto::CheckCertificateSignature(certificate, authority_));
+      OTE_TRY(auto held, CheckCertificate(certificate));
       certificates_.insert_or_assign(api::CertificateDigest(certificate), std::move(held));
     }
     const auto signer = certificates_.find(body->signer);
@@ -74,7 +74,8 @@ Result<EntryBody> Verifier::Take(ByteView bytes) {
 
 Result<void> Verifier::TakeAuthority(const EntryBody& body) {
   if (next_ > 0) {
-    return body.authority.empty() ? Result<void>{} : Broken("it names an authority, which the first entry alone does");
+    if (!body.authority.empty()) return Broken("it names an authority, which the first entry alone does");
+    return FollowAuthority(body.successions);
   }
   crypto::VerifyKey key;
   if (body.authority.size() != key.bytes.size()) return Broken("it names no authority");
@@ -82,8 +83,25 @@ Result<void> Verifier::TakeAuthority(const EntryBody& body) {
   if (crypto::FingerprintOf(key) != pinned_) {
     return Broken(fmt::format("it is of another authority, {}", crypto::ToText(crypto::FingerprintOf(key))));
   }
-  authority_ = key;
+  authorities_ = {key};
   return {};
+}
+
+Result<void> Verifier::FollowAuthority(const std::vector<crypto::Succession>& links) {
+  for (const crypto::Succession& link : links) {
+    OTE_TRY(const auto body, crypto::CheckSuccession(link, authorities_.back()));
+    authorities_.push_back({crypto::AsKey(body.to)});
+  }
+  return {};
+}
+
+// A site's may be of an authority that went: its answer was on the way.
+Result<crypto::CertificateBody> Verifier::CheckCertificate(const crypto::Certificate& certificate) const {
+  for (auto key = authorities_.rbegin(); key != authorities_.rend(); ++key) {
+    auto body = crypto::CheckCertificateSignature(certificate, *key);
+    if (body || key + 1 == authorities_.rend()) return body;
+  }
+  return Broken("it has no authority");
 }
 
 Result<void> Verifier::CheckPlace(const EntryBody& body) const {
@@ -210,7 +228,8 @@ Result<void> Verifier::Close(ByteView bytes) {
   const auto check = [&]() -> Result<void> {
     OTE_TRY(const Frame frame, ReadFrame(bytes));
     OTE_TRY(const SealBody body, FromCbor<SealBody>(frame.body));
-    OTE_TRY(const auto signer, crypto::CheckCertificateSignature(body.certificate, authority_));
+    OTE_CHECK(FollowAuthority(body.successions));
+    OTE_TRY(const auto signer, CheckCertificate(body.certificate));
     OTE_CHECK(CheckRoot(signer, kSealDomain, frame));
     if (body.run != run_) return Broken("it is of another run");
     if (body.entries != next_ || body.last != head_) {

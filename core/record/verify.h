@@ -1,8 +1,9 @@
 // Plays a record from its first entry to its seal, with no data: form, chain, signatures, statements of the sites, and
 // that each entry follows from those before it.
 //
-// What is trusted is one key, by its fingerprint: the authority's. A root that holds its own key can write another
-// record of a run; it cannot make the statements of its sites.
+// What is trusted is one key, by its fingerprint: the authority's. Those that it came after and that came after it are
+// believed by the links of their succession, each of which both sides have signed. A root that holds its own key can
+// write another record of a run; it cannot make the statements of its sites.
 #pragma once
 
 #include <map>
@@ -35,6 +36,8 @@ class Verifier {
 
  private:
   Result<void> TakeAuthority(const EntryBody& body);
+  Result<void> FollowAuthority(const std::vector<crypto::Succession>& links);
+  Result<crypto::CertificateBody> CheckCertificate(const crypto::Certificate& certificate) const;
   Result<void> CheckPlace(const EntryBody& body) const;
   Result<void> Follow(const api::RecordEntry& entry);
   Result<void> FollowModel(const api::RecordModel& model);
@@ -43,7 +46,7 @@ class Verifier {
   Result<void> CheckSite(const api::RecordedSite& site, std::string_view kind) const;
 
   crypto::Fingerprint pinned_;
-  crypto::VerifyKey authority_;
+  std::vector<crypto::VerifyKey> authorities_;                   // the present one last
   std::map<std::string, crypto::CertificateBody> certificates_;  // by their digests
   std::string run_;
   std::string head_;

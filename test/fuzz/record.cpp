@@ -39,7 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   auto reader = record::FileReader::Open(input);
   if (!reader) return 0;
-  const record::Signer signer{root.key, root.certificate, root.authority.Public()};
+  static const Bytes authority(root.authority.Public().bytes.begin(), root.authority.Public().bytes.end());
+  static const std::vector<crypto::Succession> none;
+  const record::Signer signer{root.key, root.certificate, authority, none};
   record::Head head;
   Bytes file(record::kMagic.begin(), record::kMagic.end());
   while (!reader->AtEnd()) {

@@ -54,7 +54,16 @@ class RecordedRun {
     federation.Play();
   }
 
-  record::Signer Signs() const { return {root.key, root.certificate, authority.Public()}; }
+  record::Signer Signs() const { return {root.key, root.certificate, authority_key, successions}; }
+  // The authority hands over to another, which certifies the root anew.
+  void ChangeAuthority(std::uint8_t seed) {
+    const auto next = KeyOf(seed);
+    successions.push_back(
+        crypto::IssueSuccession(present, next, static_cast<std::int64_t>(successions.size()) + 1, 1'000));
+    authority_key.assign(next.Public().bytes.begin(), next.Public().bytes.end());
+    root.certificate = MakeParty(next, "hq", 2, crypto::Role::kRoot).certificate;
+    present = KeyOf(seed);
+  }
   // The record of these entries, chained and sealed.
   Bytes File(const std::vector<api::RecordEntry>& entries, const std::string& run = "run-1") const {
     record::Head head;
@@ -82,6 +91,9 @@ class RecordedRun {
   }
 
   crypto::SigningKey authority = KeyOf(1);
+  crypto::SigningKey present = KeyOf(1);
+  Bytes authority_key = Bytes(authority.Public().bytes.begin(), authority.Public().bytes.end());
+  std::vector<crypto::Succession> successions;
   Party root = MakeParty(authority, "hq", 2, crypto::Role::kRoot);
   std::map<std::string, Party> parties;
   fake::Federation federation;

@@ -220,3 +220,30 @@ TEST_CASE("a run that was killed, failed or taken up again leaves one record tha
   CHECK(resumed.holds);
   CHECK(resumed.status == "finished");
 }
+
+TEST_CASE("a record holds over a change of the authority, under the old one and the new one") {
+  test::RecordedRun run(Small(2));
+  run.Play();
+  const auto old = crypto::FingerprintOf(run.authority.Public());
+  record::Head head;
+  head.run = "run-1";
+  std::vector<Bytes> frames;
+  for (const auto& entry : run.federation.entries) {
+    if (frames.size() == 2) run.ChangeAuthority(40);
+    frames.push_back(record::Append(head, entry, run.Signs()));
+  }
+  run.ChangeAuthority(41);  // after the end: the seal tells of it
+  frames.push_back(record::Seal(head, run.Signs()));
+  const Bytes file = test::FileOf(frames);
+  for (const std::uint8_t seed : {40, 41}) {
+    const auto audit = record::AuditFile(file, crypto::FingerprintOf(test::KeyOf(seed).Public()), nullptr);
+    REQUIRE(audit);
+    INFO(Why(*audit));
+    CHECK(audit->holds);
+  }
+  CHECK(record::AuditFile(file, old, nullptr)->holds);
+  CHECK_FALSE(record::AuditFile(file, crypto::FingerprintOf(test::KeyOf(42).Public()), nullptr)->holds);
+  // A change that nobody has signed.
+  frames.back() = record::Seal(head, {run.root.key, run.root.certificate, run.authority_key, {}});
+  CHECK_FALSE(record::AuditFile(test::FileOf(frames), old, nullptr)->holds);
+}
