@@ -133,7 +133,7 @@ struct UpdateOffer {
   std::string trainer;                     // the name of the site's own, "" for the built-in
   std::optional<SiteStatement> statement;  // of all that did not fail
   std::optional<bool> within;              // adaptive clipping: whether the norm left the update alone
-  Bytes masks;          // the answer to a step of a masked round, mask_messages.h
+  Bytes masks;                             // the answer to a step of a masked round, mask_messages.h
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {

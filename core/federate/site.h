@@ -43,7 +43,7 @@ struct SiteExtras {
   ByteView control = {};   // the artifact that task.local.control_digest names
   SiteMemory memory = {};  // as the last answer left it
   OwnTraining own = {};
-  bool silent = false;  // nothing that was measured is told
+  bool silent = false;                     // nothing that was measured is told
   const MaskIdentity* identity = nullptr;  // needed by steps of masked rounds
 };
 

@@ -61,7 +61,7 @@ void Configure(SQLite::Database& db) {
   db.exec("PRAGMA foreign_keys = ON");
   db.exec("PRAGMA trusted_schema = OFF");
   db.exec("PRAGMA cell_size_check = ON");
-  db.exec("PRAGMA cache_size = -512");  // KiB: an idle agent has little memory
+  db.exec("PRAGMA cache_size = -512");   // KiB: an idle agent has little memory
   db.exec("PRAGMA secure_delete = ON");  // what is deleted or replaced may have been a secret
   db.exec("PRAGMA journal_size_limit = 4194304");
 }
