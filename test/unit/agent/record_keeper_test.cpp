@@ -39,7 +39,9 @@ struct Root {
   std::unique_ptr<wire::Transport> transport = tree.network.MakeTransport(nullptr, nullptr);
   agent::Timers timers;
   agent::Rpc rpc{transport.get(), &timers, &tree.clock};
-  agent::Context context{tree.clock, folder, membership, store, artifacts, *transport, timers, rpc, {}};
+  crypto::SigningKey sign = Must(folder.SignKey());
+  crypto::TransportKey link = Must(folder.TransportKey());
+  agent::Context context{tree.clock, folder, membership, sign, link, store, artifacts, *transport, timers, rpc, {}};
 
   Result<void> Write(std::vector<api::RecordEntry> entries) {
     return store.Transaction([&] { return agent::WriteEntries(context, "run-1", std::move(entries)); });

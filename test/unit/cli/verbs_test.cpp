@@ -1,3 +1,5 @@
+#include "core/api/verbs.h"
+
 #include <catch2/catch.hpp>
 #include <functional>
 #include <set>
