@@ -172,7 +172,7 @@ std::vector<Parameter> AllFlags(const Command& command) {
     if (!p.IsArgument()) flags.push_back(p);
   }
   Globals unused;
-  for (Parameter& p : GlobalParameters(unused, command.changes())) {
+  for (Parameter& p : GlobalParametersOf(command, unused)) {
     p.set = nullptr;
     flags.push_back(std::move(p));
   }

@@ -1,5 +1,7 @@
 #include "cli/frame/command.h"
 
+#include <algorithm>
+
 namespace ote::cli {
 
 std::string_view Parameter::Name() const noexcept {
@@ -104,6 +106,18 @@ std::vector<Parameter> GlobalParameters(Globals& flags, bool changes) {
              "names the request: the same id and content twice is one request, other content is a conflict");
   }
   return c.parameters();
+}
+
+std::vector<Parameter> GlobalParametersOf(const Command& command, Globals& flags) {
+  auto globals = GlobalParameters(flags, command.changes());
+  for (Parameter& p : globals) {
+    std::erase_if(p.names, [&](const std::string& name) {
+      return std::any_of(command.parameters().begin(), command.parameters().end(), [&](const Parameter& mine) {
+        return std::find(mine.names.begin(), mine.names.end(), name) != mine.names.end();
+      });
+    });
+  }
+  return globals;
 }
 
 }  // namespace ote::cli

@@ -124,5 +124,7 @@ class Command {
 // The flags that every command has, bound to `flags`, which must outlive them; with those of changing commands when
 // asked.
 std::vector<Parameter> GlobalParameters(Globals& flags, bool changes);
+// Those that `command` has: without the names that it gives to flags of its own.
+std::vector<Parameter> GlobalParametersOf(const Command& command, Globals& flags);
 
 }  // namespace ote::cli

@@ -99,7 +99,7 @@ std::string HelpText(const Command& command, const std::string& words) {
   Parameters(out, "arguments", arguments);
   Parameters(out, "flags", flags);
   Globals defaults;
-  const auto globals = GlobalParameters(defaults, command.changes());
+  const auto globals = GlobalParametersOf(command, defaults);
   std::vector<const Parameter*> common;
   for (const Parameter& p : globals) common.push_back(&p);
   Parameters(out, "common flags", common);

@@ -178,17 +178,10 @@ Result<Resolved> Resolve(const Command& root, const std::vector<std::string>& ar
 
 Result<void> Parse(const Resolved& resolved, Globals& flags) {
   std::vector<Parameter> all = resolved.Last().parameters();
-  const std::size_t own = all.size();
-  for (std::size_t i = 0; i < own; ++i) {
-    if (Has(all[i], "-o")) all[i] = FileOrFormat(std::move(all[i]), flags);
+  for (Parameter& mine : all) {
+    if (Has(mine, "-o")) mine = FileOrFormat(std::move(mine), flags);
   }
-  for (Parameter& p : GlobalParameters(flags, resolved.Last().changes())) {
-    std::erase_if(p.names, [&](const std::string& name) {
-      return std::any_of(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(own),
-                         [&](const Parameter& mine) { return Has(mine, name); });
-    });
-    all.push_back(std::move(p));
-  }
+  for (Parameter& p : GlobalParametersOf(resolved.Last(), flags)) all.push_back(std::move(p));
   const std::string words = resolved.Words();
   return Parser(words, all).Parse(resolved.rest);
 }
