@@ -235,7 +235,7 @@ TEST_CASE("a record holds over a change of the authority, under the old one and 
   run.ChangeAuthority(41);  // after the end: the seal tells of it
   frames.push_back(record::Seal(head, run.Signs()));
   const Bytes file = test::FileOf(frames);
-  for (const std::uint8_t seed : {40, 41}) {
+  for (const std::uint8_t seed : {std::uint8_t{40}, std::uint8_t{41}}) {
     const auto audit = record::AuditFile(file, crypto::FingerprintOf(test::KeyOf(seed).Public()), nullptr);
     REQUIRE(audit);
     INFO(Why(*audit));
