@@ -68,6 +68,10 @@ api::RecordEntry RunMachine::State::EntryOf(const api::Round& record, std::int64
   round.pool_rows = pool_rows;
   round.learning_rate = record.learning_rate;
   round.started_at = record.started_at;
+  if (Masked()) {
+    round.aggregate = api::AggregateKind::kMasked;
+    round.sum = crypto::DigestOf(sum->Save()).ToString();
+  }
   entry.round = std::move(round);
   return entry;
 }

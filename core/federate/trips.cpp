@@ -5,8 +5,8 @@
 namespace ote::federate {
 namespace {
 
-// Keys, shares, the masked update, and what unmasks the sum (Bonawitz et al. 2017).
-constexpr std::int64_t kMaskSteps = 4;
+// Keys, shares, the masked update, the consent to the list of survivors, and what unmasks the sum.
+constexpr std::int64_t kMaskSteps = 5;
 
 }  // namespace
 
