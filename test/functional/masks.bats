@@ -102,3 +102,24 @@ await_answer() {
   printf 'strategy: {kind: median}\n' >>"$scratch/masked.yaml"
   expect 2 fl run --state "$scratch/hq" -f "$scratch/masked.yaml"
 }
+
+# l2 A B: how far the first layers' weights of two models are apart; 2,048 values.
+l2() { ote model diff "$1" "$2" --state "$scratch/hq" -o json | jq '.tensors[] | select(.name == "layers.0.weight") | .l2'; }
+between() { jq -en --argjson least "$1" --argjson it "$2" --argjson most "$3" '$least <= $it and $it <= $most' >/dev/null; }
+
+@test "the sites' parts of a distributed noise make the whole of it in the sum, another one each time" {
+  write_run pairwise "$scratch/plain.yaml"
+  sed -i 's/^rounds: 3/rounds: 1/' "$scratch/plain.yaml"
+  { cat "$scratch/plain.yaml" && echo 'privacy: {kind: distributed, noiseMultiplier: 0.01, clipNorm: 10}'; } >"$scratch/noisy.yaml"
+  plain=$(train "$scratch/plain.yaml")
+  one=$(train "$scratch/noisy.yaml")
+  other=$(train "$scratch/noisy.yaml")
+  # Two of three sites must agree to a sum, so each adds 0.1/sqrt(2); three are in it, and it is divided by three:
+  # 0.0408 a value.
+  between 1.70 "$(l2 "$plain" "$one")" 2.00
+  # The difference of two noises.
+  between 2.45 "$(l2 "$one" "$other")" 2.80
+  ote fl list --state "$scratch/hq" -o json >"$scratch/runs.json"
+  run=$(jq -r '.items[-1].id' "$scratch/runs.json")
+  expect 0 ote fl verify "$run" --state "$scratch/hq" -o json
+}
