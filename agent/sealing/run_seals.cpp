@@ -101,7 +101,8 @@ Result<api::SealedCopy> RunSeals::UpdateOf(const std::string& site, const std::s
 Result<void> RunSeals::OpenUpdate(const std::string& site, const std::string& digest) {
   const auto it = updates_.find({site, digest});
   if (it == updates_.end()) return Fail(ErrorId::kArtifactMissing, fmt::format("{}: it offers no {}", site, digest));
-  const auto& [offer, update] = it->second;
+  const auto& offer = it->second.offer;
+  const auto& update = it->second.update;
   auto opened = store::OpenArtifact(
       context_.artifacts, update.digest, offer.digest, offer.size,
       [&](ByteView header) { return parcel::OpenerOfUpdate(offer, site, *key_, header); }, Durability::kSynced);

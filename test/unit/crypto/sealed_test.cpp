@@ -174,6 +174,44 @@ TEST_CASE("chunks are XChaCha20-Poly1305 with the nonce prefix, counter and last
   CHECK_FALSE(opens(second, 1, 0, 20));
 }
 
+// What the streams here, and sessions, are compared with; HChaCha20 they use themselves.
+TEST_CASE("the ciphers of streams and sessions give the published vectors") {
+  const auto hex = [](std::string_view text) {
+    Bytes out(text.size() / 2);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = static_cast<std::uint8_t>(std::stoi(std::string(text.substr(2 * i, 2)), nullptr, 16));
+    }
+    return out;
+  };
+  const ByteView plain = AsBytes(
+      "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be "
+      "it.");
+  const Bytes key = hex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
+  const Bytes about = hex("50515253c0c1c2c3c4c5c6c7");
+  Bytes out(plain.size() + kSealedTag);
+
+  // draft-irtf-cfrg-xchacha-03, 2.2.1 and A.3.1
+  Bytes sub(crypto_core_hchacha20_OUTPUTBYTES);
+  crypto_core_hchacha20(sub.data(), hex("000000090000004a0000000031415927").data(),
+                        hex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f").data(), nullptr);
+  CHECK(sub == hex("82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc"));
+  crypto_aead_xchacha20poly1305_ietf_encrypt(
+      out.data(), nullptr, plain.data(), plain.size(), about.data(), about.size(), nullptr,
+      hex("404142434445464748494a4b4c4d4e4f5051525354555657").data(), key.data());
+  CHECK(out ==
+        hex("bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb731c7f1b0b4aa6440bf3a82f4eda7e39ae64"
+            "c6708c54c216cb96b72e1213b4522f8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff921f9664c"
+            "97637da9768812f615c68b13b52ec0875924c1c7987947deafd8780acf49"));
+
+  // RFC 8439, 2.8.2
+  crypto_aead_chacha20poly1305_ietf_encrypt(out.data(), nullptr, plain.data(), plain.size(), about.data(), about.size(),
+                                            nullptr, hex("070000004041424344454647").data(), key.data());
+  CHECK(out ==
+        hex("d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71"
+            "de0a9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def0"
+            "8e4b7a9de576d26586cec64b61161ae10b594f09e26a7e902ecbd0600691"));
+}
+
 }  // namespace
 TEST_CASE("a sealed stream is told from other bytes by its form") {
   const auto key = TransportKey::Generate();
