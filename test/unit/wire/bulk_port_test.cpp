@@ -24,7 +24,8 @@ ZmqOptions Quick() {
 }
 
 PeerAddress Loopback() {
-  auto [listening, port] = ListenTcp("127.0.0.1", 0).value();
+  const auto bound = ListenTcp("127.0.0.1", 0).value();
+  const auto& listening = bound.first;
   const auto connecting = ConnectTcp(
       *[&] {
         PeerAddress address;
@@ -33,7 +34,7 @@ PeerAddress Loopback() {
         address.size = size;
         return std::optional(address);
       }(),
-      port);
+      bound.second);
   REQUIRE(connecting);
   std::optional<PeerAddress> found;
   const auto end = SteadyNow() + 5s;
