@@ -1,12 +1,7 @@
 #include "agent/sealing/run_keys.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
 #include <filesystem>
 
-#include "core/base/descriptor.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
 
@@ -15,20 +10,10 @@ namespace {
 namespace fs = std::filesystem;
 
 void Wipe(const fs::path& file) {
-  std::error_code error;
-  auto left = fs::file_size(file, error);
-  if (error) return;
-  const Descriptor out(::open(file.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  const std::array<char, 128> zeros{};
-  while (out && left > 0) {
-    const auto put = ::write(out.get(), zeros.data(), std::min<std::uintmax_t>(left, zeros.size()));
-    if (put <= 0) break;
-    left -= static_cast<std::uintmax_t>(put);
-  }
-  if (!out || left > 0 || ::fsync(out.get()) != 0) log::Warn("key of a run not overwritten", {{"file", file.string()}});
-  if (::unlink(file.c_str()) != 0) log::Error("key of a run not removed", {{"file", file.string()}});
-  if (auto synced = SyncFolder(file.parent_path()); !synced) {
-    log::Warn("key of a run may come back with a power cut", {{"why", synced.error().message}});
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return;
+  if (auto done = crypto::DestroyKeyFile(file); !done) {
+    log::Error("key of a run not destroyed", {{"file", file.string()}, {"why", done.error().message}});
   }
 }
 

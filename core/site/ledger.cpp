@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "core/federate/privacy/cost.h"
-#include "crypto/digest.h"
 
 namespace ote::site {
 namespace {
@@ -63,13 +62,6 @@ void Merge(PrivacyAccount& into, const PrivacyAccount& other) {
   into.rounds += other.rounds;
   into.unprotected += other.unprotected;
   into.terms = Stricter(into.terms, other.terms);
-}
-
-// The deadline is told anew each time that a task is sent.
-std::string DigestOfTask(const api::Task& task) {
-  api::Task copy = task;
-  copy.deadline = 0;
-  return crypto::DigestOf(AsBytes(DumpJson(ToJson(copy)))).Hex();
 }
 
 tl::unexpected<Error> NeedsNoise(const api::Dataset& dataset, std::string_view what) {
@@ -161,7 +153,7 @@ Result<Admission> Ledger::Admit(const api::Task& task, const api::Dataset& datas
   if (bounded) OTE_CHECK(CheckKind(account->terms, task, dataset));
   const Admission admission{bounded || task.privacy.HidesFromRoot()};
   if (!task.privacy.Private() || task.kind != api::TaskKind::kTrain) return admission;
-  const auto digest = DigestOfTask(task);
+  const auto digest = api::TaskDigest(task);
   if (account && Has(account->pending, digest)) return admission;
   const AccountChange charge = [&](PrivacyAccount& open) -> Result<void> {
     OTE_CHECK(Charge(open, task, dataset));
@@ -182,7 +174,7 @@ Result<void> Ledger::Answered(const api::Task& task, const api::Dataset& dataset
     if (!task.privacy.Private()) {
       ++open.unprotected;
     } else if (task.kind == api::TaskKind::kTrain) {
-      std::erase(open.pending, DigestOfTask(task));
+      std::erase(open.pending, api::TaskDigest(task));
     }
     return {};
   });
