@@ -7,6 +7,7 @@
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "core/api/by_hand.h"
+#include "core/api/task_artifacts.h"
 #include "core/bundle/bodies.h"
 
 namespace ote::cli {
@@ -35,12 +36,8 @@ Result<bundle::Package> TaskOf(Context& context, AgentLink& link, const api::Exp
   header.created = out.created;
   header.revocations = out.revocations;
   package.body = ToJson(bundle::TaskBody{out.task, out.rounds, out.trips, out.seen, out.over, out.certificate});
-  std::vector<std::pair<std::string, std::int64_t>> artifacts{{out.task.model_digest, out.task.model_size}};
-  if (out.task.local.control_digest != out.task.model_digest) {
-    artifacts.emplace_back(out.task.local.control_digest, out.task.local.control_size);
-  }
-  for (const auto& [digest, size] : artifacts) {
-    if (!digest.empty()) package.contents.push_back(AgentArtifact(context, link, digest, size));
+  for (const auto& [digest, size] : api::ArtifactsOf(out.task)) {
+    package.contents.push_back(AgentArtifact(context, link, digest, size));
   }
   return package;
 }

@@ -3,27 +3,13 @@
 
 #include <algorithm>
 
+#include "core/api/task_artifacts.h"
 #include "core/bundle/marks.h"
 #include "core/bundle/trust.h"
 #include "core/site/by_hand/hand_site.h"
 #include "core/site/perform.h"
 
 namespace ote::site {
-namespace {
-
-// What a task brings, in this order: the given model, and the root's control variate.
-std::vector<std::string> ArtifactsFor(const api::Task& task) {
-  std::vector<std::string> digests;
-  for (const auto& digest : {task.model_digest, task.local.control_digest}) {
-    if (!digest.empty() && std::find(digests.begin(), digests.end(), digest) == digests.end()) {
-      digests.push_back(digest);
-    }
-  }
-  return digests;
-}
-
-}  // namespace
-
 Result<void> HandSite::CheckSeen(std::int64_t seen, bool restored) {
   OTE_TRY(const auto number, store_->Get<HandNumber>("own"));
   const auto sent = number ? number->sent : 0;
@@ -83,11 +69,11 @@ Result<HandSite::Plan> HandSite::ReadTask(bundle::Bundle& task, const Trust& tru
                             header.run, header.round, header.step, asked.run, asked.round, api::StepOf(asked)));
   }
   OTE_CHECK(CheckTask(asked));
-  const auto wanted = ArtifactsFor(asked);
+  const auto wanted = api::ArtifactsOf(asked);
   const auto& items = opened.first.items;
   const bool fits =
       std::equal(items.begin(), items.end(), wanted.begin(), wanted.end(),
-                 [](const bundle::Item& item, const std::string& digest) { return item.digest == digest; });
+                 [](const bundle::Item& item, const auto& artifact) { return item.digest == artifact.first; });
   if (!fits) return Fail(ErrorId::kBundleMixed, "the task holds other artifacts than those that it needs");
   OTE_TRY(const auto seen, bundle::CheckMark(*store_, plan.bundle));
   OTE_TRY(const auto answer, store_->Get<HandAnswer>(HandAnswer::AnswerKey(header.run, header.round, header.step)));

@@ -87,8 +87,10 @@ Result<federate::SiteAnswer> HandSite::Work(const Plan& plan, const std::stop_to
   if (!admitted) return Failed(task, admitted.error(), "privacy");
   Given given;
   given.silent = admitted->silent;
-  const auto open = [this](const std::string& digest, std::optional<store::MappedArtifact>& out) -> Result<void> {
-    if (digest.empty()) return {};
+  const bool trains = !api::IsMaskStep(task.kind);  // steps of masks alone need no model, and bring none
+  const auto open = [this, trains](const std::string& digest,
+                                   std::optional<store::MappedArtifact>& out) -> Result<void> {
+    if (digest.empty() || !trains) return {};
     OTE_TRY(auto mapped, artifacts_->Map(digest));
     out.emplace(std::move(mapped));
     return {};
