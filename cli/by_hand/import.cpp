@@ -4,6 +4,7 @@
 #include "cli/by_hand/place.h"
 #include "cli/by_hand/root.h"
 #include "cli/fl/commands.h"
+#include "cli/frame/artifacts.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "cli/frame/settings.h"

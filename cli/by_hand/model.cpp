@@ -4,6 +4,7 @@
 
 #include "cli/by_hand/alone.h"
 #include "cli/by_hand/root.h"
+#include "cli/frame/artifacts.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "cli/model/commands.h"

@@ -1,10 +1,10 @@
 // Where a model's file comes from: this machine, or the agent, piece by piece.
 #include <fmt/format.h>
 
+#include "cli/frame/artifacts.h"
 #include "cli/frame/link.h"
 #include "cli/model/commands.h"
 #include "core/base/files.h"
-#include "core/wire/envelope.h"
 #include "crypto/digest.h"
 
 namespace ote::cli {
@@ -20,22 +20,15 @@ Result<Bytes> FetchArtifact(Context& context, AgentLink& link, const std::string
   do {
     if (size && (*size < 0 || *size > kLargest))
       return Fail(ErrorId::kProtocol, fmt::format("{}: says that it has {} bytes", digest, *size));
-    api::ArtifactRange range;
-    range.digest = digest;
-    range.offset = static_cast<std::int64_t>(bytes.size());
-    const auto chunk = static_cast<std::int64_t>(wire::kMaxChunk);
-    range.length = size ? std::min<std::int64_t>(*size - range.offset, chunk) : chunk;
-    if (range.length == 0) break;
-    OTE_TRY(const wire::Envelope answer,
-            link.Wire().Call(api::verb::kArtifactGet, ToJson(range), context.Patience(kQuick)));
+    const auto at = static_cast<std::int64_t>(bytes.size());
+    if (size == at) break;
+    const std::size_t most = size ? static_cast<std::size_t>(*size - at) : wire::kMaxChunk;
+    OTE_TRY(const wire::Envelope answer, FetchPiece(context, link, digest, at, most));
     if (!size) {
       OTE_TRY(const auto told, FromWire<api::ArtifactChunk>(answer.body));
       size = told.size;
     }
     const ByteView piece = answer.blob.View();
-    if (piece.empty() || std::cmp_greater(piece.size(), range.length)) {
-      return Fail(ErrorId::kProtocol, fmt::format("{}: a piece of {} bytes came", digest, piece.size()));
-    }
     bytes.insert(bytes.end(), piece.begin(), piece.end());
   } while (std::cmp_less(bytes.size(), *size));
   if (crypto::DigestOf(bytes).ToString() != digest) {

@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include "cli/by_hand/model.h"
+#include "cli/frame/artifacts.h"
 #include "cli/frame/link.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "cli/model/commands.h"
 #include "core/base/files.h"
 #include "core/federate/exchange.h"
-#include "core/wire/envelope.h"
 #include "crypto/digest.h"
 
 namespace ote::cli {
@@ -41,28 +41,6 @@ Result<federate::ModelFile> ReadModel(const Context& context, const ImportOption
   return model;
 }
 
-// Sends what the agent does not have yet.
-Result<void> Upload(Context& context, AgentLink& link, const std::string& digest, ByteView bytes) {
-  const auto size = static_cast<std::int64_t>(bytes.size());
-  api::ArtifactPut put{digest, size, 0};
-  wire::Blob piece;
-  for (std::int64_t before = -1; before < size;) {
-    OTE_TRY(const wire::Envelope answer,
-            link.Wire().Call(api::verb::kArtifactPut, ToJson(put), context.Patience(kQuick), std::move(piece)));
-    OTE_TRY(const auto here, FromWire<api::ArtifactChunk>(answer.body));
-    if (here.offset == size) return {};
-    if (here.offset <= before || here.offset > size) {
-      return Fail(ErrorId::kProtocol,
-                  fmt::format("artifact {}: the agent is at byte {} after {}", digest, here.offset, before));
-    }
-    before = put.offset = here.offset;
-    const auto length = std::min<std::int64_t>(size - here.offset, static_cast<std::int64_t>(wire::kMaxChunk));
-    const ByteView view = bytes.subspan(static_cast<std::size_t>(here.offset), static_cast<std::size_t>(length));
-    piece = wire::Blob(Bytes(view.begin(), view.end()));
-  }
-  return {};
-}
-
 Result<Exit> Import(Context& context, const ImportOptions& options) {
   for (const std::string& tag : options.tags) OTE_CHECK(api::CheckTag(tag));
   if (IsBundle(context.Absolute(options.file))) {
@@ -88,7 +66,7 @@ Result<Exit> Import(Context& context, const ImportOptions& options) {
     return Exit::kDone;
   }
   OTE_TRY(AgentLink link, AgentLink::Open(context));
-  OTE_CHECK(Upload(context, link, digest, file));
+  OTE_CHECK(AgentUpload(context, link, digest, static_cast<std::int64_t>(file.size())).Take(file));
   OTE_TRY(const auto entry, link.Ask<api::ModelEntry>(api::verb::kModelImport,
                                                       api::ModelImportRequest{options.name, digest, options.tags},
                                                       context.Patience(kQuick)));
