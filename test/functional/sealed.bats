@@ -37,12 +37,11 @@ over() { [[ $(status_of "$1") == @(finished|failed|cancelled) ]]; }
 find_bytes() { python3 "$source_root/test/functional/find_bytes.py" "$@"; }
 port_of() { ote cluster status --state hq -o json | jq -r '.listen[0]' | sed 's/.*://'; }
 
-# Every artifact that the root holds in the clear at some time: copied as soon as they show.
+# Every artifact that the root holds when the run is over, which is all of them where the run is told to keep them.
 keep_artifacts() {
   mkdir -p kept
-  until over "$1"; do
-    find hq/artifacts -type f -path '*/??/*' ! -path '*/partial/*' -exec cp -n {} kept/ \; 2>/dev/null || true
-  done
+  wait_until 60 over "$1"
+  find hq/artifacts -type f -path '*/??/*' ! -path '*/partial/*' -exec cp -n -t kept {} +
 }
 # Sealed ones are what travels, and no secret.
 drop_sealed() {
@@ -61,7 +60,8 @@ drop_sealed() {
   [ "$line" = ready ]
   join_all
   local run
-  run=$(fl run --dataset "$dataset" --name cohort --rounds 4 --epochs 2 --input-scale 0.0625 --detach -q)
+  run=$(fl run --dataset "$dataset" --name cohort --rounds 4 --epochs 2 --input-scale 0.0625 \
+    --set record.updates=keep --detach -q)
   keep_artifacts "$run"
   is finished status_of "$run"
   # What goes over the line in the clear is found: that the rest is not, says something.

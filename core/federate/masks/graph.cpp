@@ -57,6 +57,12 @@ std::size_t PartOf(double part, std::int64_t sites) {
 }  // namespace
 
 Result<MaskPlan> PlanMasks(std::int64_t sites, const api::MasksSpec& spec) {
+  // A site reads these from a task: none of them is taken on trust.
+  const auto part = [](double value) { return value >= 0 && value < 1; };
+  if (!part(spec.colluding) || !part(spec.leaving)) {
+    return Fail(ErrorId::kMaskTooFew, fmt::format("{} of the clusters may leave and {} collude: these are no parts",
+                                                  spec.leaving, spec.colluding));
+  }
   if (sites < kFewestMasked) {
     return Fail(ErrorId::kMaskTooFew, fmt::format("{} clusters, and a sum of masks needs {}", sites, kFewestMasked));
   }

@@ -54,6 +54,10 @@ TEST_CASE("cohorts that cannot be masked are refused with what would do") {
   CHECK(refused(-1, 0, 0));
   CHECK(refused(kMostMasked + 1, 0.1, 0.1));
   CHECK(refused(10, 0.45, 0.2));
+  for (const double nonsense : {-0.1, 1.0, 1.67e176, std::nan(""), HUGE_VAL}) {
+    CHECK(refused(10, nonsense, 0.1));
+    CHECK(refused(10, 0.1, nonsense));
+  }
   CHECK_FALSE(refused(3, 0.3, 0.1));
 }
 
