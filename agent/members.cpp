@@ -121,6 +121,13 @@ std::optional<wire::PeerId> Members::PeerOf(const std::string& name) const {
   return it->second.peer;
 }
 
+std::optional<Destination> Members::WayTo(const std::string& name) const {
+  if (const auto peer = PeerOf(name)) return *peer;
+  return std::nullopt;
+}
+
+bool Members::IsBelow(const std::string& child, const std::string& name) const { return child == name; }
+
 bool Members::Ready(const std::string& name) const { return PeerOf(name).has_value(); }
 
 Result<void> Members::Save(const api::Cluster& cluster) { return context_.store.Put(cluster); }

@@ -32,6 +32,10 @@ class Members {
   // The connection of a member that is ready.
   std::optional<wire::PeerId> PeerOf(const std::string& name) const;
   bool Ready(const std::string& name) const;
+  // The way to any cluster below, at whatever depth, that is ready.
+  std::optional<Destination> WayTo(const std::string& name) const;
+  // Whether `name` is `child` or below it: whom the child may speak for.
+  bool IsBelow(const std::string& child, const std::string& name) const;
 
   // Keeps what enrolment made (durable before it returns).
   Result<void> Admit(const api::Cluster& cluster);

@@ -7,6 +7,20 @@
 
 namespace ote::agent {
 
+Destination FirstHop(const Destination& to) {
+  const auto* route = std::get_if<Route>(&to);
+  return route != nullptr ? Destination(route->hop) : to;
+}
+
+Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Envelope envelope) {
+  if (const auto* route = std::get_if<Route>(&to)) {
+    if (envelope.kind == wire::MessageKind::kRequest) envelope.to = route->to;
+    return transport.Send(route->hop, std::move(envelope));
+  }
+  if (const auto* peer = std::get_if<wire::PeerId>(&to)) return transport.Send(*peer, std::move(envelope));
+  return transport.Send(std::get<wire::LinkId>(to), std::move(envelope));
+}
+
 Request::Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope)
     : transport_(transport), from_(from), who_(who), caller_(std::move(caller)), envelope_(std::move(envelope)) {}
 
@@ -38,13 +52,13 @@ Request::~Request() {
 void Request::Answer(Json body, wire::Blob blob) {
   open_ = false;
   auto reply = wire::MakeReply(envelope_, std::move(body), std::move(blob));
-  const auto sent = std::visit([&](auto to) { return transport_->Send(to, std::move(reply)); }, from_);
+  const auto sent = SendTo(*transport_, from_, std::move(reply));
   if (!sent) log::Debug("answer not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
 }
 
 bool Request::Item(Json body) {
   auto item = wire::MakeReply(envelope_, std::move(body), {}, false);
-  const auto sent = std::visit([&](auto to) { return transport_->Send(to, std::move(item)); }, from_);
+  const auto sent = SendTo(*transport_, from_, std::move(item));
   if (!sent) open_ = false;
   return sent.has_value();
 }
@@ -52,7 +66,7 @@ bool Request::Item(Json body) {
 void Request::Refuse(const Error& error) {
   open_ = false;
   auto reply = wire::MakeError(envelope_, error);
-  const auto sent = std::visit([&](auto to) { return transport_->Send(to, std::move(reply)); }, from_);
+  const auto sent = SendTo(*transport_, from_, std::move(reply));
   if (!sent) log::Debug("refusal not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
 }
 
@@ -66,8 +80,7 @@ void Rpc::Register(std::string_view verb, unsigned who, Handler handler) {
 void Rpc::Call(const Destination& to, std::string_view verb, Json body, std::chrono::milliseconds patience,
                Continuation then) {
   const std::uint64_t id = next_id_++;
-  const auto sent =
-      std::visit([&](auto where) { return transport_->Send(where, wire::MakeRequest(id, verb, std::move(body))); }, to);
+  const auto sent = SendTo(*transport_, to, wire::MakeRequest(id, verb, std::move(body)));
   const auto now = clock_->SteadyNow();
   if (!sent) {
     // Not from within Call: the caller may hold state that its continuation changes.
@@ -90,13 +103,14 @@ void Rpc::Finish(std::uint64_t id, Result<wire::Envelope> result) {
 }
 
 void Rpc::Deliver(wire::Event event) {
+  if (relay_ && relay_(event)) return;
   const bool from_peer = event.kind == wire::EventKind::kPeerMessage;
   const Destination from = from_peer ? Destination(event.peer) : Destination(event.link);
   auto& envelope = event.envelope;
   if (envelope.kind != wire::MessageKind::kRequest) {
     const auto it = waiting_.find(envelope.id);
     // An answer counts only from the one that was asked.
-    if (it == waiting_.end() || it->second.to != from) return;
+    if (it == waiting_.end() || FirstHop(it->second.to) != from) return;
     const auto id = envelope.id;
     if (envelope.kind == wire::MessageKind::kError) {
       Finish(id, Fail(wire::ErrorOf(envelope)));
@@ -145,11 +159,10 @@ void Rpc::Deliver(wire::Event event) {
   run(std::move(request));
 }
 
-template <class Id>
-void Rpc::Lost(Id id) {
+void Rpc::Lost(const Destination& connection) {
   std::vector<std::uint64_t> gone;
   for (const auto& [request, waiting] : waiting_) {
-    if (waiting.to == Destination(id)) gone.push_back(request);
+    if (FirstHop(waiting.to) == connection) gone.push_back(request);
   }
   for (const auto request : gone)
     Finish(request, Fail(ErrorId::kUnreachable, "the connection was lost before the answer"));

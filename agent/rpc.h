@@ -26,7 +26,16 @@ enum Who : unsigned {
   kByOperator = 16,
 };
 
-using Destination = std::variant<wire::PeerId, wire::LinkId>;
+// A cluster further down, by the child on the way to it.
+struct Route {
+  wire::PeerId hop;
+  std::string to;
+  friend bool operator==(const Route&, const Route&) = default;
+};
+using Destination = std::variant<wire::PeerId, wire::LinkId, Route>;
+// The connection that a message to it goes over first.
+Destination FirstHop(const Destination& to);
+Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Envelope envelope);
 
 // A request that came in. May be kept (moved) and answered later; one that is destroyed unanswered says kInternal.
 class Request {
@@ -82,6 +91,9 @@ class Rpc {
   void Call(const Destination& to, std::string_view verb, Json body, std::chrono::milliseconds patience,
             Continuation then);
 
+  // Shown every message first: takes those that are for others (true), and may set whom one is of.
+  void SetRelay(std::function<bool(wire::Event&)> relay) { relay_ = std::move(relay); }
+
   // What the transport handed out: answers go to their continuation, requests to their handler. `who` for a link is
   // kByParent.
   void Deliver(wire::Event event);
@@ -96,14 +108,14 @@ class Rpc {
     Timers::Id timer;
   };
   void Finish(std::uint64_t id, Result<wire::Envelope> result);
-  template <class Id>
-  void Lost(Id id);
+  void Lost(const Destination& connection);
 
   wire::Transport* transport_;
   Timers* timers_;
   const Clock* clock_;
   std::map<std::string, std::pair<unsigned, Handler>, std::less<>> handlers_;
   std::map<std::uint64_t, Waiting> waiting_;
+  std::function<bool(wire::Event&)> relay_;
   std::uint64_t next_id_ = 1;
   log::Limiter limiter_;
 };

@@ -200,6 +200,15 @@ void Uplink::Call(std::string_view verb, Json body, milliseconds patience, Rpc::
   context_.rpc.Call(*link_, verb, std::move(body), patience, std::move(then));
 }
 
+void Uplink::CallAbove(const std::string& cluster, std::string_view verb, Json body, milliseconds patience,
+                       Rpc::Continuation then) {
+  const auto own = context_.membership.Own();
+  if (own && own->parent == cluster) return Call(verb, std::move(body), patience, std::move(then));
+  context_.timers.At(context_.clock.SteadyNow(), [then = std::move(then), cluster] {
+    then(Fail(ErrorId::kNoRoute, fmt::format("{}: not above this cluster", cluster)));
+  });
+}
+
 void Uplink::DatasetsChanged(std::function<void()> told) {
   if (saying_hello_ && datasets_) {
     hello_stale_ = true;

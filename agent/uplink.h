@@ -25,6 +25,9 @@ class Uplink {
 
   // Asks the parent; kUnreachable at once when there is no link.
   void Call(std::string_view verb, Json body, std::chrono::milliseconds patience, Rpc::Continuation then);
+  // The same to any cluster above: the root, or a relay on the way to it.
+  void CallAbove(const std::string& cluster, std::string_view verb, Json body, std::chrono::milliseconds patience,
+                 Rpc::Continuation then);
 
   // Called after each hello that was answered: the time to say again what the parent may have missed.
   void OnConnected(std::function<void()> fn) { connected_.push_back(std::move(fn)); }

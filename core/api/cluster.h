@@ -19,7 +19,8 @@ Result<void> CheckLabels(const Labels& labels);
 Result<std::pair<std::string, std::string>> ParseLabel(std::string_view text);
 
 // By hand: there is no link, tasks and updates are carried as files (ote-bundle(5)).
-enum class ClusterStatus { kJoined, kReady, kUnreachable, kRemoved, kByHand };
+// Unknown: what it hangs on is lost, so that nothing is known of it.
+enum class ClusterStatus { kJoined, kReady, kUnreachable, kRemoved, kByHand, kUnknown };
 
 // A data set as the root sees it: name, schema and counts, nothing else.
 struct DatasetSummary {
@@ -90,6 +91,10 @@ struct Cluster {
   std::string platform;       // "linux/x86_64"
   std::vector<DatasetSummary> datasets;
   bool by_hand = false;                            // also when it has a link for a while
+  bool cordoned = false;                           // takes no new apps
+  bool drained = false;                            // and gives up those that it has
+  std::string via;                                 // whom it hangs on now, when that is not its own parent
+  bool listens = false;                            // can take children
   std::optional<crypto::Certificate> certificate;  // kept at the root; not shown
   std::optional<MemberTrust> trust;                // the same
 
@@ -109,6 +114,10 @@ struct Cluster {
     v("platform", self.platform);
     v("datasets", self.datasets);
     v("byHand", self.by_hand);
+    v("cordoned", self.cordoned);
+    v("drained", self.drained);
+    v("via", self.via);
+    v("listens", self.listens);
     v("certificate", self.certificate);
     v("trust", self.trust);
   }
@@ -157,11 +166,9 @@ struct Token {
 template <>
 struct ote::EnumNames<ote::api::ClusterStatus> {
   using E = ote::api::ClusterStatus;
-  static constexpr std::pair<E, std::string_view> kNames[] = {{E::kJoined, "joined"},
-                                                              {E::kReady, "ready"},
-                                                              {E::kUnreachable, "unreachable"},
-                                                              {E::kRemoved, "removed"},
-                                                              {E::kByHand, "by-hand"}};
+  static constexpr std::pair<E, std::string_view> kNames[] = {
+      {E::kJoined, "joined"},   {E::kReady, "ready"},    {E::kUnreachable, "unreachable"},
+      {E::kRemoved, "removed"}, {E::kByHand, "by-hand"}, {E::kUnknown, "unknown"}};
 };
 template <>
 struct ote::EnumNames<ote::api::TokenStatus> {

@@ -24,8 +24,16 @@ inline constexpr std::string_view kMemberDatasets = "member.datasets";    // Dat
 inline constexpr std::string_view kFlOffer = "fl.offer";  // UpdateOffer -> Empty, or the refusal as an error
 // member and parent and operator
 inline constexpr std::string_view kArtifactGet = "artifact.get";  // ArtifactRange -> ArtifactChunk + blob
+inline constexpr std::string_view kTreeRoutes = "tree.routes";    // RouteChange -> Empty: who is below the child
+inline constexpr std::string_view kTreeEnrol = "tree.enrol";      // CarriedEnrol -> EnrolReply: of one that joins below
+inline constexpr std::string_view kTreeToken = "tree.token";      // CarriedToken -> TokenReply: a relay wants a token
+inline constexpr std::string_view kTreeRenew = "tree.renew";      // CarriedRenewal -> RenewReply
+inline constexpr std::string_view kStateReport = "state.report";  // StateReport -> StateAck
+inline constexpr std::string_view kCommandOutcome = "command.outcome";  // CommandOutcome -> Empty: kept by its issuer
 // parent
-inline constexpr std::string_view kFlTask = "fl.task";    // Task -> Empty: taken and on disk
+inline constexpr std::string_view kTreePlace = "tree.place";    // TreePlace -> Empty: the way up, and where else to go
+inline constexpr std::string_view kCommandRun = "command.run";  // Command -> CommandOutcome: taken and on disk
+inline constexpr std::string_view kFlTask = "fl.task";          // Task -> Empty: taken and on disk
 inline constexpr std::string_view kFlClose = "fl.close";  // RoundRef -> Empty: the round is over; forget its update
 inline constexpr std::string_view kDataSummary = "data.summary";  // NameRequest -> DataStatistics
 inline constexpr std::string_view kTrustNews = "trust.news";      // TrustNews -> TrustHeld
@@ -60,12 +68,31 @@ inline constexpr std::string_view kFlWatch = "fl.watch";    // WatchRequest -> a
 inline constexpr std::string_view kFlRecord = "fl.record";  // RecordRequest -> RecordPiece + blob
 inline constexpr std::string_view kFlExport = "fl.export";  // ExportRequest -> ExportReply (by_hand.h)
 inline constexpr std::string_view kFlImport = "fl.import";  // ImportRequest -> ImportReply (by_hand.h)
-inline constexpr std::string_view kArtifactPut = "artifact.put";  // ArtifactPut + blob -> ArtifactChunk
-inline constexpr std::string_view kModelList = "model.list";      // ModelListRequest -> ModelList, not all fields
-inline constexpr std::string_view kModelShow = "model.show";      // NameRequest (a reference) -> ModelEntry
-inline constexpr std::string_view kModelTag = "model.tag";        // ModelTagRequest -> ModelEntry
-inline constexpr std::string_view kModelRemove = "model.remove";  // ModelRemoveRequest -> ModelEntry
-inline constexpr std::string_view kModelImport = "model.import";  // ModelImportRequest -> ModelEntry
+inline constexpr std::string_view kArtifactPut = "artifact.put";      // ArtifactPut + blob -> ArtifactChunk
+inline constexpr std::string_view kModelList = "model.list";          // ModelListRequest -> ModelList, not all fields
+inline constexpr std::string_view kModelShow = "model.show";          // NameRequest (a reference) -> ModelEntry
+inline constexpr std::string_view kModelTag = "model.tag";            // ModelTagRequest -> ModelEntry
+inline constexpr std::string_view kModelRemove = "model.remove";      // ModelRemoveRequest -> ModelEntry
+inline constexpr std::string_view kClusterTree = "cluster.tree";      // Empty -> TreeView
+inline constexpr std::string_view kClusterShow = "cluster.show";      // NameRequest -> ClusterView
+inline constexpr std::string_view kClusterCordon = "cluster.cordon";  // CordonRequest -> Cluster
+inline constexpr std::string_view kClusterCommands = "cluster.commands";  // CommandQuery -> CommandList
+inline constexpr std::string_view kClusterAudit = "cluster.audit";        // AuditQuery -> AuditList
+inline constexpr std::string_view kOperatorCreate = "operator.create";    // OperatorRequest -> Operator
+inline constexpr std::string_view kOperatorRemove = "operator.remove";    // NameRequest -> Operator
+inline constexpr std::string_view kOperatorList = "operator.list";        // Empty -> OperatorList
+inline constexpr std::string_view kAppDeploy = "app.deploy";              // DeployRequest -> AppView
+inline constexpr std::string_view kAppList = "app.list";                  // Empty -> AppList
+inline constexpr std::string_view kAppShow = "app.show";                  // NameRequest -> AppView
+inline constexpr std::string_view kAppPlan = "app.plan";                  // DeployRequest -> AppPlan
+inline constexpr std::string_view kAppRollback = "app.rollback";          // RollbackRequest -> AppView
+inline constexpr std::string_view kAppRestart = "app.restart";            // AppTarget -> AppView
+inline constexpr std::string_view kAppRemove = "app.remove";              // AppTarget -> AppView
+inline constexpr std::string_view kAppDiff = "app.diff";                  // DeployRequest -> AppDiff
+inline constexpr std::string_view kAppWatch = "app.watch";                // NameRequest -> a stream of AppView
+inline constexpr std::string_view kAppLogs = "app.logs";                  // AppLogsRequest -> a stream of AppLogLine
+inline constexpr std::string_view kDoctorCheck = "doctor.check";          // Empty -> Findings
+inline constexpr std::string_view kModelImport = "model.import";          // ModelImportRequest -> ModelEntry
 }  // namespace verb
 
 }  // namespace ote::api

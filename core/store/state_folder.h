@@ -50,6 +50,7 @@ struct Membership {
   std::vector<std::string> advertise;  // what tokens carry; empty: worked out from `listen`
   api::TreeSettings settings;
   std::int64_t certificate_life_ms = 90LL * 24 * 3600 * 1000;  // root: of those that it issues
+  std::string shim;          // what runs apps here: KIND or KIND:REST (ote-shim(7)); "" for the default
   std::string keys_request;  // the --request-id that these keys, and this authority, were made for
   std::string authority_request;
 
@@ -66,6 +67,7 @@ struct Membership {
     v("advertise", self.advertise);
     v("settings", self.settings);
     v("certificateLifeMs", self.certificate_life_ms);
+    v("shim", self.shim);
     v("keysRequest", self.keys_request);
     v("authorityRequest", self.authority_request);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/ids.h"
 #include "core/base/units.h"
 
 namespace ote::wire {
@@ -53,6 +54,15 @@ Result<void> ReadIdentity(const Json& map, Envelope& out) {
   return {};
 }
 
+Result<void> ReadName(const Json& map, const char* key, std::string& out) {
+  const auto name = map.find(key);
+  if (name == map.end()) return {};
+  if (!name->is_string()) return Bad("a name that is not text");
+  out = name->get<std::string>();
+  if (!CheckName("cluster", out)) return Bad("a name that nobody can have");
+  return {};
+}
+
 }  // namespace
 
 Bytes EncodeHeader(const Envelope& envelope) {
@@ -63,6 +73,8 @@ Bytes EncodeHeader(const Envelope& envelope) {
   map["verb"] = envelope.verb;
   map["body"] = envelope.body;
   map["last"] = envelope.last;
+  if (!envelope.to.empty()) map["to"] = envelope.to;
+  if (!envelope.from.empty()) map["from"] = envelope.from;
   return DumpCbor(map);
 }
 
@@ -83,6 +95,8 @@ Result<Envelope> DecodeHeader(ByteView header) {
     if (!last->is_boolean()) return Bad("last is neither true nor false");
     out.last = last->get<bool>();
   }
+  OTE_CHECK(ReadName(map, "to", out.to));
+  OTE_CHECK(ReadName(map, "from", out.from));
   return out;
 }
 
@@ -100,11 +114,11 @@ Result<Bytes> EncodeForSending(const Envelope& envelope) {
 }
 
 Envelope MakeRequest(std::uint64_t id, std::string_view verb, Json body, Blob blob) {
-  return {MessageKind::kRequest, id, std::string(verb), std::move(body), std::move(blob), true};
+  return {MessageKind::kRequest, id, std::string(verb), std::move(body), std::move(blob), true, {}, {}};
 }
 
 Envelope MakeReply(const Envelope& request, Json body, Blob blob, bool last) {
-  return {MessageKind::kReply, request.id, request.verb, std::move(body), std::move(blob), last};
+  return {MessageKind::kReply, request.id, request.verb, std::move(body), std::move(blob), last, {}, {}};
 }
 
 Envelope MakeError(const Envelope& request, const Error& error) {
@@ -112,7 +126,7 @@ Envelope MakeError(const Envelope& request, const Error& error) {
   body["code"] = static_cast<std::uint16_t>(error.id);
   body["message"] = Cut(error.message);
   body["hint"] = Cut(error.hint);
-  return {MessageKind::kError, request.id, request.verb, std::move(body), {}, true};
+  return {MessageKind::kError, request.id, request.verb, std::move(body), {}, true, {}, {}};
 }
 
 Error ErrorOf(const Envelope& envelope) {

@@ -8,10 +8,12 @@
 //              "id"    whole number, 0 to 2^64-1, chosen by the side that asks; the answer repeats it. 0 is for a
 //                      message that answers nothing
 //              "verb"  text of 1 to kMaxVerb bytes, a-z, 0-9, '.', '-' and '_': core/api/requests.h; the answer repeats
-//              it "body"  a map: what the verb takes or gives; {} when left out. Of an "err": {"code": number in
-//              errors.inc,
-//                      "message": text, "hint": text}
+//                      it
+//              "body"  a map: what the verb takes or gives; {} when left out. Of an "err": {"code": number in
+//                      errors.inc, "message": text, "hint": text}
 //              "last"  bool, true when left out: false says that more answers to the same request follow (a stream)
+//              "to"    of a request: the name of the cluster that it is for, when that is not the one that gets it
+//              "from"  of a request: the name of the cluster that it is of, when that is not the one that sends it
 //            The map has no key twice, at most 32 levels and no bytes after it. Keys that are not known are passed
 //            over, so that a later ote can add some without another version.
 //   frame 2  when there is one: the blob, raw bytes, 1 to kMaxChunk. An empty second frame is no blob.
@@ -41,6 +43,8 @@ struct Envelope {
   Json body = Json::object();
   Blob blob;
   bool last = true;  // false: more answers to the same request follow (a stream)
+  std::string to;    // request: the cluster that it is for; "" for whoever gets it
+  std::string from;  // request: the cluster that it is of, told by the one that passes it on; "" for the sender itself
 };
 
 // Frame 1 of `envelope`; what the blob holds is not looked at.
