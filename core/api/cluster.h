@@ -138,6 +138,7 @@ struct Token {
   crypto::Role role = crypto::Role::kMember;
   bool revoked = false;
   std::string request_id;
+  std::string parent;                  // the relay that it admits to; "" for the root itself
   std::optional<Bytes> proof_key;      // kept at the root; not shown
   std::optional<Bytes> transport_key;  // public; what the link admits for enrolment
 
@@ -154,6 +155,7 @@ struct Token {
     v("role", self.role);
     v("revoked", self.revoked);
     v("requestId", self.request_id);
+    v("parent", self.parent);
     v("proofKey", self.proof_key);
     v("transportKey", self.transport_key);
   }

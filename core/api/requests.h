@@ -9,6 +9,7 @@
 #include "core/api/dataset.h"
 #include "core/api/run.h"
 #include "core/api/trainer.h"
+#include "core/api/tree.h"
 #include "core/api/trust.h"
 #include "core/api/verbs.h"
 
@@ -93,6 +94,7 @@ struct EnrolReply {
   crypto::RevocationList revocations;
   TreeSettings settings;
   bool already = false;  // the same key was enrolled before
+  TreePlace place;       // so that it finds another way should this parent be gone before it has come
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -100,6 +102,7 @@ struct EnrolReply {
     v("revocations", self.revocations, kRequired);
     v("settings", self.settings);
     v("already", self.already);
+    v("place", self.place);
   }
 };
 
@@ -110,6 +113,8 @@ struct MemberHello {
   UnixMillis now = 0;
   std::vector<DatasetSummary> datasets;
   TrustHeld trust;
+  std::int64_t epoch = 0;              // of this connection (Session)
+  std::vector<std::string> endpoints;  // where it takes children itself
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -119,6 +124,8 @@ struct MemberHello {
     v("now", self.now);
     v("datasets", self.datasets);
     v("trust", self.trust);
+    v("epoch", self.epoch);
+    v("endpoints", self.endpoints);
   }
 };
 struct MemberWelcome {
@@ -127,6 +134,7 @@ struct MemberWelcome {
   UnixMillis now = 0;
   Labels labels;  // as the root holds them
   TrustNews trust;
+  TreePlace place;
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -135,6 +143,7 @@ struct MemberWelcome {
     v("now", self.now);
     v("labels", self.labels);
     v("trust", self.trust);
+    v("place", self.place);
   }
 };
 // Signed by the member's key (domain "ote-renew-v1"); names the certificate that it follows.
@@ -305,6 +314,29 @@ struct TokenReply {
     v("token", self.token, kRequired);
   }
 };
+// A relay asks the root for a token that admits to the relay.
+struct CarriedToken {
+  TokenRequest request;
+  std::vector<std::string> endpoints;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("request", self.request, kRequired);
+    v("endpoints", self.endpoints, kRequired);
+  }
+};
+// And carries what somebody with such a token asks.
+struct CarriedEnrol {
+  std::string token;  // whose key the connection is by
+  EnrolRequest request;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("token", self.token, kRequired);
+    v("request", self.request, kRequired);
+  }
+};
+
 struct DataAddRequest {
   Dataset dataset;  // name, path, label and format; the agent reads the file and fills the rest
   bool replace = false;

@@ -31,13 +31,20 @@ struct TrustNews {
   std::vector<crypto::Succession> successions;
   std::optional<crypto::Certificate> certificate;
   std::optional<crypto::RevocationList> revocations;
+  // Of the one that tells: whether it has a way to the root, and the root's latest count of its heartbeats that came
+  // down that way. One that grows no more comes from nowhere, though everybody says that it is there: a loop.
+  bool rooted = true;
+  std::int64_t pulse = 0;
 
+  // Nothing new to be taken.
   bool Empty() const { return successions.empty() && !certificate && !revocations; }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("successions", self.successions);
     v("certificate", self.certificate);
     v("revocations", self.revocations);
+    v("rooted", self.rooted);
+    v("pulse", self.pulse);
   }
 };
 

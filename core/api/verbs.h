@@ -27,9 +27,10 @@ inline constexpr std::string_view kArtifactGet = "artifact.get";  // ArtifactRan
 inline constexpr std::string_view kTreeRoutes = "tree.routes";    // RouteChange -> Empty: who is below the child
 inline constexpr std::string_view kTreeEnrol = "tree.enrol";      // CarriedEnrol -> EnrolReply: of one that joins below
 inline constexpr std::string_view kTreeToken = "tree.token";      // CarriedToken -> TokenReply: a relay wants a token
-inline constexpr std::string_view kTreeRenew = "tree.renew";      // CarriedRenewal -> RenewReply
-inline constexpr std::string_view kStateReport = "state.report";  // StateReport -> StateAck
-inline constexpr std::string_view kCommandOutcome = "command.outcome";  // CommandOutcome -> Empty: kept by its issuer
+inline constexpr std::string_view kTreeTrust = "tree.trust";      // TrustHeld -> TrustNews: asked of the root itself
+inline constexpr std::string_view kTreeCertificate = "tree.certificate";  // CertificateNews -> Empty: of a child
+inline constexpr std::string_view kStateReport = "state.report";          // StateReport -> StateAck
+inline constexpr std::string_view kCommandOutcome = "command.outcome";    // CommandOutcome -> Empty: kept by its issuer
 // parent
 inline constexpr std::string_view kTreePlace = "tree.place";    // TreePlace -> Empty: the way up, and where else to go
 inline constexpr std::string_view kCommandRun = "command.run";  // Command -> CommandOutcome: taken and on disk

@@ -51,6 +51,7 @@ struct Membership {
   api::TreeSettings settings;
   std::int64_t certificate_life_ms = 90LL * 24 * 3600 * 1000;  // root: of those that it issues
   std::string shim;          // what runs apps here: KIND or KIND:REST (ote-shim(7)); "" for the default
+  api::TreePlace place;      // what the parent last said of where else to go; without guests
   std::string keys_request;  // the --request-id that these keys, and this authority, were made for
   std::string authority_request;
 
@@ -68,6 +69,7 @@ struct Membership {
     v("settings", self.settings);
     v("certificateLifeMs", self.certificate_life_ms);
     v("shim", self.shim);
+    v("place", self.place);
     v("keysRequest", self.keys_request);
     v("authorityRequest", self.authority_request);
   }

@@ -1,0 +1,135 @@
+#include "core/tree/routes.h"
+
+#include <utility>
+
+namespace ote::tree {
+
+void Routes::Erase(const std::string& name) {
+  const auto it = all_.find(name);
+  if (it == all_.end()) return;
+  if (const auto of = by_child_.find(it->second.child); of != by_child_.end()) {
+    of->second.erase(name);
+    if (of->second.empty()) by_child_.erase(of);
+  }
+  all_.erase(it);
+}
+
+Routes::Effect Routes::Apply(const std::string& child, const api::RouteChange& change) {
+  Effect effect;
+  if (change.whole) naming_[child].clear();
+  const auto naming = naming_.find(child);
+  for (const auto& entry : change.set) {
+    const auto& name = entry.cluster.name;
+    if (name == child) continue;
+    const auto held = all_.find(name);
+    if (held != all_.end() && held->second.child != child) {
+      const auto& other = held->second;
+      // Of two with the same epoch the one that was there stays, unless nothing is known of it now.
+      if (other.entry.epoch > entry.epoch || (other.entry.epoch == entry.epoch && other.known)) {
+        effect.stale.emplace_back(child, api::Session{name, entry.epoch});
+        continue;
+      }
+      if (other.known) effect.stale.emplace_back(other.child, api::Session{name, other.entry.epoch});
+      Erase(name);
+    }
+    if (naming != naming_.end()) naming->second.insert(name);
+    all_.insert_or_assign(name, Below{entry, child, true});
+    by_child_[child].insert(name);
+    effect.changed.push_back(name);
+  }
+  for (const auto& name : change.gone) {
+    const auto held = all_.find(name);
+    if (held == all_.end() || held->second.child != child) continue;
+    Erase(name);
+    effect.changed.push_back(name);
+  }
+  if (naming == naming_.end() || change.more) return effect;
+  // The list is whole now: what it did not name is there no longer.
+  const auto named = std::move(naming->second);
+  naming_.erase(naming);
+  if (const auto of = by_child_.find(child); of != by_child_.end()) {
+    const auto before = of->second;
+    for (const auto& name : before) {
+      if (named.contains(name)) continue;
+      Erase(name);
+      effect.changed.push_back(name);
+    }
+  }
+  return effect;
+}
+
+Routes::Effect Routes::Lose(const std::string& child) {
+  Effect effect;
+  naming_.erase(child);
+  const auto of = by_child_.find(child);
+  if (of == by_child_.end()) return effect;
+  for (const auto& name : of->second) {
+    auto& below = all_.at(name);
+    if (!below.known) continue;
+    below.known = false;
+    effect.changed.push_back(name);
+  }
+  return effect;
+}
+
+Routes::Effect Routes::Forget(const std::string& child) {
+  Effect effect;
+  naming_.erase(child);
+  const auto of = by_child_.find(child);
+  if (of == by_child_.end()) return effect;
+  const auto names = of->second;
+  for (const auto& name : names) Erase(name);
+  effect.changed.assign(names.begin(), names.end());
+  return effect;
+}
+
+Routes::Effect Routes::Adopt(const api::Session& session) {
+  Effect effect;
+  const auto held = all_.find(session.name);
+  if (held == all_.end()) return effect;
+  if (held->second.known) {
+    effect.stale.emplace_back(held->second.child, api::Session{session.name, held->second.entry.epoch});
+  }
+  Erase(session.name);
+  effect.changed.push_back(session.name);
+  return effect;
+}
+
+Routes::Effect Routes::Drop(const std::string& name) {
+  Effect effect;
+  if (!all_.contains(name)) return effect;
+  Erase(name);
+  effect.changed.push_back(name);
+  return effect;
+}
+
+const Routes::Below* Routes::Find(const std::string& name) const {
+  const auto it = all_.find(name);
+  return it == all_.end() ? nullptr : &it->second;
+}
+
+const std::set<std::string>* Routes::Under(const std::string& child) const {
+  const auto it = by_child_.find(child);
+  return it == by_child_.end() ? nullptr : &it->second;
+}
+
+void RouteFeed::Begin(std::set<std::string> all) {
+  whole_ = true;
+  in_whole_ = true;
+  touched_ = std::move(all);
+}
+
+void RouteFeed::Touch(const std::string& name) { touched_.insert(name); }
+
+RouteFeed::Batch RouteFeed::Take(std::size_t most) {
+  Batch batch;
+  batch.whole = std::exchange(whole_, false);
+  while (!touched_.empty() && batch.names.size() < most) {
+    batch.names.push_back(std::move(touched_.extract(touched_.begin()).value()));
+  }
+  batch.more = in_whole_ && !touched_.empty();
+  if (!batch.more) in_whole_ = false;
+  return batch;
+}
+
+}  // namespace ote::tree

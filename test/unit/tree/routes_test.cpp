@@ -1,0 +1,107 @@
+#include "core/tree/routes.h"
+
+#include <catch2/catch.hpp>
+
+namespace ote::tree {
+namespace {
+
+api::RouteEntry Entry(const std::string& name, std::int64_t epoch) {
+  api::RouteEntry entry;
+  entry.cluster.name = name;
+  entry.epoch = epoch;
+  return entry;
+}
+api::RouteChange Whole(std::vector<api::RouteEntry> set, bool more = false) { return {true, more, std::move(set), {}}; }
+
+TEST_CASE("routes are learned from children and forgotten when they say so") {
+  Routes routes;
+  CHECK(routes.Apply("r1", Whole({Entry("a", 1), Entry("b", 1)})).changed == std::vector<std::string>{"a", "b"});
+  REQUIRE(routes.Find("a"));
+  CHECK(routes.Find("a")->child == "r1");
+  CHECK(routes.Apply("r1", {false, false, {}, {"a"}}).changed == std::vector<std::string>{"a"});
+  CHECK_FALSE(routes.Find("a"));
+  // Only the child that has it may give it up.
+  CHECK(routes.Apply("r2", {false, false, {}, {"b"}}).changed.empty());
+  CHECK(routes.Find("b"));
+}
+
+TEST_CASE("a whole list in several parts forgets what none of them names, and not before the last") {
+  Routes routes;
+  routes.Apply("r1", Whole({Entry("a", 1), Entry("b", 1), Entry("c", 1)}));
+  routes.Apply("r1", Whole({Entry("a", 1)}, true));
+  CHECK(routes.Find("b"));
+  CHECK(routes.Find("c"));
+  const auto effect = routes.Apply("r1", {false, false, {Entry("c", 1)}, {}});
+  CHECK_FALSE(routes.Find("b"));
+  CHECK(routes.Find("a"));
+  CHECK(routes.Find("c"));
+  CHECK(effect.changed == std::vector<std::string>{"c", "b"});
+}
+
+TEST_CASE("of two that claim a cluster the later connection has it, and the other is told") {
+  Routes routes;
+  routes.Apply("r1", Whole({Entry("a", 5)}));
+  auto effect = routes.Apply("r2", Whole({Entry("a", 6)}));
+  REQUIRE(effect.stale.size() == 1);
+  CHECK(effect.stale[0].first == "r1");
+  CHECK(effect.stale[0].second == api::Session{"a", 5});
+  CHECK(routes.Find("a")->child == "r2");
+  // What the first one still says of it does not win it back, though it came later.
+  effect = routes.Apply("r1", {false, false, {Entry("a", 5)}, {}});
+  CHECK(effect.changed.empty());
+  REQUIRE(effect.stale.size() == 1);
+  CHECK(effect.stale[0].first == "r1");
+  CHECK(routes.Find("a")->child == "r2");
+  // And its list without the cluster takes nothing from the second.
+  routes.Apply("r1", Whole({}));
+  CHECK(routes.Find("a")->child == "r2");
+}
+
+TEST_CASE("when a child is lost its subtree is unknown, and whoever claims it has it") {
+  Routes routes;
+  routes.Apply("r1", Whole({Entry("a", 5), Entry("b", 5)}));
+  CHECK(routes.Lose("r1").changed == std::vector<std::string>{"a", "b"});
+  CHECK_FALSE(routes.Find("a")->known);
+  CHECK(routes.Lose("r1").changed.empty());
+  // A restored edge counts from an earlier epoch: its old connection is lost, so it is believed.
+  const auto effect = routes.Apply("r2", Whole({Entry("a", 5)}));
+  CHECK(effect.stale.empty());
+  CHECK(routes.Find("a")->child == "r2");
+  routes.Apply("r1", Whole({Entry("b", 5)}));
+  CHECK(routes.Find("b")->known);
+  CHECK(routes.Forget("r1").changed == std::vector<std::string>{"b"});
+}
+
+TEST_CASE("one that comes as a direct child is below nobody else") {
+  Routes routes;
+  routes.Apply("r1", Whole({Entry("a", 5)}));
+  const auto effect = routes.Adopt({"a", 9});
+  REQUIRE(effect.stale.size() == 1);
+  CHECK(effect.stale[0].second == api::Session{"a", 5});
+  CHECK_FALSE(routes.Find("a"));
+}
+
+TEST_CASE("what is told up is whole first and then the changes, each once") {
+  RouteFeed feed;
+  CHECK_FALSE(feed.HasNews());
+  feed.Begin({"a", "b", "c"});
+  auto batch = feed.Take(2);
+  CHECK((batch.whole && batch.more));
+  CHECK(batch.names == std::vector<std::string>{"a", "b"});
+  batch = feed.Take(2);
+  CHECK_FALSE(batch.whole);
+  CHECK_FALSE(batch.more);
+  CHECK_FALSE(feed.HasNews());
+  feed.Touch("b");
+  feed.Touch("b");
+  batch = feed.Take(10);
+  CHECK(batch.names == std::vector<std::string>{"b"});
+  CHECK_FALSE(batch.whole);
+  // One without anybody below says so.
+  feed.Begin({});
+  CHECK(feed.HasNews());
+  CHECK(feed.Take(10).whole);
+}
+
+}  // namespace
+}  // namespace ote::tree
