@@ -57,21 +57,34 @@ Result<void> Authority::Start() {
   auto& rpc = context_.rpc;
   rpc.RegisterCall<api::TokenRequest>(api::verb::kTokenCreate, kByOperator,
                                       [this](const Request&, const auto& body) { return CreateToken(body); });
-  rpc.RegisterCall<api::Empty>(api::verb::kTokenList, kByOperator,
-                               [this](const Request&, const auto&) { return ListTokens(); });
-  rpc.RegisterCall<api::NameRequest>(api::verb::kTokenRevoke, kByOperator,
-                                     [this](const Request&, const auto& body) { return RevokeToken(body); });
+  // A relay asks for its own.
+  rpc.RegisterCall<api::Empty>(api::verb::kTokenList, kByOperator | kByMember,
+                               [this](const Request& request, const auto&) {
+                                 return ListTokens(request.who() == kByMember ? request.caller().name : "");
+                               });
+  rpc.RegisterCall<api::NameRequest>(
+      api::verb::kTokenRevoke, kByOperator | kByMember, [this](const Request& request, const auto& body) {
+        return RevokeToken(body, request.who() == kByMember ? request.caller().name : "");
+      });
   rpc.RegisterCall<api::Empty>(api::verb::kEnrolHello, kByToken,
                                [this](const Request&, const auto&) { return Hello(); });
-  rpc.RegisterCall<api::EnrolRequest>(
-      api::verb::kEnrolRequest, kByToken,
-      [this](const Request& request, const auto& body) { return Enrol(request, body); });
+  rpc.RegisterCall<api::EnrolRequest>(api::verb::kEnrolRequest, kByToken,
+                                      [this](const Request& request, const auto& body) {
+                                        return Enrol(request.caller().name, context_.membership.name, body);
+                                      });
+  rpc.RegisterCall<api::CarriedToken>(
+      api::verb::kTreeToken, kByMember,
+      [this](const Request& request, const auto& body) { return CarriedToken(request, body); });
+  rpc.RegisterCall<api::CarriedEnrol>(
+      api::verb::kTreeEnrol, kByMember,
+      [this](const Request& request, const auto& body) { return CarriedEnrol(request, body); });
   return {};
 }
 
 void Authority::Remember(const api::Token& token) {
   tokens_.insert_or_assign(token.id, token);
-  if (token.transport_key) by_key_.insert_or_assign(*token.transport_key, token.id);
+  // One that admits to a relay opens that door only.
+  if (token.transport_key && token.parent.empty()) by_key_.insert_or_assign(*token.transport_key, token.id);
 }
 
 std::optional<std::string> Authority::TokenOf(const crypto::TransportPublic& key) const {
@@ -81,6 +94,29 @@ std::optional<std::string> Authority::TokenOf(const crypto::TransportPublic& key
 }
 
 Result<api::TokenReply> Authority::CreateToken(const api::TokenRequest& request) {
+  const auto endpoints = EndpointsToTell(context_.membership);
+  if (endpoints.empty()) {
+    return Fail(ErrorId::kUsage, "token: this agent listens nowhere",
+                "ote cluster init NAME --listen tcp://0.0.0.0:7440");
+  }
+  return MakeToken(request, "", endpoints, transport_);
+}
+
+Result<api::TokenReply> Authority::CarriedToken(const Request& request, const api::CarriedToken& carried) {
+  const auto& relay = request.caller().name;
+  const auto cluster = members_.Find(relay);
+  if (!cluster || !cluster->certificate) return Fail(ErrorId::kRevoked, fmt::format("{}: not a member here", relay));
+  OTE_TRY(const auto body, issuer_.Check(*cluster->certificate));
+  return MakeToken(carried.request, relay, carried.endpoints, body.Transport());
+}
+
+Result<api::EnrolReply> Authority::CarriedEnrol(const Request& request, const api::CarriedEnrol& carried) {
+  return Enrol(carried.token, request.caller().name, carried.request);
+}
+
+Result<api::TokenReply> Authority::MakeToken(const api::TokenRequest& request, const std::string& parent,
+                                             const std::vector<std::string>& endpoints,
+                                             const crypto::TransportPublic& key) {
   if (request.ttl_ms < 1000 || request.ttl_ms > kLongestTtl) {
     return Fail(ErrorId::kUsage, "token: --ttl must be from 1s to 365d");
   }
@@ -96,14 +132,8 @@ Result<api::TokenReply> Authority::CreateToken(const api::TokenRequest& request)
       }
     }
   }
-  const auto endpoints = context_.membership.advertise.empty() ? AdvertisedEndpoints(context_.membership.listen)
-                                                               : context_.membership.advertise;
-  if (endpoints.empty()) {
-    return Fail(ErrorId::kUsage, "token: this agent listens nowhere",
-                "ote cluster init NAME --listen tcp://0.0.0.0:7440");
-  }
   OTE_CHECK(crypto::CheckEndpoints(endpoints));
-  const auto made = crypto::JoinToken::Make(endpoints, transport_, issuer_.Fingerprint());
+  const auto made = crypto::JoinToken::Make(endpoints, key, issuer_.Fingerprint());
   const auto now = context_.clock.WallNow();
   api::Token token;
   token.id = made.id;
@@ -112,6 +142,7 @@ Result<api::TokenReply> Authority::CreateToken(const api::TokenRequest& request)
   token.uses = request.uses;
   token.labels = request.labels;
   token.request_id = request.request_id;
+  token.parent = parent;
   const auto proof = made.ProofKey();
   token.proof_key = Bytes(proof.View().begin(), proof.View().end());
   token.transport_key = crypto::ToBytes(made.EnrolmentKey().Public().bytes);
@@ -124,16 +155,18 @@ Result<api::TokenReply> Authority::CreateToken(const api::TokenRequest& request)
   return reply;
 }
 
-Result<api::TokenList> Authority::ListTokens() {
+Result<api::TokenList> Authority::ListTokens(const std::string& relay) {
   api::TokenList list;
-  for (const auto& [id, token] : tokens_) list.items.push_back(Shown(token, context_.clock.WallNow()));
+  for (const auto& [id, token] : tokens_) {
+    if (relay.empty() || token.parent == relay) list.items.push_back(Shown(token, context_.clock.WallNow()));
+  }
   std::ranges::sort(list.items, {}, [](const api::Token& token) { return std::pair(token.created_at, token.id); });
   return list;
 }
 
-Result<api::Token> Authority::RevokeToken(const api::NameRequest& request) {
+Result<api::Token> Authority::RevokeToken(const api::NameRequest& request, const std::string& relay) {
   const auto it = tokens_.find(request.name);
-  if (it == tokens_.end()) {
+  if (it == tokens_.end() || (!relay.empty() && it->second.parent != relay)) {
     return Fail(ErrorId::kNotFound, fmt::format("token {}: no such token", request.name), "ote cluster token list");
   }
   auto token = it->second;
@@ -149,11 +182,13 @@ Result<api::EnrolHello> Authority::Hello() {
                          context_.clock.WallNow(), context_.membership.successions};
 }
 
-Result<api::EnrolBody> Authority::CheckEnrol(const Request& request, const api::EnrolRequest& enrol,
-                                             api::Token* token) {
+Result<api::EnrolBody> Authority::CheckEnrol(const std::string& token_id, const std::string& parent,
+                                             const api::EnrolRequest& enrol, api::Token* token) {
   OTE_TRY(const auto body, FromCbor<api::EnrolBody>(enrol.body));
   const auto it = tokens_.find(body.token);
-  if (it == tokens_.end() || body.token != request.caller().name) {
+  const bool here =
+      it != tokens_.end() && (it->second.parent.empty() ? context_.membership.name : it->second.parent) == parent;
+  if (!here || body.token != token_id) {
     return Fail(ErrorId::kTokenUnknown, fmt::format("token {}: not known at this root", body.token));
   }
   *token = it->second;
@@ -178,9 +213,10 @@ Result<api::EnrolBody> Authority::CheckEnrol(const Request& request, const api::
   return body;
 }
 
-Result<api::EnrolReply> Authority::Enrol(const Request& request, const api::EnrolRequest& enrol) {
+Result<api::EnrolReply> Authority::Enrol(const std::string& token_id, const std::string& parent,
+                                         const api::EnrolRequest& enrol) {
   api::Token token;
-  OTE_TRY(const auto body, CheckEnrol(request, enrol, &token));
+  OTE_TRY(const auto body, CheckEnrol(token_id, parent, enrol, &token));
   const auto now = context_.clock.WallNow();
   api::EnrolReply reply;
   reply.settings = context_.membership.settings;
@@ -219,7 +255,7 @@ Result<api::EnrolReply> Authority::Enrol(const Request& request, const api::Enro
   crypto::CertificateBody certificate;
   certificate.name = body.name;
   certificate.role = token.role;
-  certificate.parent = context_.membership.name;
+  certificate.parent = parent;
   certificate.labels = labels;
   certificate.sign_key = body.sign_key;
   certificate.transport_key = body.transport_key;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/context.h"
+#include "agent/endpoints.h"
 #include "agent/issuer.h"
 #include "agent/members.h"
 #include "core/api/requests.h"
@@ -30,12 +31,20 @@ class Authority {
 
  private:
   Result<api::TokenReply> CreateToken(const api::TokenRequest& request);
-  Result<api::TokenList> ListTokens();
-  Result<api::Token> RevokeToken(const api::NameRequest& request);
+  // A token that admits to this agent, or to the relay `parent` with that key.
+  Result<api::TokenReply> MakeToken(const api::TokenRequest& request, const std::string& parent,
+                                    const std::vector<std::string>& endpoints, const crypto::TransportPublic& key);
+  Result<api::TokenReply> CarriedToken(const Request& request, const api::CarriedToken& carried);
+  Result<api::EnrolReply> CarriedEnrol(const Request& request, const api::CarriedEnrol& carried);
+  // Those of one relay, or all.
+  Result<api::TokenList> ListTokens(const std::string& relay);
+  Result<api::Token> RevokeToken(const api::NameRequest& request, const std::string& relay);
   Result<api::EnrolHello> Hello();
-  Result<api::EnrolReply> Enrol(const Request& request, const api::EnrolRequest& enrol);
+  // `token_id`: by whose key the connection is; `parent`: to whom it is.
+  Result<api::EnrolReply> Enrol(const std::string& token_id, const std::string& parent, const api::EnrolRequest& enrol);
   // Token, proof, signature, clock: everything about the request but the name.
-  Result<api::EnrolBody> CheckEnrol(const Request& request, const api::EnrolRequest& enrol, api::Token* token);
+  Result<api::EnrolBody> CheckEnrol(const std::string& token_id, const std::string& parent,
+                                    const api::EnrolRequest& enrol, api::Token* token);
   void Remember(const api::Token& token);
 
   Context& context_;
@@ -45,9 +54,5 @@ class Authority {
   std::map<std::string, api::Token> tokens_;
   std::map<Bytes, std::string> by_key_;  // enrolment key to id
 };
-
-// The endpoints that a token should carry for these: a wildcard host is replaced by this machine's own addresses
-// (loopback when it has no other). At most eight.
-std::vector<std::string> AdvertisedEndpoints(const std::vector<std::string>& bound);
 
 }  // namespace ote::agent

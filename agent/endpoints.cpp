@@ -1,3 +1,5 @@
+#include "agent/endpoints.h"
+
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <ifaddrs.h>
@@ -5,8 +7,6 @@
 #include <netinet/in.h>
 
 #include <memory>
-
-#include "agent/authority.h"
 
 namespace ote::agent {
 namespace {
@@ -57,6 +57,11 @@ std::vector<std::string> AdvertisedEndpoints(const std::vector<std::string>& bou
   }
   if (endpoints.size() > kMostEndpoints) endpoints.resize(kMostEndpoints);
   return endpoints;
+}
+
+std::vector<std::string> EndpointsToTell(const store::Membership& membership) {
+  if (membership.listen.empty()) return {};
+  return membership.advertise.empty() ? AdvertisedEndpoints(membership.listen) : membership.advertise;
 }
 
 }  // namespace ote::agent

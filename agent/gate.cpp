@@ -17,8 +17,8 @@ std::optional<wire::Caller> Gate::Admit(const crypto::TransportPublic& key) {
       return wire::Caller{wire::CallerKind::kMember, holder->name, holder->serial, expired};
     }
   }
-  if (authority_ != nullptr) {
-    if (const auto token = authority_->TokenOf(key)) return wire::Caller{wire::CallerKind::kToken, *token, {}, false};
+  if (token_of_) {
+    if (const auto token = token_of_(key)) return wire::Caller{wire::CallerKind::kToken, *token, {}, false};
   }
   return std::nullopt;
 }

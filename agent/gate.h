@@ -1,7 +1,10 @@
 // Who may connect: decides by the public key of a connection, before any of its bytes is read.
 #pragma once
 
-#include "agent/authority.h"
+#include <functional>
+#include <optional>
+#include <string>
+
 #include "agent/members.h"
 #include "core/wire/transport.h"
 
@@ -12,9 +15,11 @@ class Gate final : public wire::Admission {
   // Admits the holder of the state folder's control key as operator. What knows of members and tokens comes later.
   Gate(const Clock& clock, const crypto::TransportPublic& control) : clock_(clock), control_(control) {}
 
-  void Attach(const Members* members, const Authority* authority, UnixMillis grace) {
+  // The token whose enrolment key a key is.
+  using TokenOf = std::function<std::optional<std::string>(const crypto::TransportPublic&)>;
+  void Attach(const Members* members, TokenOf token_of, UnixMillis grace) {
     members_ = members;
-    authority_ = authority;
+    token_of_ = std::move(token_of);
     grace_ = grace;
   }
 
@@ -24,7 +29,7 @@ class Gate final : public wire::Admission {
   const Clock& clock_;
   crypto::TransportPublic control_;
   const Members* members_ = nullptr;
-  const Authority* authority_ = nullptr;
+  TokenOf token_of_;
   UnixMillis grace_ = 0;
 };
 

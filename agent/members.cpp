@@ -35,36 +35,29 @@ Result<void> Members::Start() {
   OTE_TRY(const auto clusters, context_.store.List<api::Cluster>());
   for (auto cluster : clusters) {
     // Who is there now shows by itself, with the first heartbeat.
-    if (cluster.status == api::ClusterStatus::kReady) cluster.status = Away(cluster);
+    const bool was_there =
+        cluster.status == api::ClusterStatus::kReady || cluster.status == api::ClusterStatus::kUnknown;
+    if (was_there) cluster.status = Away(cluster);
     Index(cluster);
     clusters_.emplace(cluster.name, std::move(cluster));
   }
   auto& rpc = context_.rpc;
   rpc.RegisterCall<api::MemberHello>(api::verb::kMemberHello, kByMember,
                                      [this](const Request& request, const auto& body) { return Hello(request, body); });
-  rpc.RegisterCall<api::TrustHeld>(api::verb::kMemberHeartbeat, kByMember,
-                                   [this](const Request& request, const auto& held) -> Result<api::TrustNews> {
-                                     const auto live = live_.find(request.caller().name);
-                                     if (live == live_.end() || Destination(live->second.peer) != request.from()) {
-                                       return Fail(ErrorId::kConflict, "member.heartbeat: say member.hello first");
-                                     }
-                                     return trust_.heard ? trust_.heard(request.caller(), held) : api::TrustNews{};
-                                   });
-  rpc.RegisterCall<api::DatasetList>(api::verb::kMemberDatasets, kByMember,
-                                     [this](const Request& request, const auto& body) -> Result<api::Empty> {
-                                       const auto it = clusters_.find(request.caller().name);
-                                       if (it == clusters_.end())
-                                         return Fail(ErrorId::kRevoked, "member.datasets: not a member");
-                                       it->second.datasets = body.datasets;
-                                       OTE_CHECK(Save(it->second));
-                                       Changed(it->second);
-                                       return api::Empty{};
-                                     });
+  rpc.RegisterCall<api::TrustHeld>(
+      api::verb::kMemberHeartbeat, kByMember,
+      [this](const Request& request, const auto& held) { return Heartbeat(request, held); });
+  rpc.RegisterCall<api::DatasetList>(
+      api::verb::kMemberDatasets, kByMember,
+      [this](const Request& request, const auto& body) { return TakeDatasets(request, body); });
+  rpc.RegisterCall<api::RouteChange>(
+      api::verb::kTreeRoutes, kByMember,
+      [this](const Request& request, const auto& change) { return TakeRoutes(request, change); });
   rpc.RegisterCall<api::Empty>(
       api::verb::kClusterList, kByOperator,
       [this](const Request&, const auto&) -> Result<api::ClusterList> { return api::ClusterList{List()}; });
-  rpc.RegisterCall<api::LabelRequest>(api::verb::kClusterLabel, kByOperator,
-                                      [this](const Request&, const auto& body) { return Label(body); });
+  rpc.Register(api::verb::kClusterLabel, kByOperator | kByParent,
+               [this](Request request) { LabelAsked(std::move(request)); });
   rpc.RegisterCall<api::NameRequest>(api::verb::kClusterRemove, kByOperator,
                                      [this](const Request&, const auto& body) { return Remove(body); });
   Sweep();
@@ -87,19 +80,24 @@ std::vector<api::Cluster> Members::List() const {
     self.expires_at = body->not_after;
   }
   std::vector<api::Cluster> all{std::move(self)};
-  for (const auto& [name, cluster] : clusters_) all.push_back(Shown(cluster));
+  for (const auto& [name, cluster] : clusters_) all.push_back(Shown(AsOfNow(cluster)));
+  for (const auto& [name, below] : routes_.All()) {
+    if (!clusters_.contains(name)) all.push_back(Shown(AsOfNow(below.entry.cluster)));
+  }
+  std::sort(all.begin() + 1, all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return all;
 }
 
 std::optional<api::Cluster> Members::Find(const std::string& name) const {
-  const auto it = clusters_.find(name);
-  if (it == clusters_.end()) return std::nullopt;
-  return it->second;
+  if (const auto it = clusters_.find(name); it != clusters_.end()) return AsOfNow(it->second);
+  if (const auto* below = routes_.Find(name)) return AsOfNow(below->entry.cluster);
+  return std::nullopt;
 }
 
 const Members::Holder* Members::HolderOf(const Bytes& transport_key) const {
-  const auto it = by_key_.find(transport_key);
-  return it == by_key_.end() ? nullptr : &it->second;
+  if (const auto it = by_key_.find(transport_key); it != by_key_.end()) return &it->second;
+  const auto guest = guest_keys_.find(transport_key);
+  return guest == guest_keys_.end() ? nullptr : &guest->second;
 }
 
 void Members::Index(const api::Cluster& cluster) {
@@ -121,16 +119,12 @@ std::optional<wire::PeerId> Members::PeerOf(const std::string& name) const {
   return it->second.peer;
 }
 
-std::optional<Destination> Members::WayTo(const std::string& name) const {
-  if (const auto peer = PeerOf(name)) return *peer;
-  return std::nullopt;
-}
-
-bool Members::IsBelow(const std::string& child, const std::string& name) const { return child == name; }
-
 bool Members::Ready(const std::string& name) const { return PeerOf(name).has_value(); }
 
-Result<void> Members::Save(const api::Cluster& cluster) { return context_.store.Put(cluster); }
+Result<void> Members::Save(const api::Cluster& cluster) {
+  if (visiting_.contains(cluster.name)) return {};
+  return context_.store.Put(cluster);
+}
 
 Result<void> Members::Keep(const api::Cluster& cluster) {
   OTE_CHECK(Save(cluster));
@@ -160,8 +154,10 @@ bool Members::Heard(wire::PeerId peer, const wire::Caller& caller) {
   if (caller.kind != wire::CallerKind::kMember) return true;
   const auto cluster = clusters_.find(caller.name);
   if (cluster == clusters_.end()) {
-    context_.transport.Evict(caller);
-    return false;
+    // Guests have no record before they say hello.
+    const bool guest = std::ranges::any_of(guests_, [&](const auto& of) { return of.second.contains(caller.name); });
+    if (!guest) context_.transport.Evict(caller);
+    return guest;
   }
   if (!caller.renewal_only && caller.serial <= cluster->second.serial && Ended(cluster->second)) return false;
   const auto it = live_.find(caller.name);
@@ -177,16 +173,46 @@ bool Members::Heard(wire::PeerId peer, const wire::Caller& caller) {
   return true;
 }
 
-Result<api::MemberWelcome> Members::Hello(const Request& request, const api::MemberHello& hello) {
-  const auto it = clusters_.find(request.caller().name);
-  if (it == clusters_.end()) {
-    return Fail(ErrorId::kRevoked, fmt::format("{}: not a member here", request.caller().name));
+Result<api::Cluster*> Members::RecordOf(const wire::Caller& caller, const api::MemberHello& hello) {
+  const auto& self = context_.membership.name;
+  const auto path = tree_.path ? tree_.path() : std::vector<std::string>();
+  if (std::ranges::find(path, caller.name) != path.end()) {
+    return Fail(ErrorId::kWouldLoop, fmt::format("{}: is above {}", caller.name, self));
   }
+  const bool rooted = !tree_.rooted || tree_.rooted();
+  if (hello.rooted_only && !rooted) return Fail(ErrorId::kUnrooted, self + ": has no way to the root now");
+  const auto it = clusters_.find(caller.name);
+  if (it != clusters_.end() && (it->second.parent == self || it->second.parent.empty())) return &it->second;
+  // Not its own parent: for as long as that is lost.
+  if (!rooted) return Fail(ErrorId::kUnrooted, self + ": has no way to the root now");
+  if (context_.membership.listen.empty()) return Fail(ErrorId::kTakesNoChildren, self + ": listens nowhere");
+  if (it != clusters_.end()) return &it->second;
+  for (const auto& [source, guests] : guests_) {
+    const auto guest = guests.find(caller.name);
+    if (guest == guests.end()) continue;
+    OTE_TRY(const auto body, FromCbor<crypto::CertificateBody>(guest->second.body));
+    api::Cluster cluster;
+    cluster.name = body.name;
+    cluster.role = body.role;
+    cluster.parent = body.parent;
+    cluster.labels = body.labels;
+    cluster.serial = body.serial;
+    cluster.joined_at = body.not_before;
+    cluster.expires_at = body.not_after;
+    cluster.certificate = guest->second;
+    visiting_.insert(cluster.name);
+    return &clusters_.insert_or_assign(caller.name, std::move(cluster)).first->second;
+  }
+  return Fail(ErrorId::kRevoked, fmt::format("{}: not a member here", caller.name));
+}
+
+Result<api::MemberWelcome> Members::Hello(const Request& request, const api::MemberHello& hello) {
   if (hello.protocol != api::kProtocolVersion) {
     return Fail(ErrorId::kVersionMismatch, fmt::format("{} speaks protocol {}, this agent {}", request.caller().name,
                                                        hello.protocol, api::kProtocolVersion));
   }
-  auto& cluster = it->second;
+  OTE_TRY(auto* record, RecordOf(request.caller(), hello));
+  auto& cluster = *record;
   const auto now = context_.clock.WallNow();
   if (std::abs(hello.now - now) > kClockTolerance) {
     log::Warn("the clock of a cluster is off", {{"cluster", cluster.name}, {"by_ms", hello.now - now}});
@@ -194,6 +220,7 @@ Result<api::MemberWelcome> Members::Hello(const Request& request, const api::Mem
   cluster.version = hello.version;
   cluster.platform = hello.platform;
   cluster.datasets = hello.datasets;
+  cluster.listens = !hello.endpoints.empty();
   cluster.last_seen = now;
   cluster.status = api::ClusterStatus::kReady;
   OTE_CHECK(Save(cluster));
@@ -202,18 +229,41 @@ Result<api::MemberWelcome> Members::Hello(const Request& request, const api::Mem
   if (const auto before = live_.find(cluster.name); before != live_.end() && before->second.peer != *peer) {
     context_.rpc.PeerLost(before->second.peer);
   }
-  live_.insert_or_assign(cluster.name, Live{*peer, context_.clock.SteadyNow(), true});
+  live_.insert_or_assign(cluster.name, Live{*peer, context_.clock.SteadyNow(), true, hello.epoch, hello.endpoints});
+  Tell(routes_.Adopt({cluster.name, hello.epoch}));
   log::Info("cluster connected", {{"cluster", cluster.name}, {"version", cluster.version}});
   api::MemberWelcome welcome;
   welcome.settings = context_.membership.settings;
   welcome.now = now;
   welcome.labels = cluster.labels;
-  if (trust_.heard) welcome.trust = trust_.heard(request.caller(), hello.trust);
+  welcome.trust = NewsFor(request.caller(), hello.trust);
+  if (tree_.place) welcome.place = tree_.place(cluster.name);
   // The welcome goes first, so that what the listeners send finds a child that knows where it is.
-  context_.timers.At(context_.clock.SteadyNow(), [this, name = cluster.name] {
-    if (const auto found = clusters_.find(name); found != clusters_.end()) Changed(found->second);
-  });
+  context_.timers.At(context_.clock.SteadyNow(), [this, name = cluster.name] { Changed(name); });
   return welcome;
+}
+
+Result<api::TrustNews> Members::Heartbeat(const Request& request, const api::TrustHeld& held) {
+  const auto live = live_.find(request.caller().name);
+  if (live == live_.end() || Destination(live->second.peer) != request.from())
+    return Fail(ErrorId::kConflict, "member.heartbeat: say member.hello first");
+  return NewsFor(request.caller(), held);
+}
+
+api::TrustNews Members::NewsFor(const wire::Caller& caller, const api::TrustHeld& held) {
+  auto news = trust_.heard ? trust_.heard(caller, held) : api::TrustNews{};
+  if (tree_.rooted) news.rooted = tree_.rooted();
+  if (tree_.pulse) news.pulse = tree_.pulse();
+  return news;
+}
+
+Result<api::Empty> Members::TakeDatasets(const Request& request, const api::DatasetList& list) {
+  const auto it = clusters_.find(request.caller().name);
+  if (it == clusters_.end()) return Fail(ErrorId::kRevoked, "member.datasets: not a member");
+  it->second.datasets = list.datasets;
+  OTE_CHECK(Save(it->second));
+  Changed(it->second);
+  return api::Empty{};
 }
 
 void Members::Sweep() {
@@ -240,11 +290,8 @@ void Members::Sweep() {
   for (const auto& name : lost) {
     const auto cluster = clusters_.find(name);
     if (cluster == clusters_.end()) continue;
-    cluster->second.status = Away(cluster->second);
     log::Warn("cluster does not answer", {{"cluster", name}});
-    if (auto saved = Save(cluster->second); !saved) log::Error("state not saved", {{"why", saved.error().message}});
-    context_.rpc.PeerLost(live_.at(name).peer);
-    Changed(cluster->second);
+    Leave(name);
   }
 }
 
@@ -271,7 +318,7 @@ Result<api::Cluster> Members::Remove(const api::NameRequest& request) {
     return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member", request.name), "ote cluster list");
   }
   auto removed = it->second;
-  if (!trust_.revoke) return Fail(ErrorId::kPermission, "only a root removes members");
+  if (!trust_.revoke) return Fail(ErrorId::kPermission, "only a root removes members", "run the command at the root");
   OTE_CHECK(trust_.revoke(removed));
   OTE_CHECK(Drop(removed.name));
   removed.status = api::ClusterStatus::kRemoved;
@@ -283,6 +330,7 @@ Result<void> Members::Drop(const std::string& name) {
   if (it == clusters_.end()) return {};
   auto removed = it->second;
   OTE_CHECK(context_.store.Remove<api::Cluster>(removed.name));
+  visiting_.erase(name);
   if (const auto live = live_.find(removed.name); live != live_.end()) {
     context_.rpc.PeerLost(live->second.peer);
     live_.erase(live);
@@ -292,9 +340,12 @@ Result<void> Members::Drop(const std::string& name) {
   // Whatever certificate a connection of it is by.
   const BigId any{std::numeric_limits<std::uint64_t>::max()};
   context_.transport.Evict(wire::Caller{wire::CallerKind::kMember, removed.name, any, false});
+  const auto below = routes_.Forget(name);
+  routes_.Drop(name);
   removed.status = api::ClusterStatus::kRemoved;
   log::Info("cluster removed", {{"cluster", removed.name}});
   Changed(removed, true);
+  Tell(below);
   return {};
 }
 

@@ -1,14 +1,20 @@
-// The children of this agent: who is there, who answers, what they have. Serves member.* and cluster.*.
+// Who is below this agent: its children, who answers and what they have, and those further down as the children tell.
+// Serves member.*, tree.routes and cluster.*.
+//
+// A root keeps a record of every member of the tree. A relay keeps those of its own children; one that is there as a
+// guest, because its own parent is lost, it has only as long as it stays.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "agent/context.h"
 #include "core/api/requests.h"
+#include "core/tree/routes.h"
 
 namespace ote::agent {
 
@@ -36,6 +42,8 @@ class Members {
   std::optional<Destination> WayTo(const std::string& name) const;
   // Whether `name` is `child` or below it: whom the child may speak for.
   bool IsBelow(const std::string& child, const std::string& name) const;
+  // The child on the way to it, itself when it is one; "" when there is none.
+  std::string ChildTowards(const std::string& name) const;
 
   // Keeps what enrolment made (durable before it returns).
   Result<void> Admit(const api::Cluster& cluster);
@@ -56,6 +64,29 @@ class Members {
   };
   void SetTrust(TrustHooks hooks) { trust_ = std::move(hooks); }
 
+  // Where this agent stands in its tree; set by Node. A root leaves `path` empty and is rooted.
+  struct TreeHooks {
+    std::function<bool()> rooted;
+    std::function<std::int64_t()> pulse;             // TrustNews::pulse
+    std::function<std::vector<std::string>()> path;  // above this agent, the root first
+    std::function<api::TreePlace(const std::string& child)> place;
+    // Connections to `child`, or below it, that a later one has replaced: it is to be told.
+    std::function<void(const std::string& child, const std::vector<api::Session>&)> stale;
+  };
+  void SetTree(TreeHooks hooks) { tree_ = std::move(hooks); }
+  const tree::Routes& routes() const noexcept { return routes_; }
+  // What the tier above is told of one below; nullopt when there is none of that name.
+  std::optional<api::RouteEntry> EntryOf(const std::string& name) const;
+  // The children that take children, as others are told of them.
+  std::vector<api::ParentEntry> Takers() const;
+  // Who may come though it is no child: their certificates are good (the caller checked them).
+  void SetGuests(std::string_view source, const std::vector<crypto::Certificate>& certificates);
+  // A connection to this agent, or below it, that a later one elsewhere has replaced.
+  void Outdated(const api::Session& session);
+  // Cuts off, and forgets, those whose certificates are void.
+  Result<void> DropVoid(const std::vector<BigId>& serials);
+  bool IsGuest(const std::string& name) const { return visiting_.contains(name); }
+
   // Called when a member came, went, changed labels or data sets (`removed` false) or was removed.
   void OnChange(std::function<void(const api::Cluster&, bool removed)> fn) { listeners_.push_back(std::move(fn)); }
 
@@ -64,14 +95,30 @@ class Members {
     wire::PeerId peer;
     std::chrono::milliseconds heard{0};
     bool ready = false;
+    std::int64_t epoch = 0;
+    std::vector<std::string> endpoints;
   };
   void Index(const api::Cluster& cluster);
   // Whether its certificate has ended; cuts its connections if so.
   bool Ended(const api::Cluster& cluster);
   void Sweep();
   void Changed(const api::Cluster& cluster, bool removed = false);
+  void Changed(const std::string& name);
   Result<void> Save(const api::Cluster& cluster);
+  // The record with what is known of it now.
+  api::Cluster AsOfNow(const api::Cluster& cluster) const;
+  // The record of one that says hello: a guest's is made.
+  Result<api::Cluster*> RecordOf(const wire::Caller& caller, const api::MemberHello& hello);
   Result<api::MemberWelcome> Hello(const Request& request, const api::MemberHello& hello);
+  api::TrustNews NewsFor(const wire::Caller& caller, const api::TrustHeld& held);
+  Result<api::TrustNews> Heartbeat(const Request& request, const api::TrustHeld& held);
+  Result<api::Empty> TakeDatasets(const Request& request, const api::DatasetList& list);
+  Result<api::Empty> TakeRoutes(const Request& request, const api::RouteChange& change);
+  bool Believed(const std::string& child, api::RouteEntry& entry, std::vector<api::Session>& stale);
+  void Tell(const tree::Routes::Effect& effect);
+  // Its connection is over: gone, or replaced.
+  void Leave(const std::string& name);
+  void LabelAsked(Request request);
   Result<api::Cluster> Label(const api::LabelRequest& request);
   Result<api::Cluster> Remove(const api::NameRequest& request);
 
@@ -79,8 +126,13 @@ class Members {
   std::map<std::string, api::Cluster> clusters_;  // by name, this agent excluded
   std::map<Bytes, Holder> by_key_;                // by transport key
   std::map<std::string, Live> live_;
+  tree::Routes routes_;
+  std::set<std::string> visiting_;  // guests that are in clusters_
+  std::map<std::string, std::map<std::string, crypto::Certificate>, std::less<>> guests_;  // source -> name
+  std::map<Bytes, Holder> guest_keys_;
   std::vector<std::function<void(const api::Cluster&, bool)>> listeners_;
   TrustHooks trust_;
+  TreeHooks tree_;
 };
 
 }  // namespace ote::agent

@@ -7,6 +7,7 @@
 
 #include "agent/by_hand/desk.h"
 #include "agent/parts.h"
+#include "agent/tree/tree_parts.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/base/version.h"
@@ -26,6 +27,7 @@ Node::Node(const Clock& clock, store::StateFolder folder) : clock_(clock), folde
 Node::~Node() {
   // The parts may have threads that post; they go first.
   hand_.reset();
+  tree_.reset();
   parts_.reset();
   key_desk_.reset();
   rotation_.reset();
@@ -77,11 +79,20 @@ Result<void> Node::Load(const TransportFactory& factory) {
   rotation_.emplace(*context_, *uplink_, *keys_);
   parts_ = std::make_unique<Parts>(*context_, *members_, *uplink_);
 
+  tree_ = std::make_unique<TreeParts>(*context_, *members_, *uplink_, parts_->transfer,
+                                      [this](const std::string& digest) { return parts_->Needs(digest); });
   OTE_CHECK(members_->Start());
+  OTE_CHECK(tree_->Start());
   if (membership_.role == crypto::Role::kRoot) OTE_CHECK(StartAuthority());
   key_desk_.emplace(*context_, *keys_, *rotation_, trust_ ? &*trust_ : nullptr);
   key_desk_->Start();
-  gate_->Attach(&*members_, authority_ ? &*authority_ : nullptr, membership_.settings.renew_grace_ms);
+  gate_->Attach(
+      &*members_,
+      [this](const crypto::TransportPublic& key) -> std::optional<std::string> {
+        if (authority_) return authority_->TokenOf(key);
+        return tree_->enrol() != nullptr ? tree_->enrol()->TokenOf(key) : std::nullopt;
+      },
+      membership_.settings.renew_grace_ms);
   rpc_->RegisterCall<api::Empty>(api::verb::kAgentStatus, kByOperator,
                                  [this](const Request&, const auto&) -> Result<api::AgentStatus> { return Status(); });
   rpc_->RegisterCall<api::Empty>(api::verb::kAgentStop, kByOperator,

@@ -22,8 +22,9 @@
 
 namespace ote::agent {
 
-class HandDesk;  // agent/by_hand/desk.h
-class Parts;     // runs, trainer, data sets, models (parts.h)
+class HandDesk;   // agent/by_hand/desk.h
+class Parts;      // runs, trainer, data sets, models (parts.h)
+class TreeParts;  // agent/tree/tree_parts.h
 
 // Makes the transport once the keys are loaded; both arguments outlive it.
 using TransportFactory =
@@ -50,6 +51,7 @@ class Node {
   const store::Membership& membership() const noexcept { return membership_; }
   Members& members() noexcept { return *members_; }
   Uplink& uplink() noexcept { return *uplink_; }
+  TreeParts& tree() noexcept { return *tree_; }
   bool stopping() const noexcept { return stop_; }
 
  private:
@@ -81,6 +83,7 @@ class Node {
   std::optional<Rotation> rotation_;
   std::optional<KeyDesk> key_desk_;
   std::unique_ptr<Parts> parts_;
+  std::unique_ptr<TreeParts> tree_;
   std::unique_ptr<HandDesk> hand_;  // at a root
   std::atomic<bool> stop_ = false;
   std::mutex posted_mutex_;

@@ -55,6 +55,10 @@ class Parts {
     return {};
   }
 
+  bool Needs(const std::string& digest) const {
+    return runs.Needs(digest) || trainer.Needed().contains(digest) || (also_needed && also_needed().contains(digest));
+  }
+
   // Artifacts that others need.
   std::function<std::set<std::string>()> also_needed;
 

@@ -76,8 +76,8 @@ void Rotation::Ask() {
   request.signature = AsBytesOf(keys_.sign.Sign("ote-rotate-v1", request.body));
   request.accepted = AsBytesOf(keys_.next_sign->Sign("ote-rotate-accept-v1", request.body));
   asking_ = true;
-  uplink_.Call(api::verb::kMemberRotate, ToJson(request), kPatience,
-               [this](const Result<wire::Envelope>& answer) { Answered(answer); });
+  uplink_.CallAbove(uplink_.RootName(), api::verb::kMemberRotate, ToJson(request), kPatience,
+                    [this](const Result<wire::Envelope>& answer) { Answered(answer); });
 }
 
 void Rotation::Answered(const Result<wire::Envelope>& answer) {
@@ -91,7 +91,7 @@ void Rotation::Answered(const Result<wire::Envelope>& answer) {
   if (taken) {
     log::Info("own keys changed");
     // The answer to those who wait comes when the parent has seen the new ones.
-    return uplink_.Reconnect();
+    return uplink_.TellCertificate([this] { uplink_.Reconnect(); });
   }
   log::Warn("own keys not changed", {{"why", taken.error().message}});
   if (MayPass(taken.error().id)) {

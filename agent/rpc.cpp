@@ -8,14 +8,19 @@
 namespace ote::agent {
 
 Destination FirstHop(const Destination& to) {
-  const auto* route = std::get_if<Route>(&to);
-  return route != nullptr ? Destination(route->hop) : to;
+  if (const auto* route = std::get_if<Route>(&to)) return route->hop;
+  if (const auto* upward = std::get_if<Upward>(&to)) return upward->link;
+  return to;
 }
 
 Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Envelope envelope) {
   if (const auto* route = std::get_if<Route>(&to)) {
     if (envelope.kind == wire::MessageKind::kRequest) envelope.to = route->to;
     return transport.Send(route->hop, std::move(envelope));
+  }
+  if (const auto* upward = std::get_if<Upward>(&to)) {
+    if (envelope.kind == wire::MessageKind::kRequest) envelope.to = upward->to;
+    return transport.Send(upward->link, std::move(envelope));
   }
   if (const auto* peer = std::get_if<wire::PeerId>(&to)) return transport.Send(*peer, std::move(envelope));
   return transport.Send(std::get<wire::LinkId>(to), std::move(envelope));
@@ -160,6 +165,7 @@ void Rpc::Deliver(wire::Event event) {
 }
 
 void Rpc::Lost(const Destination& connection) {
+  if (relay_lost_) relay_lost_(connection);
   std::vector<std::uint64_t> gone;
   for (const auto& [request, waiting] : waiting_) {
     if (FirstHop(waiting.to) == connection) gone.push_back(request);

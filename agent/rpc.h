@@ -32,7 +32,13 @@ struct Route {
   std::string to;
   friend bool operator==(const Route&, const Route&) = default;
 };
-using Destination = std::variant<wire::PeerId, wire::LinkId, Route>;
+// A cluster further up than the parent, by the link to that.
+struct Upward {
+  wire::LinkId link;
+  std::string to;
+  friend bool operator==(const Upward&, const Upward&) = default;
+};
+using Destination = std::variant<wire::PeerId, wire::LinkId, Route, Upward>;
 // The connection that a message to it goes over first.
 Destination FirstHop(const Destination& to);
 Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Envelope envelope);
@@ -92,7 +98,10 @@ class Rpc {
             Continuation then);
 
   // Shown every message first: takes those that are for others (true), and may set whom one is of.
-  void SetRelay(std::function<bool(wire::Event&)> relay) { relay_ = std::move(relay); }
+  void SetRelay(std::function<bool(wire::Event&)> relay, std::function<void(const Destination&)> lost) {
+    relay_ = std::move(relay);
+    relay_lost_ = std::move(lost);
+  }
 
   // What the transport handed out: answers go to their continuation, requests to their handler. `who` for a link is
   // kByParent.
@@ -116,6 +125,7 @@ class Rpc {
   std::map<std::string, std::pair<unsigned, Handler>, std::less<>> handlers_;
   std::map<std::uint64_t, Waiting> waiting_;
   std::function<bool(wire::Event&)> relay_;
+  std::function<void(const Destination&)> relay_lost_;
   std::uint64_t next_id_ = 1;
   log::Limiter limiter_;
 };

@@ -224,7 +224,7 @@ void RunDriver::Fetch(const federate::FetchUpdate& wanted) {
     transfer_.Cancel(it->second);
     fetches_.erase(it);
   }
-  const auto peer = members_.PeerOf(wanted.site);
+  const auto peer = members_.WayTo(wanted.site);
   auto sealed = seals_.UpdateOf(wanted.site, wanted.digest);
   if (!peer) sealed = Fail(ErrorId::kUnreachable, wanted.site + ": not connected");
   if (!sealed) {
@@ -241,13 +241,12 @@ void RunDriver::Fetch(const federate::FetchUpdate& wanted) {
                        });
     return;
   }
-  fetches_[wanted.site] =
-      transfer_.Fetch(transfer_.AskPeer(*peer), sealed->digest, sealed->size, Durability::kBestEffort,
-                      [this, alive = std::weak_ptr<bool>(alive_), wanted](Result<void> result) {
-                        if (!alive.lock()) return;
-                        fetches_.erase(wanted.site);
-                        Arrived(wanted, std::move(result));
-                      });
+  fetches_[wanted.site] = transfer_.Fetch(transfer_.AskAt(*peer), sealed->digest, sealed->size, Durability::kBestEffort,
+                                          [this, alive = std::weak_ptr<bool>(alive_), wanted](Result<void> result) {
+                                            if (!alive.lock()) return;
+                                            fetches_.erase(wanted.site);
+                                            Arrived(wanted, std::move(result));
+                                          });
 }
 
 void RunDriver::Arrived(const federate::FetchUpdate& wanted, Result<void> result) {
@@ -278,7 +277,7 @@ void RunDriver::CloseRound(const federate::CloseRound& close) {
     fetches_.erase(it);
   }
   // One that is away finds out when it offers its update again.
-  if (const auto peer = members_.PeerOf(close.site)) {
+  if (const auto peer = members_.WayTo(close.site)) {
     context_.rpc.Call(*peer, api::verb::kFlClose, ToJson(close.round), TaskCourier::kPatience,
                       [](const Result<wire::Envelope>&) {});
   }

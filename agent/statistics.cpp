@@ -200,10 +200,10 @@ void Statistics::AskMembers(Request request, const api::StatsRequest& asked) {
   const auto schema = CommonSchema(*chosen, asked.name);
   const auto id = next_++;
   auto& survey = surveys_.emplace(id, Survey{std::move(request), asked.name, {}, {}, {}, {}}).first->second;
-  std::vector<std::pair<std::string, wire::PeerId>> peers;
+  std::vector<std::pair<std::string, Destination>> peers;
   for (const auto& cluster : *chosen) {
     const auto* summary = Find(cluster, asked.name);
-    const auto peer = members_.PeerOf(cluster.name);
+    const auto peer = members_.WayTo(cluster.name);
     std::optional<Error> error;
     if (summary == nullptr) {
       error = Error{ErrorId::kDatasetUnknown, fmt::format("data set {}: not registered there", asked.name), {}};

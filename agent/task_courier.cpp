@@ -21,6 +21,8 @@ bool MayPass(const Error& error) noexcept {
     case ErrorId::kStoreFailed:
     case ErrorId::kFileFailed:
     case ErrorId::kInterrupted:
+    case ErrorId::kNoRoute:
+    case ErrorId::kForwardFailed:
       return true;
     default:
       return false;
@@ -77,7 +79,7 @@ void TaskCourier::Drop(std::map<std::string, Errand>::iterator it) {
 
 void TaskCourier::Try(const std::string& site) {
   auto& errand = errands_.at(site);
-  const auto peer = members_.PeerOf(site);
+  const auto peer = members_.WayTo(site);
   if (!peer || errand.asking || errand.taken_by == peer) return;
   context_.timers.Cancel(errand.timer);
   errand.timer = 0;
@@ -118,16 +120,16 @@ Result<void> TaskCourier::CheckAnswer(const std::string& site, const parcel::Hea
               fmt::format("an answer of {} for round {}: it is to another task than it has now", site, answer.round));
 }
 
-void TaskCourier::Answered(const std::string& site, std::uint64_t serial, wire::PeerId peer,
+void TaskCourier::Answered(const std::string& site, std::uint64_t serial, const Destination& way,
                            const Result<wire::Envelope>& answer) {
   const auto it = errands_.find(site);
   if (it == errands_.end() || it->second.serial != serial) return;
   auto& errand = it->second;
   errand.asking = false;
   if (answer) {
-    errand.taken_by = peer;
+    errand.taken_by = way;
     // It may have come back over another connection while we waited.
-    if (members_.PeerOf(site) != peer) Try(site);
+    if (members_.WayTo(site) != way) Try(site);
     return;
   }
   if (parcel::MayBeDamage(answer.error().id) && ++errand.damaged < kMostDamaged) {

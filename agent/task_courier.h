@@ -61,15 +61,16 @@ class TaskCourier {
     RunSeals::Copies copies;           // what it names, sealed; empty until it was packed
     std::vector<std::string> granted;  // of these, what the site may fetch
     int damaged = 0;
-    std::uint64_t serial = 0;              // told apart from an earlier one of the same site
-    std::optional<wire::PeerId> taken_by;  // the connection over which it was taken
+    std::uint64_t serial = 0;             // told apart from an earlier one of the same site
+    std::optional<Destination> taken_by;  // the connection over which it was taken
     bool asking = false;
     int tries = 0;
     Timers::Id timer = 0;
   };
   void Try(const std::string& site);
   Result<Json> Pack(const std::string& site, Errand& errand);
-  void Answered(const std::string& site, std::uint64_t serial, wire::PeerId peer, const Result<wire::Envelope>& answer);
+  void Answered(const std::string& site, std::uint64_t serial, const Destination& way,
+                const Result<wire::Envelope>& answer);
   void Later(const std::string& site, Errand& errand);
   void Drop(std::map<std::string, Errand>::iterator it);
 

@@ -359,10 +359,10 @@ void Trainer::OfferIt(const std::string& key) {
     return;
   }
   answer.asking = true;
-  uplink_.Call(api::verb::kFlOffer, ToJson(*packed), kPatience,
-               [this, alive = std::weak_ptr<bool>(alive_), key](const Result<wire::Envelope>& reply) {
-                 if (alive.lock()) Offered(key, reply);
-               });
+  uplink_.CallAbove(uplink_.RootName(), api::verb::kFlOffer, ToJson(*packed), kPatience,
+                    [this, alive = std::weak_ptr<bool>(alive_), key](const Result<wire::Envelope>& reply) {
+                      if (alive.lock()) Offered(key, reply);
+                    });
 }
 
 void Trainer::Offered(const std::string& key, const Result<wire::Envelope>& reply) {

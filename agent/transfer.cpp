@@ -54,9 +54,10 @@ Result<void> Transfer::Start() {
   return {};
 }
 
-Transfer::Ask Transfer::AskPeer(wire::PeerId peer) {
-  return [this, peer](std::string_view verb, Json body, std::chrono::milliseconds patience, Rpc::Continuation then) {
-    context_.rpc.Call(peer, verb, std::move(body), patience, std::move(then));
+Transfer::Ask Transfer::AskAt(Destination at) {
+  return [this, at = std::move(at)](std::string_view verb, Json body, std::chrono::milliseconds patience,
+                                    Rpc::Continuation then) {
+    context_.rpc.Call(at, verb, std::move(body), patience, std::move(then));
   };
 }
 
@@ -87,8 +88,12 @@ bool Transfer::Allowed(const Request& request, const std::string& digest) const 
     case kByParent:
       return offered_.contains(digest);
     case kByMember: {
-      const auto of = grants_.find(request.caller().name);
-      return of != grants_.end() && of->second.contains(digest);
+      const auto& name = request.caller().name;
+      const auto of = grants_.find(name);
+      if (of != grants_.end() && of->second.contains(digest)) return true;
+      return below_ && std::ranges::any_of(grants_, [&](const auto& grant) {
+               return grant.second.contains(digest) && below_(name, grant.first);
+             });
     }
     default:
       return false;
@@ -99,11 +104,23 @@ void Transfer::Serve(Request request) {
   const auto range = FromWire<api::ArtifactRange>(request.envelope().body);
   if (!range) return request.Refuse(range.error());
   if (!Allowed(request, range->digest)) {
+    if (carrier_ && request.who() == kByMember) return carrier_(std::move(request), range->digest);
     return request.Refuse(Error{ErrorId::kPermission,
                                 fmt::format("artifact {}: not for {}", range->digest,
                                             request.caller().name.empty() ? "this caller" : request.caller().name),
                                 {}});
   }
+  Answer(std::move(request), *range);
+}
+
+void Transfer::Answer(Request request) {
+  const auto range = FromWire<api::ArtifactRange>(request.envelope().body);
+  if (!range) return request.Refuse(range.error());
+  Answer(std::move(request), *range);
+}
+
+void Transfer::Answer(Request request, const api::ArtifactRange& asked) {
+  const auto* range = &asked;
   const auto found = Open(range->digest);
   if (!found) return request.Refuse(found.error());
   const auto& owner = (*found)->artifact;

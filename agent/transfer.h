@@ -41,12 +41,18 @@ class Transfer {
 
   // Registers artifact.get.
   Result<void> Start();
-  Ask AskPeer(wire::PeerId peer);
+  Ask AskAt(Destination at);
 
   // What a member may fetch from here: the models of the tasks that it was given. Each Grant wants its Revoke.
   void Grant(const std::string& member, const std::string& digest);
   void Revoke(const std::string& member, const std::string& digest);
   void RevokeAll(const std::string& member);
+  // Whether a member speaks for another, which has a grant: relays fetch for those below them.
+  void SetBelow(std::function<bool(const std::string& member, const std::string& other)> fn) { below_ = std::move(fn); }
+  // What members ask for and have no grant for goes there; refused when it is empty. `digest` is what is asked for.
+  void SetCarrier(std::function<void(Request, const std::string& digest)> fn) { carrier_ = std::move(fn); }
+  // Answers an artifact.get that somebody else has allowed.
+  void Answer(Request request);
   // What the parent may fetch from here: the updates that it was offered.
   void Offer(const std::string& digest);
   void Withdraw(const std::string& digest);
@@ -77,6 +83,7 @@ class Transfer {
     bool sealed = false;  // nothing in it has to be hidden again
   };
   void Serve(Request request);
+  void Answer(Request request, const api::ArtifactRange& range);
   Result<const Opened*> Open(const std::string& digest);
   void CloseIdle();
   bool Allowed(const Request& request, const std::string& digest) const;
@@ -96,6 +103,8 @@ class Transfer {
   std::map<std::string, std::shared_ptr<Job>> jobs_;  // by digest; continuations hold on to a job that was given up
   std::map<std::string, Opened> open_;                // being served
   std::function<void(const std::string&)> on_begin_;
+  std::function<bool(const std::string&, const std::string&)> below_;
+  std::function<void(Request, const std::string&)> carrier_;
   Timers::Id sweep_ = 0;
   Id next_ = 1;
   std::int64_t received_ = 0;

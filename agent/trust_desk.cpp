@@ -37,6 +37,12 @@ Result<void> TrustDesk::Start() {
   context_.rpc.RegisterCall<api::RotateRequest>(
       api::verb::kMemberRotate, kByMember,
       [this](const Request& request, const auto& body) { return Rotate(request, body); });
+  context_.rpc.RegisterCall<api::TrustHeld>(
+      api::verb::kTreeTrust, kByMember | kByRenewingMember,
+      [this](const Request& request, const auto& held) -> Result<api::TrustNews> {
+        // Which of its certificates it uses it says itself: its connection is to another.
+        return Heard(wire::Caller{wire::CallerKind::kMember, request.caller().name, held.serial, false}, held);
+      });
   return {};
 }
 

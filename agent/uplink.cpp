@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
+#include "agent/endpoints.h"
 #include "core/base/log.h"
 #include "core/base/version.h"
 
@@ -15,195 +17,344 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kHelloPatience{10'000};
 constexpr milliseconds kTryNextEndpoint{15'000};
-constexpr milliseconds kRenewRetry{60'000};
+constexpr std::string_view kEpochKind = "tree-epoch";
 
 }  // namespace
 
 Uplink::Uplink(Context& context, const crypto::SigningKey& sign, const crypto::TransportKey& transport)
-    : context_(context), sign_(sign), transport_key_(transport) {}
+    : context_(context),
+      transport_key_(transport),
+      renewal_(context, sign,
+               {[this] { return home_.up || (away_ && away_->up); },
+                [this](std::string_view verb, Json body, Rpc::Continuation then) {
+                  const auto& line = current_ != nullptr ? *current_ : home_.up ? home_ : *away_;
+                  const auto root = RootName();
+                  const auto way = line.parent.name == root ? Destination(*line.link) : Upward{*line.link, root};
+                  context_.rpc.Call(way, verb, std::move(body), kHelloPatience, std::move(then));
+                },
+                [this] {
+                  TellCertificate([this] {
+                    // The parent admitted this connection for renewal only: a new one is a full one.
+                    if (current_ == nullptr && home_.up) Connect(home_);
+                  });
+                },
+                [this](const Error& error) { message_ = error.message; },
+                [this](const api::TrustNews& news) {
+                  for (const auto& fn : news_) fn(news);
+                }}) {}
 
 void Uplink::Start() {
-  if (!context_.membership.parent) return;
+  const auto& member = context_.membership;
+  if (!member.parent) return;
   context_.rpc.RegisterCall<api::TrustNews>(api::verb::kTrustNews, kByParent,
                                             [this](const Request&, const auto& news) -> Result<api::TrustHeld> {
-                                              OTE_CHECK(TakeNews(news));
-                                              return Held();
+                                              OTE_CHECK(renewal_.TakeNews(news));
+                                              return renewal_.Held();
                                             });
-  Connect();
-  ScheduleRenewal();
+  context_.rpc.RegisterCall<api::TreePlace>(api::verb::kTreePlace, kByParent,
+                                            [this](const Request& request, const auto& place) -> Result<api::Empty> {
+                                              const auto* link = std::get_if<wire::LinkId>(&request.from());
+                                              auto* line = link != nullptr ? LineOf(*link) : nullptr;
+                                              if (line != nullptr && line == current_) TakePlace(*line, place);
+                                              return api::Empty{};
+                                            });
+  const auto own = member.Own();
+  home_.parent = {own ? own->parent : "", member.parent->endpoints, member.parent->transport_key, 0};
+  place_ = member.place;
+  if (place_.path.empty()) place_.path = {home_.parent.name};
+  pulse_at_ = rooted_at_ = context_.clock.SteadyNow();
+  Connect(home_);
+  TryOthersLater();
+  renewal_.Schedule();
 }
 
-void Uplink::Connect() {
-  const auto& parent = *context_.membership.parent;
-  if (link_) context_.transport.Disconnect(*link_);
-  link_.reset();
-  AnswerUntold();
-  const auto& endpoint = parent.endpoints[endpoint_ % parent.endpoints.size()];
+milliseconds Uplink::Interval() const {
+  return milliseconds(std::max<std::int64_t>(context_.membership.settings.heartbeat_ms, 50));
+}
+
+milliseconds Uplink::Jittered(milliseconds time) const {
+  return time / 2 +
+         milliseconds(static_cast<std::int64_t>(RandomU64() % (static_cast<std::uint64_t>(time.count()) + 1)));
+}
+
+std::string Uplink::ParentName() const { return current_ != nullptr ? current_->parent.name : home_.parent.name; }
+
+std::string Uplink::RootName() const {
+  if (!context_.membership.parent) return context_.membership.name;
+  return place_.path.empty() ? home_.parent.name : place_.path.front();
+}
+
+bool Uplink::Rooted() const {
+  if (!context_.membership.parent) return true;
+  return current_ != nullptr && parent_rooted_ && context_.clock.SteadyNow() - pulse_at_ < Interval() * 7 / 2;
+}
+
+std::int64_t Uplink::Pulse() const { return pulse_; }
+
+Uplink::Line* Uplink::LineOf(wire::LinkId link) {
+  if (home_.link == link) return &home_;
+  if (away_ && away_->link == link) return &*away_;
+  return nullptr;
+}
+
+void Uplink::Connect(Line& line) {
+  Close(line);
+  const auto& parent = line.parent;
+  const auto& endpoint = parent.endpoints[line.endpoint % parent.endpoints.size()];
   auto link = context_.transport.Connect({endpoint, crypto::TransportPublic{crypto::AsKey(parent.transport_key)}},
                                          transport_key_);
-  if (!link) {
-    Lost(link.error().message);
+  if (link) {
+    line.link = *link;
   } else {
-    link_ = *link;
+    Lost(line, link.error().message);
   }
-  // With several ways to the parent, the next one gets its turn when this one stays silent.
-  context_.timers.Cancel(give_up_);
-  give_up_ = context_.timers.At(context_.clock.SteadyNow() + kTryNextEndpoint, [this] {
-    if (up_) return;
-    ++endpoint_;
-    Connect();
+  GiveUpLater(line);
+}
+
+// With several ways to the parent, the next one gets its turn when this one stays silent.
+void Uplink::GiveUpLater(Line& line) {
+  context_.timers.Cancel(line.give_up);
+  const bool home = &line == &home_;
+  const auto patience = home ? kTryNextEndpoint : std::max(milliseconds(500), Interval() * 3 / 2);
+  line.give_up = context_.timers.At(context_.clock.SteadyNow() + patience, [this, home] {
+    if (!home) {
+      if (current_ != &*away_) TryNext();
+      return;
+    }
+    if (home_.up) return;
+    ++home_.endpoint;
+    Connect(home_);
   });
 }
 
+void Uplink::Close(Line& line) {
+  context_.timers.Cancel(line.give_up);
+  context_.timers.Cancel(line.again);
+  if (line.link) {
+    context_.rpc.LinkLost(*line.link);
+    context_.transport.Disconnect(*line.link);
+  }
+  line.link.reset();
+  line.up = false;
+  if (current_ == &line) {
+    current_ = nullptr;
+    context_.timers.Cancel(beat_);
+    context_.timers.Cancel(silence_);
+  }
+  if (current_ == nullptr) AnswerUntold();
+}
+
+std::string Uplink::RefusalText() const {
+  const auto own = context_.membership.Own();
+  const bool expired = own && context_.clock.WallNow() > own->not_after;
+  return expired ? "the parent turns this cluster away: its certificate expired beyond the grace; join again with a "
+                   "new token"
+                 : "the parent turns this cluster away: it was removed there; join again with a new token";
+}
+
 void Uplink::HandleEvent(const wire::Event& event) {
-  if (!link_ || event.link != *link_) return;
+  auto* line = LineOf(event.link);
+  if (line == nullptr) return;
+  const bool home = line == &home_;
   switch (event.kind) {
     case wire::EventKind::kLinkUp:
-      up_ = true;
-      context_.timers.Cancel(give_up_);
-      SayHello();
+      line->up = true;
+      if (home) context_.timers.Cancel(line->give_up);
+      SayHello(*line);
       break;
     case wire::EventKind::kLinkDown:
-      Lost("the line to the parent is down");
+      if (!home && line != current_) return TryNext();
+      Lost(*line, "the line to the parent is down");
       break;
-    case wire::EventKind::kLinkRefused: {
-      const auto own = context_.membership.Own();
-      const bool expired = own && context_.clock.WallNow() > own->not_after;
-      Lost(expired ? "the parent turns this cluster away: its certificate expired beyond the grace; join again with a "
-                     "new token"
-                   : "the parent turns this cluster away: it was removed there; join again with a new token");
-      break;
-    }
+    case wire::EventKind::kLinkRefused:
     case wire::EventKind::kLinkWrongKey:
-      Lost("what answers at the parent's address does not hold the parent's key");
+      if (!home) return TryNext();
+      Lost(*line, event.kind == wire::EventKind::kLinkRefused
+                      ? RefusalText()
+                      : "what answers at the parent's address does not hold the parent's key");
       break;
     case wire::EventKind::kLinkMessage:
       // Put out while connected: asking again brings the reason.
-      Lost("the parent turned this cluster out");
-      Connect();
+      Lost(*line, "the parent turned this cluster out");
+      if (home) {
+        Connect(home_);
+      } else {
+        TryNext();
+      }
       break;
     default:
       break;
   }
 }
 
-void Uplink::Lost(std::string why) {
-  if (message_ != why) log::Warn("parent not reached", {{"why", why}});
-  message_ = std::move(why);
-  const bool was_up = up_;
-  up_ = false;
-  welcomed_ = false;
-  context_.timers.Cancel(beat_);
-  if (link_) context_.rpc.LinkLost(*link_);
-  AnswerUntold();
-  if (was_up || !link_) {
-    context_.timers.Cancel(give_up_);
-    give_up_ = context_.timers.At(context_.clock.SteadyNow() + kTryNextEndpoint, [this] {
-      if (up_) return;
-      ++endpoint_;
-      Connect();
-    });
+void Uplink::Lost(Line& line, const std::string& why) {
+  const bool was_up = std::exchange(line.up, false);
+  if (line.link) context_.rpc.LinkLost(*line.link);
+  if (&line == current_ || current_ == nullptr) {
+    if (message_ != why) log::Warn("parent not reached", {{"parent", line.parent.name}, {"why", why}});
+    message_ = why;
+    current_ = nullptr;
+    context_.timers.Cancel(beat_);
+    context_.timers.Cancel(silence_);
+    AnswerUntold();
+    if (&line != &home_) {
+      Close(line);
+      away_.reset();
+      next_other_ = 0;
+    }
+    TryOthersLater();
   }
+  if (&line == &home_ && (was_up || !line.link)) GiveUpLater(line);
 }
 
-void Uplink::SayHello() {
+void Uplink::SayHello(Line& line) {
   const auto own = context_.membership.Own();
   if (own && context_.clock.WallNow() > own->not_after) {
     // Cut off for so long that the certificate ran out: renewal is all that the parent allows now.
-    return Renew();
+    return renewal_.Renew();
   }
   api::MemberHello hello;
   hello.version = Version();
   hello.platform = Platform();
   hello.now = context_.clock.WallNow();
   if (datasets_) hello.datasets = datasets_();
-  saying_hello_ = true;
-  hello_stale_ = false;
-  hello.trust = Held();
-  const auto link = *link_;
+  hello.trust = renewal_.Held();
+  hello.epoch = NextEpoch();
+  hello.endpoints = EndpointsToTell(context_.membership);
+  hello.rooted_only = current_ != nullptr && current_ != &line;
+  if (current_ == nullptr) {
+    saying_hello_ = true;
+    hello_stale_ = false;
+  }
+  const auto link = *line.link;
   context_.rpc.Call(
       link, api::verb::kMemberHello, ToJson(hello), kHelloPatience, [this, link](Result<wire::Envelope> answer) {
-        if (!link_ || *link_ != link) return;
-        saying_hello_ = false;
+        auto* answered = LineOf(link);
+        if (answered == nullptr || !answered->up) return;
+        if (current_ == nullptr) saying_hello_ = false;
         auto welcome =
             answer ? FromWire<api::MemberWelcome>(answer->body) : Result<api::MemberWelcome>(Fail(answer.error()));
-        if (!welcome) {
-          message_ = welcome.error().message;
-          AnswerUntold();
-          log::Warn("the parent did not welcome this cluster", {{"why", message_}});
-          if (welcome.error().id == ErrorId::kCertificateExpired) return Renew();
-          beat_ = context_.timers.At(
-              context_.clock.SteadyNow() + milliseconds(context_.membership.settings.heartbeat_ms), [this] {
-                if (up_) SayHello();
-              });
-          return;
-        }
-        if (auto taken = TakeNews(welcome->trust); !taken)
-          log::Error("news of the parent not taken", {{"why", taken.error().message}});
-        if (welcome->settings.heartbeat_ms != context_.membership.settings.heartbeat_ms ||
-            welcome->settings.renew_grace_ms != context_.membership.settings.renew_grace_ms) {
-          context_.membership.settings = welcome->settings;
-          if (auto saved = context_.folder.SaveMembership(context_.membership); !saved) {
-            log::Error("settings not saved", {{"why", saved.error().message}});
-          }
-        }
-        welcomed_ = true;
-        missed_ = 0;
-        message_.clear();
-        log::Info("connected to the parent");
-        Beat();
-        // What was registered while the hello was on its way is not in it.
-        if (std::exchange(hello_stale_, false)) {
-          DatasetsChanged([told = std::exchange(untold_, {})] {
-            for (const auto& fn : told) fn();
-          });
-        }
-        for (const auto& fn : connected_) fn();
+        if (!welcome) return NotWelcome(*answered, welcome.error());
+        Welcomed(*answered, *welcome);
       });
 }
 
-void Uplink::Beat() {
-  context_.timers.Cancel(beat_);
-  const milliseconds interval(std::max<std::int64_t>(context_.membership.settings.heartbeat_ms, 100));
-  beat_ = context_.timers.At(context_.clock.SteadyNow() + interval, [this, interval] {
-    if (!up_ || !link_) return;
-    const auto link = *link_;
-    context_.rpc.Call(link, api::verb::kMemberHeartbeat, ToJson(Held()), interval * 2,
-                      [this, link](const Result<wire::Envelope>& answer) {
-                        if (!link_ || *link_ != link || !welcomed_) return;
-                        if (answer) {
-                          missed_ = 0;
-                          const auto news = FromWire<api::TrustNews>(answer->body);
-                          auto taken = news ? TakeNews(*news) : Result<void>(Fail(news.error()));
-                          if (!taken) log::Warn("news of the parent not taken", {{"why", taken.error().message}});
-                        } else if (answer.error().id == ErrorId::kConflict) {
-                          // The parent was restarted and does not know this connection yet.
-                          welcomed_ = false;
-                          SayHello();
-                        } else if (++missed_ >= 3) {
-                          // Connected, and nobody there: a half-open line. Begin anew.
-                          Lost("the parent does not answer");
-                          Connect();
-                        }
-                      });
-    Beat();
+void Uplink::NotWelcome(Line& line, const Error& error) {
+  if (&line != &home_) {
+    log::Debug("not taken in", {{"by", line.parent.name}, {"why", error.message}});
+    return TryNext();
+  }
+  if (current_ == nullptr) {
+    message_ = error.message;
+    AnswerUntold();
+    log::Warn("the parent did not welcome this cluster", {{"why", message_}});
+  }
+  if (error.id == ErrorId::kCertificateExpired) return renewal_.Renew();
+  SayHelloHomeLater();
+}
+
+void Uplink::SayHelloHomeLater() {
+  context_.timers.Cancel(home_.again);
+  home_.again = context_.timers.At(context_.clock.SteadyNow() + Interval(), [this] {
+    if (home_.up && current_ != &home_) SayHello(home_);
   });
 }
 
+void Uplink::Welcomed(Line& line, const api::MemberWelcome& welcome) {
+  if (auto taken = renewal_.TakeNews(welcome.trust); !taken)
+    log::Error("news of the parent not taken", {{"why", taken.error().message}});
+  if (welcome.settings.heartbeat_ms != context_.membership.settings.heartbeat_ms ||
+      welcome.settings.renew_grace_ms != context_.membership.settings.renew_grace_ms) {
+    context_.membership.settings = welcome.settings;
+    if (auto saved = context_.folder.SaveMembership(context_.membership); !saved) {
+      log::Error("settings not saved", {{"why", saved.error().message}});
+    }
+  }
+  const bool moved = current_ != nullptr && current_ != &line;
+  if (moved) context_.rpc.LinkLost(*current_->link);
+  current_ = &line;
+  message_.clear();
+  parent_rooted_ = welcome.trust.rooted;
+  pulse_ = std::max(pulse_, welcome.trust.pulse);
+  pulse_at_ = rooted_at_ = context_.clock.SteadyNow();
+  context_.timers.Cancel(others_);
+  others_ = 0;
+  next_other_ = 0;
+  if (&line == &home_) {
+    rounds_ = 0;
+    if (away_) {
+      Close(*away_);
+      away_.reset();
+    }
+  } else {
+    context_.timers.Cancel(line.give_up);
+    if (home_.up) SayHelloHomeLater();
+  }
+  log::Info("connected to the parent", {{"parent", line.parent.name}, {"own", &line == &home_ ? "yes" : "no"}});
+  TakePlace(line, welcome.place);
+  Beat();
+  ListenForSilence();
+  // What was registered while the hello was on its way is not in it.
+  if (std::exchange(hello_stale_, false) || moved) {
+    DatasetsChanged([told = std::exchange(untold_, {})] {
+      for (const auto& fn : told) fn();
+    });
+  }
+  if (line.parent.name != RootName()) AskRootForNews();
+  for (const auto& fn : connected_) fn();
+}
+
+void Uplink::TakePlace(Line& line, const api::TreePlace& place) {
+  place_ = place;
+  place_.guests.clear();
+  place_.stale.clear();
+  if (place_.path.empty()) place_.path = {line.parent.name};
+  // Where else to go is what the own parent says of it, also when that is lost.
+  if (&line == &home_ && ToCbor(place_) != ToCbor(context_.membership.place)) {
+    context_.membership.place = place_;
+    if (auto saved = context_.folder.SaveMembership(context_.membership); !saved)
+      log::Error("the place in the tree is not saved", {{"why", saved.error().message}});
+  }
+  for (const auto& fn : placed_) fn(place);
+}
+
+std::int64_t Uplink::NextEpoch() {
+  std::int64_t last = 0;
+  if (const auto kept = context_.store.GetDoc(kEpochKind, ""); kept && *kept) {
+    const auto text = AsText(**kept);
+    std::from_chars(text.data(), text.data() + text.size(), last);
+  }
+  // By the calendar, so that one restored from a backup does not begin with those that it had before.
+  const auto next = std::max<std::int64_t>(last + 1, context_.clock.WallNow());
+  const auto text = std::to_string(next);
+  if (auto saved = context_.store.PutDoc(kEpochKind, "", AsBytes(text)); !saved)
+    log::Error("the count of connections is not saved", {{"why", saved.error().message}});
+  return next;
+}
+
 void Uplink::Call(std::string_view verb, Json body, milliseconds patience, Rpc::Continuation then) {
-  if (!welcomed_ || !link_) {
+  if (current_ == nullptr) {
     context_.timers.At(context_.clock.SteadyNow(), [then = std::move(then), why = message_] {
       then(Fail(ErrorId::kUnreachable, "the parent: " + (why.empty() ? std::string("not connected") : why)));
     });
     return;
   }
-  context_.rpc.Call(*link_, verb, std::move(body), patience, std::move(then));
+  context_.rpc.Call(*current_->link, verb, std::move(body), patience, std::move(then));
+}
+
+std::optional<Destination> Uplink::WayAbove(const std::string& cluster) const {
+  if (current_ == nullptr || cluster.empty()) return std::nullopt;
+  if (cluster == current_->parent.name) return *current_->link;
+  if (std::ranges::find(place_.path, cluster) == place_.path.end()) return std::nullopt;
+  return Upward{*current_->link, cluster};
 }
 
 void Uplink::CallAbove(const std::string& cluster, std::string_view verb, Json body, milliseconds patience,
                        Rpc::Continuation then) {
-  const auto own = context_.membership.Own();
-  if (own && own->parent == cluster) return Call(verb, std::move(body), patience, std::move(then));
+  if (current_ == nullptr) return Call(verb, std::move(body), patience, std::move(then));
+  if (const auto way = WayAbove(cluster)) {
+    return context_.rpc.Call(*way, verb, std::move(body), patience, std::move(then));
+  }
   context_.timers.At(context_.clock.SteadyNow(), [then = std::move(then), cluster] {
     then(Fail(ErrorId::kNoRoute, fmt::format("{}: not above this cluster", cluster)));
   });
@@ -215,7 +366,7 @@ void Uplink::DatasetsChanged(std::function<void()> told) {
     if (told) untold_.push_back(std::move(told));
     return;
   }
-  if (!welcomed_ || !datasets_) {
+  if (current_ == nullptr || !datasets_) {
     if (told) context_.timers.At(context_.clock.SteadyNow(), std::move(told));
     return;
   }
@@ -231,135 +382,25 @@ void Uplink::AnswerUntold() {
   for (auto& told : std::exchange(untold_, {})) context_.timers.At(context_.clock.SteadyNow(), std::move(told));
 }
 
-api::TrustHeld Uplink::Held() const {
-  const auto& member = context_.membership;
-  api::TrustHeld held;
-  if (const auto own = member.Own()) held.serial = own->serial;
-  if (member.revocations) {
-    if (const auto list = crypto::CheckRevocationList(*member.revocations, member.AuthorityKey(), 0))
-      held.revocations = list->number;
-  }
-  held.authority = crypto::ToBytes(crypto::FingerprintOf(member.AuthorityKey()));
-  return held;
-}
-
-Result<void> Uplink::CheckOwn(const crypto::CertificateBody& issued) const {
-  OTE_TRY(const auto own, context_.membership.Own());
-  if (issued.name != own.name || issued.sign_key != own.sign_key || issued.transport_key != own.transport_key)
-    return Fail(ErrorId::kCertificateInvalid, "the new certificate is not for this cluster's keys");
-  if (issued.serial < own.serial)
-    return Fail(ErrorId::kCertificateInvalid, "the new certificate is older than the one that is held");
-  return {};
-}
-
-Result<void> Uplink::TakeNews(const api::TrustNews& news) {
-  if (news.Empty()) return {};
-  const auto held = Held();
-  auto member = context_.membership;
-  auto authority = member.AuthorityKey();
-  if (!news.successions.empty()) {
-    OTE_TRY(authority, crypto::FollowSuccession(news.successions, crypto::FingerprintOf(authority)));
-  }
-  const bool succeeded = authority != member.AuthorityKey();
-  if (succeeded && (!news.certificate || !news.revocations)) {
-    return Fail(ErrorId::kSuccessionInvalid, "a new authority came without the papers that it has signed");
-  }
-  if (news.certificate) {
-    OTE_TRY(const auto issued, crypto::CheckCertificateSignature(*news.certificate, authority));
-    OTE_CHECK(CheckOwn(issued));
-    member.certificate = *news.certificate;
-  }
-  if (news.revocations) {
-    OTE_CHECK(crypto::CheckRevocationList(*news.revocations, authority, held.revocations));
-    member.revocations = news.revocations;
-  }
-  if (succeeded) {
-    const auto from = crypto::SuccessionOf(news.successions, crypto::FingerprintOf(member.AuthorityKey()));
-    member.successions.insert(member.successions.end(), news.successions.begin() + static_cast<std::ptrdiff_t>(from),
-                              news.successions.end());
-    member.authority_key = crypto::ToBytes(authority.bytes);
-  }
-  OTE_CHECK(context_.folder.SaveMembership(member));
-  context_.membership = std::move(member);
-  if (succeeded) {
-    log::Info("the tree has a new authority", {{"fingerprint", crypto::ToText(crypto::FingerprintOf(authority))}});
-  }
-  if (news.certificate) ScheduleRenewal();
-  return {};
+void Uplink::TellCertificate(std::function<void()> told) {
+  const auto& line = current_ != nullptr ? *current_ : home_;
+  if (!line.up || line.parent.name == RootName()) return told();
+  context_.rpc.Call(*line.link, api::verb::kTreeCertificate,
+                    ToJson(api::CertificateNews{context_.membership.certificate}), kHelloPatience,
+                    [told = std::move(told)](const Result<wire::Envelope>& answer) {
+                      if (!answer) log::Warn("certificate not told to the parent", {{"why", answer.error().message}});
+                      told();
+                    });
 }
 
 void Uplink::Reconnect() {
   message_ = "the link begins anew";
-  Lost(message_);
-  Connect();
-}
-
-void Uplink::ScheduleRenewal() {
-  const auto own = context_.membership.Own();
-  if (!own) return;
-  const auto wait = std::clamp<UnixMillis>(crypto::RenewalTime(*own) - context_.clock.WallNow(), 50, 3'600'000);
-  context_.timers.Cancel(renewal_);
-  renewal_ = context_.timers.At(context_.clock.SteadyNow() + milliseconds(wait), [this] {
-    const auto body = context_.membership.Own();
-    if (!body || context_.clock.WallNow() < crypto::RenewalTime(*body)) return ScheduleRenewal();
-    if (up_) {
-      Renew();
-    } else {
-      RetryRenewal();
-    }
-  });
-}
-
-void Uplink::RetryRenewal() {
-  // A sixth of the life that is left after renewal is due, at most a minute: short lives are retried often.
-  const auto own = context_.membership.Own();
-  const auto life = own ? own->not_after - own->not_before : 0;
-  const auto wait = std::clamp(milliseconds(life / 18), milliseconds(500), kRenewRetry);
-  context_.timers.Cancel(renewal_);
-  renewal_ = context_.timers.At(context_.clock.SteadyNow() + wait, [this] {
-    if (up_) {
-      Renew();
-    } else {
-      RetryRenewal();
-    }
-  });
-}
-
-void Uplink::Renew() {
-  if (!link_) return RetryRenewal();
-  const auto own = context_.membership.Own();
-  if (!own) return;
-  api::RenewBody body{own->serial, context_.clock.WallNow(), BigId{RandomU64()}};
-  api::RenewRequest request;
-  request.body = ToCbor(body);
-  const auto signature = sign_.Sign("ote-renew-v1", request.body);
-  request.signature.assign(signature.begin(), signature.end());
-  const auto link = *link_;
-  context_.rpc.Call(link, api::verb::kMemberRenew, ToJson(request), kHelloPatience,
-                    [this, link, before = own->serial](const Result<wire::Envelope>& answer) {
-                      const bool current = link_ && *link_ == link;
-                      auto renewed = answer ? TakeCertificate(answer->body) : Result<void>(Fail(answer.error()));
-                      if (!renewed) {
-                        log::Warn("certificate not renewed", {{"why", renewed.error().message}});
-                        message_ = renewed.error().message;
-                        return RetryRenewal();
-                      }
-                      const auto held = context_.membership.Own();
-                      // The root's clock says that it is not time yet: asking at once again would only repeat that.
-                      if (held && held->serial == before) return RetryRenewal();
-                      log::Info("certificate renewed");
-                      ScheduleRenewal();
-                      // The parent admitted this connection for renewal only: a new one is a full one.
-                      if (current && !welcomed_) Connect();
-                    });
-}
-
-Result<void> Uplink::TakeCertificate(const Json& body) {
-  OTE_TRY(const auto reply, FromWire<api::RenewReply>(body));
-  OTE_TRY(const auto issued, crypto::CheckCertificateSignature(reply.certificate, context_.membership.AuthorityKey()));
-  OTE_CHECK(CheckOwn(issued));
-  context_.membership.certificate = reply.certificate;
-  return context_.folder.SaveMembership(context_.membership);
+  if (away_) {
+    Close(*away_);
+    away_.reset();
+  }
+  Lost(home_, message_);
+  Connect(home_);
 }
 
 }  // namespace ote::agent

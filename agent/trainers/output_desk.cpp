@@ -39,7 +39,7 @@ void OutputDesk::AskMember(Request request, const api::OutputRequest& asked) {
   }
   const auto id = id_of_(asked.run);
   if (!id) return request.Refuse(id.error());
-  const auto peer = members_.PeerOf(asked.cluster);
+  const auto peer = members_.WayTo(asked.cluster);
   if (!peer) {
     return request.Refuse(Error{ErrorId::kUnreachable,
                                 fmt::format("cluster {}: not reachable now; the log is there", asked.cluster),

@@ -27,6 +27,7 @@ struct InitOptions {
   std::vector<std::string> advertise;
   std::chrono::milliseconds heartbeat{5'000};
   std::chrono::milliseconds certificate_life{90LL * 24 * 3600 * 1000};
+  std::string shim;
   bool no_start = false;
 };
 Result<Exit> Init(Context& context, const InitOptions& options);
@@ -36,6 +37,9 @@ struct JoinOptions {
   std::filesystem::path token_file;
   std::string name;
   Labels labels;
+  std::vector<std::string> listen;  // empty: it takes no children
+  std::vector<std::string> advertise;
+  std::string shim;  // "" for the default
   bool replace = false;
   bool no_start = false;
   // Without a network.

@@ -2,14 +2,33 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "cli/frame/settings.h"
+#include "core/wire/zmq_endpoint.h"
 
 namespace ote::cli {
 
 std::string FingerprintText(const store::Membership& membership) {
   return crypto::ToText(crypto::FingerprintOf(membership.AuthorityKey()));
+}
+
+Result<void> CheckEndpoints(const std::vector<std::string>& endpoints) {
+  for (const std::string& endpoint : endpoints) {
+    OTE_TRY(const wire::Endpoint parsed, wire::ParseEndpoint(endpoint));
+    if (parsed.scheme != wire::Scheme::kTcp) {
+      return Fail(ErrorId::kEndpointInvalid, endpoint + ": not tcp://HOST:PORT");
+    }
+  }
+  return {};
+}
+
+bool SameEndpoints(const std::vector<std::string>& asked, const std::vector<std::string>& kept) {
+  return std::ranges::equal(asked, kept, [](const std::string& one, const std::string& other) {
+    return one == other || (one.ends_with(":0") && other.starts_with(one.substr(0, one.size() - 1)));
+  });
 }
 
 Result<Exit> FinishEnlisting(Context& context, const store::StateFolder& folder, bool already, bool no_start) {

@@ -8,7 +8,6 @@
 #include "core/base/ids.h"
 #include "core/base/units.h"
 #include "core/store/found.h"
-#include "core/wire/zmq_endpoint.h"
 
 namespace ote::cli {
 namespace {
@@ -18,14 +17,8 @@ using std::chrono::milliseconds;
 
 Result<void> CheckOptions(const InitOptions& options) {
   OTE_CHECK(CheckName("cluster", options.name));
-  for (const auto& list : {options.listen, options.advertise}) {
-    for (const std::string& endpoint : list) {
-      OTE_TRY(const wire::Endpoint parsed, wire::ParseEndpoint(endpoint));
-      if (parsed.scheme != wire::Scheme::kTcp) {
-        return Fail(ErrorId::kEndpointInvalid, endpoint + ": not tcp://HOST:PORT");
-      }
-    }
-  }
+  OTE_CHECK(CheckEndpoints(options.listen));
+  OTE_CHECK(CheckEndpoints(options.advertise));
   if (options.heartbeat < milliseconds(50) || options.heartbeat > hours(1)) {
     return Fail(ErrorId::kUsage, "--heartbeat " + FormatDuration(options.heartbeat) + ": not between 50ms and 1h");
   }
@@ -34,12 +27,6 @@ Result<void> CheckOptions(const InitOptions& options) {
                 "--certificate-life " + FormatDuration(options.certificate_life) + ": not between 1s and 3650d");
   }
   return {};
-}
-
-// Whether `asked` is what was asked for when `kept` was written: port 0 stands for the one that was picked.
-bool SameEndpoint(const std::string& asked, const std::string& kept) {
-  if (asked == kept) return true;
-  return asked.ends_with(":0") && kept.starts_with(asked.substr(0, asked.size() - 1));
 }
 
 Result<void> CheckSame(const InitOptions& options, const store::Membership& member, const store::StateFolder& folder) {
@@ -54,10 +41,7 @@ Result<void> CheckSame(const InitOptions& options, const store::Membership& memb
     return Fail(ErrorId::kConflict,
                 fmt::format("{}: is the root {}, not {}", folder.path.string(), member.name, options.name), hint);
   }
-  bool same = options.listen.size() == member.listen.size();
-  for (std::size_t i = 0; same && i < options.listen.size(); ++i)
-    same = SameEndpoint(options.listen[i], member.listen[i]);
-  if (!same) {
+  if (!SameEndpoints(options.listen, member.listen)) {
     return Fail(ErrorId::kConflict, fmt::format("root {}: listens on {} already", member.name, member.listen.front()),
                 hint);
   }
@@ -90,6 +74,7 @@ Result<Exit> Init(Context& context, const InitOptions& options) {
     found.name = options.name;
     found.listen = options.listen;
     found.advertise = options.advertise;
+    found.shim = options.shim;
     found.settings.heartbeat_ms = options.heartbeat.count();
     found.certificate_life_ms = options.certificate_life.count();
     OTE_CHECK(store::FoundTree(folder, found, context.clock.WallNow()));
@@ -114,6 +99,8 @@ Command InitCommand() {
   c.Option("--heartbeat", "DURATION", options->heartbeat, "members are unreachable after three of them without a sign");
   c.Option("--certificate-life", "DURATION", options->certificate_life,
            "of the certificates that this root issues; they renew themselves at two thirds of it");
+  c.Option("--shim", "KIND[:REST]", options->shim, "what runs apps here: process, kubernetes, none, or exec:COMMAND")
+      .Fallback("none");
   c.Switch("--no-start", options->no_start, "do not start the agent");
   c.Example("ote cluster init hq --listen tcp://0.0.0.0:7440", "a root that others can reach");
   c.Example("ote cluster init trial --listen tcp://127.0.0.1:0 --state /tmp/trial",

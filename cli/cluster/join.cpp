@@ -98,8 +98,8 @@ Result<wire::Client> Connect(const crypto::JoinToken& token, const crypto::Trans
 }
 
 // Gives whether the root had the same keys under this name before.
-Result<bool> Enrol(Context& context, const crypto::JoinToken& token, const std::string& name, const Labels& labels,
-                   const store::StateFolder& folder, milliseconds patience) {
+Result<bool> Enrol(Context& context, const crypto::JoinToken& token, const std::string& name,
+                   const JoinOptions& options, const store::StateFolder& folder, milliseconds patience) {
   OTE_CHECK(folder.Create());
   OTE_TRY(const crypto::SigningKey sign, folder.SignKey());
   OTE_TRY(const crypto::TransportKey transport, folder.TransportKey());
@@ -107,7 +107,7 @@ Result<bool> Enrol(Context& context, const crypto::JoinToken& token, const std::
   const crypto::TransportKey enrolment = token.EnrolmentKey();
   OTE_TRY(wire::Client client, Connect(token, enrolment, patience));
   const UnixMillis now = context.clock.WallNow();
-  auto enrolled = wire::Enrol(client, token, name, labels, sign, transport.Public(), now, patience);
+  auto enrolled = wire::Enrol(client, token, name, options.labels, sign, transport.Public(), now, patience);
   if (!enrolled) return Fail(std::move(enrolled).error());
 
   store::Membership member;
@@ -122,8 +122,29 @@ Result<bool> Enrol(Context& context, const crypto::JoinToken& token, const std::
   member.parent =
       store::ParentRef{token.endpoints, Bytes(token.parent_key.bytes.begin(), token.parent_key.bytes.end())};
   member.settings = enrolled->reply.settings;
+  member.place = enrolled->reply.place;
+  member.listen = options.listen;
+  member.advertise = options.advertise;
+  member.shim = options.shim;
   OTE_CHECK(folder.SaveMembership(member));
   return enrolled->reply.already;
+}
+
+// A repeated join that asks for other endpoints, or another shim: the agent is started again with them.
+Result<bool> Change(Context& context, const JoinOptions& options, const store::StateFolder& folder) {
+  OTE_TRY(auto member, folder.LoadMembership());
+  const bool elsewhere = !options.listen.empty() && !SameEndpoints(options.listen, member.listen);
+  const bool otherwise = !options.shim.empty() && options.shim != member.shim;
+  if (!elsewhere && !otherwise) return false;
+  OTE_CHECK(StopAgent(context, folder, kStopWait, false));
+  OTE_TRY(member, folder.LoadMembership());
+  if (elsewhere) {
+    member.listen = options.listen;
+    member.advertise = options.advertise;
+  }
+  if (otherwise) member.shim = options.shim;
+  OTE_CHECK(folder.SaveMembership(member));
+  return true;
 }
 
 // A repeated join. The membership may be one that the root has withdrawn since: unless the agent is connected, the root
@@ -134,7 +155,13 @@ Result<bool> Refresh(Context& context, const crypto::JoinToken& token, const sto
     auto status = link->Ask<api::AgentStatus>(api::verb::kAgentStatus, api::Empty{});
     if (status && status->connected) return false;
   }
-  auto already = Enrol(context, token, member.name, options.labels, folder, context.Patience(kRetryWait));
+  auto again = options;
+  if (again.listen.empty()) {
+    again.listen = member.listen;
+    again.advertise = member.advertise;
+  }
+  if (again.shim.empty()) again.shim = member.shim;
+  auto already = Enrol(context, token, member.name, again, folder, context.Patience(kRetryWait));
   if (already) {
     // The agent that runs holds the certificate that was; it is started again with this one.
     if (!*already) OTE_CHECK(StopAgent(context, folder, kStopWait, false));
@@ -166,6 +193,8 @@ Result<Exit> Join(Context& context, const JoinOptions& options) {
   }
   if (options.offline) return JoinOffline(context, options);
   if (!options.grant.empty()) return JoinByGrant(context, options);
+  OTE_CHECK(CheckEndpoints(options.listen));
+  OTE_CHECK(CheckEndpoints(options.advertise));
   OTE_TRY(const crypto::JoinToken token, ReadToken(context, options));
   OTE_TRY(const ChosenState chosen, ChooseState(context));
   const store::StateFolder folder{chosen.path};
@@ -182,6 +211,8 @@ Result<Exit> Join(Context& context, const JoinOptions& options) {
     bool anew = false;
     if (!context.flags.dry_run && member->role != crypto::Role::kRoot) {
       OTE_TRY(anew, Refresh(context, token, *member, options, folder));
+      OTE_TRY(const bool changed, Change(context, options, folder));
+      if (changed) Say(context, fmt::format("cluster {}: its settings were changed", member->name));
     }
     Say(context,
         fmt::format("cluster {}: {}", member->name, anew ? "joined again" : "is a member of this root already"));
@@ -205,7 +236,7 @@ Result<Exit> Join(Context& context, const JoinOptions& options) {
     OTE_CHECK(DryRun(context, token, name));
     return Exit::kDone;
   }
-  auto enrolled = Enrol(context, token, name, options.labels, folder, context.Patience(kConnectWait));
+  auto enrolled = Enrol(context, token, name, options, folder, context.Patience(kConnectWait));
   if (!enrolled) return Fail(std::move(enrolled).error());
   Say(context, fmt::format("cluster {}: joined", name));
   OTE_TRY(const Exit exit, FinishEnlisting(context, folder, false, options.no_start));
@@ -228,6 +259,13 @@ Command JoinCommand() {
   c.Option("--name", "NAME", options->name, "the name of this cluster, unique in the tree")
       .Fallback("this machine's name");
   c.Option("--label", "KEY=VALUE", options->labels, "a label of this cluster, beside those that the token gives");
+  c.Option("--listen", "ENDPOINT", options->listen,
+           "take children: where they connect to, such as tcp://0.0.0.0:7440; port 0 picks a free port and keeps it");
+  c.Option("--advertise", "ENDPOINT", options->advertise,
+           "what children are told, where it differs from --listen (behind a NAT, say)");
+  c.Option("--shim", "KIND[:REST]", options->shim,
+           "what runs apps here: process, kubernetes[:KUBECONFIG], none, or exec:COMMAND (ote-shim(7))")
+      .Fallback("process");
   c.Switch("--replace", options->replace, "give up the membership of another root that the state folder holds");
   c.Switch("--no-start", options->no_start, "do not start the agent");
   c.Switch("--offline", options->offline, "with no network: write a request, to be carried to the root; -o names it");
@@ -237,6 +275,8 @@ Command JoinCommand() {
   c.Switch("--check-dates", options->check_dates, "with --grant: this clock is right; look at dates, too");
   c.Switch("--force", options->force, "with --offline: overwrite what is there");
   c.Example("ote cluster join - --name clinic-a < token", "with the token in a file");
+  c.Example("ote cluster join - --name eu --listen tcp://0.0.0.0:7440 < token",
+            "as a relay, which others join through");
   c.Example("ssh hq ote cluster token create -q | ote cluster join - --name clinic-a", "with a token made this moment");
   c.Example("ote cluster join --offline --name clinic-c -o clinic-c.request", "with no network: ask by a file");
   c.Example("ote cluster join --grant clinic-c.grant --fingerprint kPPuAb2P1L1b4KkPqrXpYAz5bPpZ9bWfOE1Yd8kVdNg",

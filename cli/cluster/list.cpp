@@ -7,12 +7,13 @@
 #include "cli/cluster/members.h"
 #include "cli/frame/names.h"
 #include "cli/frame/output.h"
+#include "core/tree/selector.h"
 
 namespace ote::cli {
 namespace {
 
 struct ListOptions {
-  Labels selector;
+  std::vector<std::string> selector;
 };
 struct ShowOptions {
   std::string name;
@@ -30,6 +31,12 @@ std::string DatasetText(const api::Cluster& cluster) {
   return Join(names);
 }
 
+// Whom it hangs on, and whose it is when that is another.
+std::string ParentText(const api::Cluster& cluster) {
+  if (cluster.via.empty() || cluster.parent.empty() || cluster.via == cluster.parent) return cluster.parent;
+  return fmt::format("{} (of {})", cluster.via, cluster.parent);
+}
+
 Result<Exit> List(Context& context, const ListOptions& options) {
   OTE_TRY(auto clusters, FetchMembers(context));
   Table table({{"NAME"},
@@ -43,16 +50,16 @@ Result<Exit> List(Context& context, const ListOptions& options) {
                {"PLATFORM", true},
                {"SERIAL", true},
                {"EXPIRES", true}});
+  auto selector = tree::Selector::All();
+  if (!options.selector.empty()) {
+    OTE_TRY(selector, tree::Selector::Parse(fmt::format("{}", fmt::join(options.selector, ","))));
+  }
   const UnixMillis now = context.clock.WallNow();
   std::vector<Json> items;
   std::vector<std::string> names;
   for (const api::Cluster& c : clusters) {
-    const bool wanted = std::ranges::all_of(options.selector, [&](const auto& label) {
-      const auto found = c.labels.find(label.first);
-      return found != c.labels.end() && found->second == label.second;
-    });
-    if (!wanted) continue;
-    table.Add({c.name, std::string(NameOf(c.status)), std::string(NameOf(c.role)), c.parent, LabelText(c.labels),
+    if (!selector.Matches(c.name, c.labels)) continue;
+    table.Add({c.name, std::string(NameOf(c.status)), std::string(NameOf(c.role)), ParentText(c), LabelText(c.labels),
                DatasetText(c), Ago(c.last_seen, now), c.version, c.platform, std::to_string(c.serial.value),
                Ago(c.expires_at, now)});
     items.push_back(ToJson(c));
@@ -90,35 +97,52 @@ Result<Exit> Show(Context& context, const ShowOptions& options) {
   return Exit::kDone;
 }
 
-// One branch: the members below `parent`, each with a line in front that tells where it hangs.
-Json Branch(const std::vector<api::Cluster>& all, const std::string& parent, const std::string& margin, int depth,
-            std::string* text) {
-  constexpr int kDeepest = 64;  // a tree that is deeper, or runs in a circle, is cut here
-  Json children = Json::array();
-  std::vector<const api::Cluster*> below;
-  for (const api::Cluster& c : all) {
-    if (c.parent == parent && c.name != parent) below.push_back(&c);
-  }
-  for (std::size_t i = 0; i < below.size() && depth < kDeepest; ++i) {
-    const api::Cluster& c = *below[i];
-    const bool last = i + 1 == below.size();
-    const std::string data = DatasetText(c);
-    *text += fmt::format("{}{} {}  {}{}\n", margin, last ? "└─" : "├─", c.name, NameOf(c.status),
-                         data.empty() ? "" : "  [" + data + "]");
+std::string NodeText(const api::TreeNode& node, const std::string& margin, bool last) {
+  const auto& c = node.cluster;
+  const std::string data = DatasetText(c);
+  const bool moved = !c.via.empty() && !c.parent.empty() && c.via != c.parent;
+  return fmt::format("{}{} {}  {}{}{}\n", margin, last ? "└─" : "├─", c.name, NameOf(c.status),
+                     moved ? fmt::format("  (of {}, which is lost)", c.parent) : "",
+                     data.empty() ? "" : "  [" + data + "]");
+}
+
+// The branch below items[at], which ends before the returned index.
+std::size_t Branch(const std::vector<api::TreeNode>& items, std::size_t at, const std::string& margin, Json& children,
+                   std::string& text) {
+  const auto depth = items[at].depth + 1;
+  std::size_t next = at + 1;
+  while (next < items.size() && items[next].depth >= depth) {
+    auto after = next + 1;
+    while (after < items.size() && items[after].depth > depth) ++after;
+    const bool last = after >= items.size() || items[after].depth < depth;
+    text += NodeText(items[next], margin, last);
+    const auto& c = items[next].cluster;
+    Json below = Json::array();
+    Branch(items, next, margin + (last ? "   " : "│  "), below, text);
     children.push_back({{"name", c.name},
                         {"status", NameOf(c.status)},
-                        {"children", Branch(all, c.name, margin + (last ? "   " : "│  "), depth + 1, text)}});
+                        {"parent", c.parent},
+                        {"via", c.via},
+                        {"children", std::move(below)}});
+    next = after;
   }
-  return children;
+  return next;
 }
 
 Result<Exit> Tree(Context& context) {
-  OTE_TRY(const auto clusters, FetchMembers(context));
-  OTE_TRY(const AgentLink link, AgentLink::Open(context));
-  const std::string root = link.Member().name;
-  std::string text = root + "\n";
-  const Json children = Branch(clusters, root, "", 0, &text);
-  PrintOne(context, {{"name", root}, {"children", children}}, text, root);
+  OTE_TRY(AgentLink link, AgentLink::Open(context));
+  OTE_TRY(const auto view, link.Ask<api::TreeView>(api::verb::kClusterTree, api::Empty{}));
+  const std::string self = link.Member().name;
+  std::string text;
+  if (!view.path.empty()) {
+    for (const auto& name : view.path) text += name + " > ";
+  }
+  text += self;
+  if (!view.rooted) text += "  (no way to the root now)";
+  text += "\n";
+  Json children = Json::array();
+  if (!view.items.empty()) Branch(view.items, 0, "", children, text);
+  PrintOne(context, {{"name", self}, {"path", view.path}, {"rooted", view.rooted}, {"children", children}}, text, self);
   return Exit::kDone;
 }
 
@@ -128,10 +152,11 @@ Command ListClustersCommand() {
   auto options = std::make_shared<ListOptions>();
   Command c("list", "list the clusters of the tree");
   c.About("What the root knows: status, labels, data sets by name, and when each was last heard of.");
-  c.Option("-l,--selector", "KEY=VALUE", options->selector, "only those that carry the label");
+  c.Option("-l,--selector", "SELECTOR", options->selector,
+           "only those that it names, such as region=eu,tier!=lab (ote-tree(7))");
   c.Example("ote cluster list", "all of them");
   c.Example("ote cluster list --selector region=eu -o json", "some of them, for a program");
-  c.Exits({Exit::kUnreachable, Exit::kNotFound});
+  c.Exits({Exit::kUsage, Exit::kUnreachable, Exit::kNotFound});
   c.Does([options](Context& context) { return List(context, *options); });
   return c;
 }
@@ -150,7 +175,10 @@ Command ShowClusterCommand() {
 
 Command TreeCommand() {
   Command c("tree", "draw the clusters as a tree");
-  c.About("The root, its members below it, and the data sets that each has registered.");
+  c.About(
+      "The agent that is asked, what is above it, and all that is below it, each where it hangs now: one whose own "
+      "parent "
+      "is lost hangs on another for a while. With the data sets that each has registered.");
   c.Example("ote cluster tree", "for people");
   c.Example("ote cluster tree -o json", "nested, for a program");
   c.Exits({Exit::kUnreachable, Exit::kNotFound});

@@ -115,6 +115,8 @@ struct MemberHello {
   TrustHeld trust;
   std::int64_t epoch = 0;              // of this connection (Session)
   std::vector<std::string> endpoints;  // where it takes children itself
+  bool rooted_only = false;            // it has another parent, and comes only to one that has a way to the root
+  std::optional<crypto::Certificate> certificate;  // its own: the parent may not have seen the newest
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -126,6 +128,8 @@ struct MemberHello {
     v("trust", self.trust);
     v("epoch", self.epoch);
     v("endpoints", self.endpoints);
+    v("rootedOnly", self.rooted_only);
+    v("certificate", self.certificate);
   }
 };
 struct MemberWelcome {

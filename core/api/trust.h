@@ -35,6 +35,7 @@ struct TrustNews {
   // down that way. One that grows no more comes from nowhere, though everybody says that it is there: a loop.
   bool rooted = true;
   std::int64_t pulse = 0;
+  bool ask_root = false;  // there is more, which the root alone can tell: tree.trust
 
   // Nothing new to be taken.
   bool Empty() const { return successions.empty() && !certificate && !revocations; }
@@ -45,6 +46,7 @@ struct TrustNews {
     v("revocations", self.revocations);
     v("rooted", self.rooted);
     v("pulse", self.pulse);
+    v("askRoot", self.ask_root);
   }
 };
 

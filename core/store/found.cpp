@@ -57,6 +57,7 @@ Result<Membership> FoundTree(const StateFolder& folder, const FoundOptions& opti
   membership.revocations = crypto::IssueRevocationList(authority, {0, now, {}, body.authority});
   membership.listen = options.listen;
   membership.advertise = options.advertise;
+  membership.shim = options.shim;
   membership.settings = options.settings;
   membership.certificate_life_ms = options.certificate_life_ms;
   OTE_CHECK(folder.SaveMembership(membership));

@@ -13,6 +13,7 @@ struct FoundOptions {
   std::string name;
   std::vector<std::string> listen;     // at least one tcp endpoint; port 0 is picked when the agent starts
   std::vector<std::string> advertise;  // what tokens carry; empty: worked out from `listen`
+  std::string shim;                    // as in Membership
   api::TreeSettings settings;
   std::int64_t certificate_life_ms = 90LL * 24 * 3600 * 1000;
 };

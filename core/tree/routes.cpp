@@ -24,12 +24,19 @@ Routes::Effect Routes::Apply(const std::string& child, const api::RouteChange& c
     const auto held = all_.find(name);
     if (held != all_.end() && held->second.child != child) {
       const auto& other = held->second;
-      // Of two with the same epoch the one that was there stays, unless nothing is known of it now.
-      if (other.entry.epoch > entry.epoch || (other.entry.epoch == entry.epoch && other.known)) {
-        effect.stale.emplace_back(child, api::Session{name, entry.epoch});
-        continue;
+      const bool ready = entry.cluster.status == api::ClusterStatus::kReady;
+      const bool other_ready = other.known && other.entry.cluster.status == api::ClusterStatus::kReady;
+      // One that only remembers it takes it from nobody who has it.
+      if (!ready && other_ready) continue;
+      if (ready && other_ready) {
+        if (other.entry.epoch > entry.epoch) {
+          effect.stale.emplace_back(child, api::Session{name, entry.epoch});
+          continue;
+        }
+        // With the same epoch it came along with the one that it hangs on, whose move is what the other is told of.
+        if (other.entry.epoch < entry.epoch)
+          effect.stale.emplace_back(other.child, api::Session{name, other.entry.epoch});
       }
-      if (other.known) effect.stale.emplace_back(other.child, api::Session{name, other.entry.epoch});
       Erase(name);
     }
     if (naming != naming_.end()) naming->second.insert(name);
@@ -87,7 +94,7 @@ Routes::Effect Routes::Adopt(const api::Session& session) {
   Effect effect;
   const auto held = all_.find(session.name);
   if (held == all_.end()) return effect;
-  if (held->second.known) {
+  if (held->second.known && held->second.entry.cluster.status == api::ClusterStatus::kReady) {
     effect.stale.emplace_back(held->second.child, api::Session{session.name, held->second.entry.epoch});
   }
   Erase(session.name);

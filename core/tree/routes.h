@@ -26,7 +26,8 @@ class Routes {
     bool known = true;  // false: the child is lost, so that nothing is known of it now
   };
 
-  // What a child says of its subtree. A cluster that two children claim is below the one with the later epoch.
+  // What a child says of its subtree. A cluster that two children have ready is below the one with the later epoch;
+  // one that has it ready goes before one that only remembers it.
   Effect Apply(const std::string& child, const api::RouteChange& change);
   // The child is lost: its subtree is unknown from now on.
   Effect Lose(const std::string& child);

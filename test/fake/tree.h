@@ -173,12 +173,12 @@ class Tree {
     return Operator(name).Ask<Reply>(verb, body, std::chrono::seconds(5));
   }
 
-  std::string Token(api::TokenRequest request = {}) {
-    return Must(Ask<api::TokenReply>("hq", api::verb::kTokenCreate, request)).token;
+  std::string Token(api::TokenRequest request = {}, const std::string& parent = "hq") {
+    return Must(Ask<api::TokenReply>(parent, api::verb::kTokenCreate, request)).token;
   }
   // What `ote cluster join` does, without starting the agent.
   Result<wire::Enrolled> Enrol(const std::string& token_text, const std::string& name, const api::Labels& labels = {},
-                               UnixMillis clock_off = 0) {
+                               UnixMillis clock_off = 0, const std::vector<std::string>& listen = {}) {
     OTE_TRY(const auto token, crypto::JoinToken::Parse(token_text));
     const auto folder = Folder(name);
     OTE_CHECK(folder.Create());
@@ -195,6 +195,8 @@ class Tree {
     membership.certificate = enrolled.reply.certificate;
     membership.revocations = enrolled.reply.revocations;
     membership.settings = enrolled.reply.settings;
+    membership.place = enrolled.reply.place;
+    membership.listen = listen;
     membership.parent =
         store::ParentRef{token.endpoints, Bytes(token.parent_key.bytes.begin(), token.parent_key.bytes.end())};
     OTE_CHECK(folder.SaveMembership(membership));
@@ -205,8 +207,17 @@ class Tree {
     StartNode(name);
     Settle();
   }
-  api::Cluster Shown(const std::string& name) {
-    for (auto& cluster : Must(Ask<api::ClusterList>("hq", api::verb::kClusterList, api::Empty{})).items) {
+  // The same below `parent`. One that takes children listens at tcp://NAME:7440.
+  void JoinAt(const std::string& parent, const std::string& name, bool takes_children = false,
+              const api::Labels& labels = {}) {
+    std::vector<std::string> listen;
+    if (takes_children) listen.push_back("tcp://" + name + ":7440");
+    Must(Enrol(Token({}, parent), name, labels, 0, listen));
+    StartNode(name);
+    Settle();
+  }
+  api::Cluster Shown(const std::string& name, const std::string& at = "hq") {
+    for (auto& cluster : Must(Ask<api::ClusterList>(at, api::verb::kClusterList, api::Empty{})).items) {
       if (cluster.name == name) return cluster;
     }
     throw std::runtime_error(name + " is not listed");

@@ -8,6 +8,7 @@ namespace {
 api::RouteEntry Entry(const std::string& name, std::int64_t epoch) {
   api::RouteEntry entry;
   entry.cluster.name = name;
+  entry.cluster.status = api::ClusterStatus::kReady;
   entry.epoch = epoch;
   return entry;
 }
@@ -54,6 +55,19 @@ TEST_CASE("of two that claim a cluster the later connection has it, and the othe
   CHECK(routes.Find("a")->child == "r2");
   // And its list without the cluster takes nothing from the second.
   routes.Apply("r1", Whole({}));
+  CHECK(routes.Find("a")->child == "r2");
+}
+
+TEST_CASE("one that only remembers a cluster takes it from nobody, and has it when nobody else does") {
+  Routes routes;
+  auto away = Entry("a", 9);
+  away.cluster.status = api::ClusterStatus::kUnreachable;
+  routes.Apply("r1", Whole({away}));
+  auto effect = routes.Apply("r2", Whole({Entry("a", 5)}));
+  CHECK(effect.stale.empty());
+  CHECK(routes.Find("a")->child == "r2");
+  effect = routes.Apply("r1", {false, false, {away}, {}});
+  CHECK((effect.stale.empty() && effect.changed.empty()));
   CHECK(routes.Find("a")->child == "r2");
 }
 

@@ -1,0 +1,41 @@
+// Tells the children their place in the tree: the way up, where else they may go, and who may come to them; and which
+// connections below them are replaced by later ones. Takes in what the parent tells of guests. One thread.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/context.h"
+#include "agent/members.h"
+#include "agent/uplink.h"
+
+namespace ote::agent {
+
+class PlaceDesk {
+ public:
+  PlaceDesk(Context& context, Members& members, Uplink& uplink)
+      : context_(context), members_(members), uplink_(uplink) {}
+
+  void Start();
+  api::TreePlace PlaceFor(const std::string& child) const;
+  // `sessions`, at or below `child`, are over.
+  void TellStale(const std::string& child, const std::vector<api::Session>& sessions);
+
+ private:
+  api::ParentEntry Self() const;
+  std::vector<crypto::Certificate> GuestsFor(const std::string& child,
+                                             const std::vector<api::ParentEntry>& takers) const;
+  void TakePlace(const api::TreePlace& place);
+  void TellLater();
+  void TellAll();
+  void Tell(const std::string& child, const api::TreePlace& place);
+
+  Context& context_;
+  Members& members_;
+  Uplink& uplink_;
+  std::map<std::string, Bytes> told_;  // what each child knows
+  Timers::Id later_ = 0;
+};
+
+}  // namespace ote::agent
