@@ -77,8 +77,8 @@ Result<void> Outbox::CheckRoom(const CommandBus::Order& order, const std::vector
   }
   for (const auto& cluster : clusters) {
     const auto lane = lanes_.find(cluster);
-    if (lane != lanes_.end() && lane->second.ids.size() >= kMostWaiting) {
-      return refuse(fmt::format("{}: {} commands wait for {} already", order.verb, kMostWaiting, cluster));
+    if (lane != lanes_.end() && lane->second.ids.size() >= limits_.waiting) {
+      return refuse(fmt::format("{}: {} commands wait for {} already", order.verb, limits_.waiting, cluster));
     }
   }
   if (order.late && std::ranges::count_if(orders_, [this](const auto& e) { return LateNow(e.second); }) >= kMostLate) {
@@ -467,7 +467,7 @@ void Outbox::Prune() {
     const auto& entry = orders_.at(id);
     const bool old =
         entry.row.command.issued_at + kLongestKept < now && entry.row.command.deadline + kLongestKept < now;
-    if (!old && over.size() - gone.size() <= kMostOver && outcomes <= kMostOutcomes) continue;
+    if (!old && over.size() - gone.size() <= limits_.over && outcomes <= kMostOutcomes) continue;
     outcomes -= static_cast<std::int64_t>(entry.outcomes.size());
     gone.push_back(id);
   }

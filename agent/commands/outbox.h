@@ -27,13 +27,15 @@ class Outbox {
   static constexpr std::chrono::milliseconds kPatience{30'000};
   static constexpr std::size_t kMostBody = 512 << 10;
   static constexpr std::size_t kMostResult = 256 << 10;
-  static constexpr std::size_t kMostWaiting = 1'000;      // for one cluster
   static constexpr std::int64_t kMostOpen = 200'000;      // outcomes that are not over
   static constexpr std::int64_t kMostLate = 100;          // orders that wait for clusters to come
-  static constexpr std::size_t kMostOver = 1'000;         // orders that are over, and kept
   static constexpr std::int64_t kMostOutcomes = 200'000;  // of orders that are over, and kept
   static constexpr UnixMillis kLongestKept = 30LL * 24 * 3600 * 1000;
 
+  struct Limits {
+    std::size_t waiting = 1'000;  // for one cluster
+    std::size_t over = 1'000;     // orders that are over, and kept
+  };
   // Executes here what is for this cluster itself.
   using Local = std::function<Result<api::CommandOutcome>(const api::Command&)>;
   Outbox(Context& context, Members& members, Local local);
@@ -51,6 +53,7 @@ class Outbox {
   std::vector<api::CommandView> View(const api::CommandQuery& query) const;
   // How many of a cluster's are in each phase.
   std::map<std::string, std::int64_t> PhasesOf(const std::string& cluster) const;
+  void SetLimits(Limits limits) { limits_ = limits; }
   std::int64_t refused() const noexcept { return refused_; }
   std::int64_t forgotten() const noexcept { return forgotten_; }
 
@@ -94,6 +97,7 @@ class Outbox {
   Context& context_;
   Members& members_;
   Local local_;
+  Limits limits_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   std::map<std::string, Entry> orders_;
   std::map<std::int64_t, std::string> by_number_;

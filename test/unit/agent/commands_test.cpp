@@ -102,7 +102,7 @@ TEST_CASE("a command that fails says why") {
   CHECK(At(tree, unknown, "clinic-a").code == "OTE-E0008");
 }
 
-TEST_CASE("a command is executed once though every message comes twice or is lost at first") {
+TEST_CASE("a command is executed once though messages are lost at first and it comes again") {
   Tree tree;
   tree.Join("clinic-a");
   Worker a;
@@ -122,7 +122,7 @@ TEST_CASE("a command is executed once though every message comes twice or is los
   tree.Pass(5min);
   CHECK(a.bodies.size() == 1);
   CHECK(PhaseAt(tree, id) == CommandPhase::kDone);
-  CHECK(lost["clinic-acommand.runrequest"] >= 3);
+  CHECK(lost["clinic-acommand.runrequest"] >= 2);
   // The same command again, as a relay might send it: the outcome that there is.
   tree.on_the_way = nullptr;
   api::Command again;
@@ -363,26 +363,26 @@ TEST_CASE("what waits for one cluster is bounded, and more is refused and counte
   tree.Join("clinic-a");
   tree.StopNode("clinic-a");
   tree.Pass(20s);
-  for (std::size_t i = 0; i < agent::Outbox::kMostWaiting; ++i) Must(Hq(tree).Issue(Work(), {"clinic-a"}));
+  Hq(tree).SetLimits({10, 10});
+  for (int i = 0; i < 10; ++i) Must(Hq(tree).Issue(Work(), {"clinic-a"}));
   const auto more = Hq(tree).Issue(Work(), {"clinic-a"});
   REQUIRE_FALSE(more);
   CHECK(more.error().id == ErrorId::kBusy);
   CHECK(Must(Hq(tree).List({})).refused == 1);
-  CHECK(Must(Hq(tree).List({})).items.size() == 100);
+  CHECK(Must(Hq(tree).List({})).items.size() == 10);
+  CHECK(Must(Hq(tree).List({"", "", 4})).more == 6);
 }
 
 TEST_CASE("of the commands that are over the newest are kept") {
   Tree tree;
   Worker hq;
   hq.On(tree.Node("hq"));
-  std::string first;
-  for (std::size_t i = 0; i < agent::Outbox::kMostOver + 10; ++i) {
-    const auto id = Must(Hq(tree).Issue(Work(), {"hq"}));
-    if (first.empty()) first = id;
-    if (i % 50 == 49) tree.Settle(64);
-  }
+  Hq(tree).SetLimits({100, 10});
+  std::vector<std::string> ids;
+  for (int i = 0; i < 15; ++i) ids.push_back(Must(Hq(tree).Issue(Work(), {"hq"})));
   tree.Settle(64);
-  CHECK(Hq(tree).OutcomesOf(first).empty());
-  CHECK(Must(Hq(tree).List({})).forgotten == 10);
-  CHECK(Must(Hq(tree).List({})).more == static_cast<std::int64_t>(agent::Outbox::kMostOver - 100));
+  CHECK(hq.bodies.size() == 15);
+  CHECK(Hq(tree).OutcomesOf(ids[4]).empty());
+  CHECK(PhaseAt(tree, ids[5], "hq") == CommandPhase::kDone);
+  CHECK(Must(Hq(tree).List({})).forgotten == 5);
 }
