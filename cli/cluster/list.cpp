@@ -1,4 +1,4 @@
-// ote cluster list, show and tree: the members as the root knows them.
+// ote cluster list and tree: the members as the root knows them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,9 +13,6 @@ namespace {
 
 struct ListOptions {
   Labels selector;
-};
-struct ShowOptions {
-  std::string name;
 };
 
 std::string LabelText(const api::Labels& labels) {
@@ -62,34 +59,6 @@ Result<Exit> List(Context& context, const ListOptions& options) {
   return Exit::kDone;
 }
 
-Result<Exit> Show(Context& context, const ShowOptions& options) {
-  OTE_TRY(const auto clusters, FetchMembers(context));
-  OTE_TRY(const api::Cluster c, FindMember(clusters, options.name));
-  const UnixMillis now = context.clock.WallNow();
-  std::string text = FactsText({{"name", c.name},
-                                {"status", std::string(NameOf(c.status))},
-                                {"role", std::string(NameOf(c.role))},
-                                {"parent", c.parent},
-                                {"labels", LabelText(c.labels)},
-                                {"joined", FormatTime(c.joined_at)},
-                                {"seen", Ago(c.last_seen, now)},
-                                {"serial", std::to_string(c.serial.value)},
-                                {"expires", FormatTime(c.expires_at)},
-                                {"version", c.version},
-                                {"platform", c.platform}});
-  if (!c.datasets.empty()) {
-    Table table(
-        {{"DATA"}, {"TRAIN", false, true}, {"TEST", false, true}, {"FEATURES", false, true}, {"CLASSES", false, true}});
-    for (const auto& d : c.datasets) {
-      table.Add({d.name, std::to_string(d.train_rows), std::to_string(d.test_rows), std::to_string(d.features),
-                 std::to_string(d.classes)});
-    }
-    text += "\n" + table.Text(true);
-  }
-  PrintOne(context, ToJson(c), text, c.name);
-  return Exit::kDone;
-}
-
 // One branch: the members below `parent`, each with a line in front that tells where it hangs.
 Json Branch(const std::vector<api::Cluster>& all, const std::string& parent, const std::string& margin, int depth,
             std::string* text) {
@@ -133,18 +102,6 @@ Command ListClustersCommand() {
   c.Example("ote cluster list --selector region=eu -o json", "some of them, for a program");
   c.Exits({Exit::kUnreachable, Exit::kNotFound});
   c.Does([options](Context& context) { return List(context, *options); });
-  return c;
-}
-
-Command ShowClusterCommand() {
-  auto options = std::make_shared<ShowOptions>();
-  Command c("show", "print one cluster");
-  c.About("Its status, labels, certificate and data sets. Of a data set the root knows name, schema and counts only.");
-  c.Argument("NAME", options->name, "the cluster").Completes(Names::kCluster);
-  c.Example("ote cluster show clinic-a", "for people");
-  c.Example("ote cluster show clinic-a -o json", "for a program");
-  c.Exits({Exit::kUnreachable, Exit::kNotFound});
-  c.Does([options](Context& context) { return Show(context, *options); });
   return c;
 }
 
