@@ -12,10 +12,6 @@ namespace ote::agent {
 namespace {
 
 using api::CommandPhase;
-using std::chrono::milliseconds;
-
-constexpr milliseconds kLongestWait{3'600'000};  // the calendar may jump meanwhile
-constexpr milliseconds kTryWritingAgain{5'000};
 
 Bytes ContentOf(const CommandBus::Order& order, std::vector<std::string> clusters) {
   std::sort(clusters.begin(), clusters.end());
@@ -25,9 +21,6 @@ Bytes ContentOf(const CommandBus::Order& order, std::vector<std::string> cluster
   const auto digest = crypto::DigestOf(DumpCbor(content));
   return {digest.bytes.begin(), digest.bytes.end()};
 }
-
-// Not yet known to be taken.
-bool Waits(CommandPhase phase) { return phase == CommandPhase::kQueued || phase == CommandPhase::kSent; }
 
 }  // namespace
 
@@ -44,8 +37,6 @@ Result<void> Outbox::Start() {
   OTE_TRY(auto rows, context_.store.List<OrderRow>());
   for (auto& row : rows) {
     const auto id = row.command.id;
-    by_number_[row.number] = id;
-    if (!row.request_id.empty()) by_request_[row.request_id] = id;
     orders_[id].row = std::move(row);
   }
   OTE_TRY(auto outcomes, context_.store.List<OutcomeRow>());
@@ -55,16 +46,27 @@ Result<void> Outbox::Start() {
     if (!outcome.Over()) ++it->second.open, ++open_;
     it->second.outcomes.emplace(outcome.cluster, std::move(outcome));
   }
+  for (const auto& [id, entry] : orders_) Index(entry);
   for (const auto& [number, id] : by_number_) {
-    for (const auto& [cluster, outcome] : orders_.at(id).outcomes) {
+    const auto& entry = orders_.at(id);
+    for (const auto& [cluster, outcome] : entry.outcomes) {
       if (Waits(outcome.phase)) lanes_[cluster].ids.push_back(id);
     }
+    Settled(entry);
   }
   members_.OnChange([this](const api::Cluster& cluster, bool removed) { MemberChanged(cluster, removed); });
   Expire();
   Prune();
   if (lanes_.contains(context_.membership.name)) Pump(context_.membership.name);
   return {};
+}
+
+void Outbox::Index(const Entry& entry) {
+  const auto& row = entry.row;
+  by_number_[row.number] = row.command.id;
+  if (!row.request_id.empty()) by_request_[row.request_id] = row.command.id;
+  if (row.command.deadline != 0) deadlines_.emplace(row.command.deadline, row.command.id);
+  if (LateNow(entry)) late_.insert(row.number);
 }
 
 Result<void> Outbox::CheckRoom(const CommandBus::Order& order, const std::vector<std::string>& clusters) {
@@ -81,7 +83,7 @@ Result<void> Outbox::CheckRoom(const CommandBus::Order& order, const std::vector
       return refuse(fmt::format("{}: {} commands wait for {} already", order.verb, limits_.waiting, cluster));
     }
   }
-  if (order.late && std::ranges::count_if(orders_, [this](const auto& e) { return LateNow(e.second); }) >= kMostLate) {
+  if (order.late && late_.size() >= kMostLate) {
     return refuse(fmt::format("{}: {} commands wait for clusters to join already", order.verb, kMostLate));
   }
   return {};
@@ -167,8 +169,7 @@ Result<std::string> Outbox::Issue(const CommandBus::Order& order, const std::vec
     Change(orders_.at(outcome.id), outcome);
     Leave(outcome.cluster, outcome.id);
   }
-  by_number_[entry.row.number] = id;
-  if (!order.request_id.empty()) by_request_[order.request_id] = id;
+  Index(entry);
   open_ += entry.open;
   orders_.emplace(id, std::move(entry));
   for (const auto& cluster : clusters) {
@@ -185,12 +186,15 @@ bool Outbox::LateNow(const Entry& entry) const {
 }
 
 void Outbox::StopLate(const std::string& key) {
-  for (auto& [id, entry] : orders_) {
-    if (!entry.row.late || entry.row.command.replaces != key) continue;
+  for (const auto number : std::set<std::int64_t>(late_)) {
+    auto& entry = orders_.at(by_number_.at(number));
+    if (entry.row.command.replaces != key) continue;
     entry.row.late = false;
     if (auto saved = context_.store.Put(entry.row); !saved) {
-      log::Error("command not written", {{"command", id}, {"why", saved.error().message}});
+      log::Error("command not written", {{"command", entry.row.command.id}, {"why", saved.error().message}});
     }
+    late_.erase(number);
+    Settled(entry);
   }
 }
 
@@ -220,7 +224,8 @@ void Outbox::MemberChanged(const api::Cluster& cluster, bool removed) {
     }
     return;
   }
-  for (const auto& [number, id] : by_number_) {
+  for (const auto number : late_) {
+    const auto& id = by_number_.at(number);
     auto& entry = orders_.at(id);
     if (!LateNow(entry) || entry.outcomes.contains(cluster.name)) continue;
     const auto selector = tree::Selector::Parse(entry.row.selector);
@@ -240,255 +245,6 @@ void Outbox::MemberChanged(const api::Cluster& cluster, bool removed) {
   if (lane == lanes_.end() || !members_.WayTo(cluster.name)) return;
   lane->second.backoff.Reset();
   Pump(cluster.name);
-}
-
-void Outbox::Pump(const std::string& cluster) {
-  const auto it = lanes_.find(cluster);
-  if (it == lanes_.end() || it->second.asking) return;
-  auto& lane = it->second;
-  context_.timers.Cancel(lane.timer);
-  lane.timer = 0;
-  while (!lane.ids.empty() && !Waits(orders_.at(lane.ids.front()).outcomes.at(cluster).phase)) lane.ids.pop_front();
-  if (lane.ids.empty()) {
-    lanes_.erase(it);
-    return;
-  }
-  Ask(cluster, lane, orders_.at(lane.ids.front()));
-}
-
-void Outbox::Ask(const std::string& cluster, Lane& lane, const Entry& entry) {
-  auto command = entry.row.command;
-  const auto now = context_.clock.WallNow();
-  if (command.deadline != 0) {
-    command.ttl_ms = command.deadline - now;
-    if (command.ttl_ms <= 0) return;  // Expire is about to take it away
-  }
-  const auto id = command.id;
-  const std::weak_ptr<bool> alive = alive_;
-  const bool here = cluster == context_.membership.name;
-  const auto way = here ? std::nullopt : members_.WayTo(cluster);
-  if (!here && !way) return;  // OnChange tells when there is one
-  lane.asking = true;
-  lane.serial = next_serial_++;
-  if (here) {
-    context_.timers.At(context_.clock.SteadyNow(),
-                       [this, alive, cluster, serial = lane.serial, command = std::move(command)] {
-                         if (alive.lock()) Answered(cluster, command.id, serial, local_(command));
-                       });
-    return;
-  }
-  if (auto outcome = entry.outcomes.at(cluster); outcome.phase == CommandPhase::kQueued) {
-    // In memory only: after a restart it is sent again, which the other side knows to be the same.
-    outcome.phase = CommandPhase::kSent;
-    outcome.at = now;
-    orders_.at(id).outcomes.at(cluster) = outcome;
-    news_.push_back(std::move(outcome));
-    FlushSoon();
-  }
-  context_.rpc.Call(*way, api::verb::kCommandRun, ToJson(command), kPatience,
-                    [this, alive, cluster, id, serial = lane.serial](const Result<wire::Envelope>& answer) {
-                      if (!alive.lock()) return;
-                      if (!answer) return Answered(cluster, id, serial, Fail(answer.error()));
-                      Answered(cluster, id, serial, FromWire<api::CommandOutcome>(answer->body));
-                    });
-}
-
-void Outbox::Answered(const std::string& cluster, const std::string& id, std::uint64_t serial,
-                      const Result<api::CommandOutcome>& answer) {
-  const auto it = lanes_.find(cluster);
-  if (it == lanes_.end() || it->second.serial != serial) return;
-  auto& lane = it->second;
-  lane.asking = false;
-  if (answer) {
-    auto outcome = *answer;
-    outcome.id = id;
-    outcome.cluster = cluster;
-    if (Waits(outcome.phase)) outcome.phase = CommandPhase::kAcknowledged;
-    lane.backoff.Reset();
-    // One that expired meanwhile and was forgotten is none of the errors here.
-    if (auto learned = Learn(outcome); !learned) log::Debug("outcome not taken", {{"why", learned.error().message}});
-    Leave(cluster, id);
-    return Pump(cluster);
-  }
-  // It may have left the lane before the answer: told by its outcome, or expired.
-  if (lane.ids.empty() || lane.ids.front() != id) return Pump(cluster);
-  const auto& error = answer.error();
-  if (WorthAnotherTry(error)) {
-    log::Debug("command not taken yet", {{"command", id}, {"cluster", cluster}, {"why", error.message}});
-    return Later(cluster, lane);
-  }
-  auto outcome = Fresh(id, cluster);
-  outcome.phase = CommandPhase::kFailed;
-  outcome.code = error.Code();
-  outcome.message = error.message;
-  outcome.hint = error.hint;
-  if (auto& entry = orders_.at(id); !entry.outcomes.at(cluster).Over()) Change(entry, std::move(outcome));
-  Leave(cluster, id);
-  Pump(cluster);
-}
-
-void Outbox::Later(const std::string& cluster, Lane& lane) {
-  context_.timers.Cancel(lane.timer);
-  lane.timer = context_.timers.At(context_.clock.SteadyNow() + lane.backoff.Next(), [this, cluster] {
-    if (const auto it = lanes_.find(cluster); it != lanes_.end()) {
-      it->second.timer = 0;
-      Pump(cluster);
-    }
-  });
-}
-
-void Outbox::Leave(const std::string& cluster, const std::string& id) {
-  const auto it = lanes_.find(cluster);
-  if (it == lanes_.end()) return;
-  auto& ids = it->second.ids;
-  ids.erase(std::remove(ids.begin(), ids.end(), id), ids.end());
-}
-
-Result<void> Outbox::Learn(const api::CommandOutcome& outcome, Kept kept) {
-  const auto it = orders_.find(outcome.id);
-  const auto known = it == orders_.end() ? std::map<std::string, api::CommandOutcome>::iterator()
-                                         : it->second.outcomes.find(outcome.cluster);
-  if (it == orders_.end() || known == it->second.outcomes.end()) {
-    return Fail(ErrorId::kCommandUnknown, fmt::format("{} for {}: not issued here", outcome.id, outcome.cluster));
-  }
-  const auto before = known->second.phase;
-  // What the cluster did counts, also when its word comes after the deadline.
-  const bool news = outcome.phase == CommandPhase::kAcknowledged ? Waits(before)
-                    : outcome.Over()
-                        ? !known->second.Over() || (before == CommandPhase::kExpired && before != outcome.phase)
-                        : false;
-  if (news) {
-    auto taken = outcome;
-    taken.issuer = context_.membership.name;
-    taken.at = context_.clock.WallNow();
-    if (DumpCbor(taken.result).size() > kMostResult) {
-      taken.result = Json::object();
-      taken.message = "its result is too large to be kept";
-    }
-    Change(it->second, std::move(taken));
-  }
-  if (Waits(before)) Leave(outcome.cluster, outcome.id);
-  if (kept) waiting_.push_back(std::move(kept));
-  FlushSoon();
-  return {};
-}
-
-void Outbox::Change(Entry& entry, api::CommandOutcome outcome) {
-  auto& known = entry.outcomes.at(outcome.cluster);
-  const int closed = (outcome.Over() ? 1 : 0) - (known.Over() ? 1 : 0);
-  entry.open -= closed;
-  open_ -= closed;
-  unsaved_.emplace(outcome.id, outcome.cluster);
-  news_.push_back(outcome);
-  known = std::move(outcome);
-  FlushSoon();
-}
-
-void Outbox::FlushSoon() {
-  if (flush_ == 0) flush_ = context_.timers.At(context_.clock.SteadyNow(), [this] { Flush(); });
-}
-
-void Outbox::Flush() {
-  flush_ = 0;
-  const auto written = unsaved_.empty() ? Result<void>() : context_.store.Transaction([this]() -> Result<void> {
-    for (const auto& [id, cluster] : unsaved_) {
-      const auto it = orders_.find(id);
-      if (it != orders_.end()) OTE_CHECK(context_.store.Put(OutcomeRow{it->second.outcomes.at(cluster)}));
-    }
-    return {};
-  });
-  const auto waiting = std::exchange(waiting_, {});
-  if (!written) {
-    log::Error("outcomes not written", {{"why", written.error().message}});
-    flush_ = context_.timers.At(context_.clock.SteadyNow() + kTryWritingAgain, [this] { Flush(); });
-    for (const auto& kept : waiting) kept(written);
-    return;
-  }
-  const bool any = !std::exchange(unsaved_, {}).empty();
-  const auto news = std::exchange(news_, {});
-  for (const auto& kept : waiting) kept({});
-  for (const auto& outcome : news) {
-    for (const auto& listener : listeners_) listener(outcome);
-  }
-  if (any) Prune();
-}
-
-void Outbox::Expire() {
-  const auto now = context_.clock.WallNow();
-  for (auto& [id, entry] : orders_) {
-    const auto deadline = entry.row.command.deadline;
-    if (deadline == 0 || deadline > now || entry.open == 0) continue;
-    std::vector<api::CommandOutcome> late;
-    for (const auto& [cluster, outcome] : entry.outcomes) {
-      if (!outcome.Over()) late.push_back(outcome);
-    }
-    for (auto& outcome : late) {
-      const auto cluster = outcome.cluster;
-      const bool taken = outcome.phase == CommandPhase::kAcknowledged;
-      outcome.phase = CommandPhase::kExpired;
-      outcome.at = now;
-      outcome.code = Error{ErrorId::kCommandExpired, {}, {}}.Code();
-      outcome.message = taken ? "taken, and not known to be done by its deadline" : "not taken by its deadline";
-      Change(entry, std::move(outcome));
-      const auto lane = lanes_.find(cluster);
-      if (lane != lanes_.end()) Leave(cluster, id);
-      Pump(cluster);
-    }
-  }
-  WatchDeadlines();
-}
-
-void Outbox::WatchDeadlines() {
-  const auto now = context_.clock.WallNow();
-  auto wait = kLongestWait;
-  bool any = false;
-  for (const auto& [id, entry] : orders_) {
-    if (entry.row.command.deadline == 0 || entry.open == 0) continue;
-    any = true;
-    wait = std::min(wait, milliseconds(std::max<UnixMillis>(entry.row.command.deadline - now, 0)));
-  }
-  context_.timers.Cancel(deadline_);
-  deadline_ = 0;
-  if (any) deadline_ = context_.timers.At(context_.clock.SteadyNow() + wait, [this] { Expire(); });
-}
-
-void Outbox::Prune() {
-  const auto now = context_.clock.WallNow();
-  std::vector<std::string> over;  // the oldest first
-  std::int64_t outcomes = 0;
-  for (const auto& [number, id] : by_number_) {
-    const auto& entry = orders_.at(id);
-    if (entry.open > 0 || LateNow(entry)) continue;
-    over.push_back(id);
-    outcomes += static_cast<std::int64_t>(entry.outcomes.size());
-  }
-  std::vector<std::string> gone;
-  for (const auto& id : over) {
-    const auto& entry = orders_.at(id);
-    const bool old =
-        entry.row.command.issued_at + kLongestKept < now && entry.row.command.deadline + kLongestKept < now;
-    if (!old && over.size() - gone.size() <= limits_.over && outcomes <= kMostOutcomes) continue;
-    outcomes -= static_cast<std::int64_t>(entry.outcomes.size());
-    gone.push_back(id);
-  }
-  if (gone.empty()) return;
-  const auto removed = context_.store.Transaction([&]() -> Result<void> {
-    for (const auto& id : gone) {
-      for (const auto& [cluster, outcome] : orders_.at(id).outcomes) {
-        OTE_CHECK(context_.store.Remove<OutcomeRow>(OutcomeRow{outcome}.Key()));
-      }
-      OTE_CHECK(context_.store.Remove<OrderRow>(id));
-    }
-    return {};
-  });
-  if (!removed) return log::Warn("old commands not removed", {{"why", removed.error().message}});
-  for (const auto& id : gone) {
-    const auto& row = orders_.at(id).row;
-    by_number_.erase(row.number);
-    by_request_.erase(row.request_id);
-    orders_.erase(id);
-    ++forgotten_;
-  }
 }
 
 std::vector<api::CommandView> Outbox::View(const api::CommandQuery& query) const {

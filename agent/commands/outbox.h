@@ -28,7 +28,7 @@ class Outbox {
   static constexpr std::size_t kMostBody = 512 << 10;
   static constexpr std::size_t kMostResult = 256 << 10;
   static constexpr std::int64_t kMostOpen = 200'000;      // outcomes that are not over
-  static constexpr std::int64_t kMostLate = 100;          // orders that wait for clusters to come
+  static constexpr std::size_t kMostLate = 100;           // orders that wait for clusters to come
   static constexpr std::int64_t kMostOutcomes = 200'000;  // of orders that are over, and kept
   static constexpr UnixMillis kLongestKept = 30LL * 24 * 3600 * 1000;
 
@@ -73,9 +73,15 @@ class Outbox {
   };
   using Key = std::pair<std::string, std::string>;  // order, cluster
 
+  // Not yet known to be taken.
+  static bool Waits(api::CommandPhase phase) noexcept {
+    return phase == api::CommandPhase::kQueued || phase == api::CommandPhase::kSent;
+  }
+
   Result<void> CheckRoom(const CommandBus::Order& order, const std::vector<std::string>& clusters);
   std::vector<api::CommandOutcome> Replaced(const CommandBus::Order& order, const std::vector<std::string>& clusters,
                                             const std::string& by) const;
+  void Index(const Entry& entry);
   bool LateNow(const Entry& entry) const;
   void StopLate(const std::string& key);
   api::CommandOutcome Fresh(const std::string& id, const std::string& cluster) const;
@@ -92,6 +98,7 @@ class Outbox {
   void MemberChanged(const api::Cluster& cluster, bool removed);
   void Expire();
   void WatchDeadlines();
+  void Settled(const Entry& entry);
   void Prune();
 
   Context& context_;
@@ -102,6 +109,10 @@ class Outbox {
   std::map<std::string, Entry> orders_;
   std::map<std::int64_t, std::string> by_number_;
   std::map<std::string, std::string> by_request_;
+  std::set<std::pair<UnixMillis, std::string>> deadlines_;  // that have not passed
+  std::set<std::int64_t> late_;                             // numbers of orders that wait for clusters to come
+  std::set<std::int64_t> over_;                             // numbers of those that are over
+  std::int64_t over_outcomes_ = 0;                          // of these
   std::map<std::string, Lane> lanes_;
   std::uint64_t next_serial_ = 1;
   std::int64_t open_ = 0;

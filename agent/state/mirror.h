@@ -40,8 +40,6 @@ class State final : public StateBoard {
 
   // Events of a cluster that made room for newer ones, ever.
   std::int64_t EventsDropped(const std::string& cluster) const;
-  // Whether a cluster told anything, ever.
-  bool Knows(const std::string& cluster) const { return FreshAt(cluster) != 0; }
   // What state.report does, for one source that `child` tells of.
   api::SourceAck Take(const std::string& child, const api::SourceReport& report);
 

@@ -116,7 +116,8 @@ Result<Exit> Show(Context& context, const ShowOptions& options) {
   OTE_CHECK(view);
   // One document: the cluster's own fields, and beside them what is known of it.
   Json json = ToJson(view->cluster);
-  for (const auto& [key, value] : ToJson(*view).items()) {
+  const Json whole = ToJson(*view);
+  for (const auto& [key, value] : whole.items()) {
     if (key != "cluster") json[key] = value;
   }
   PrintOne(context, json, TextOf(*view, context.clock.WallNow()), view->cluster.name);
