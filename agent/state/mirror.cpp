@@ -178,10 +178,11 @@ api::SourceAck State::Take(const std::string& child, const api::SourceReport& re
   ack.have = source.feed.Have();
   ack.want_full = *took == tree::StateFeed::Took::kWantFull;
   const bool whole = *took == tree::StateFeed::Took::kWhole;
+  const bool confirmed = whole && !source.current;
   if (whole) source.fresh_at = context_.clock.WallNow();
   source.current = whole || (source.current && *took == tree::StateFeed::Took::kMore);
   if (source.feed.at() != at || !changed.empty() || moved) WriteSoon(report.cluster);
-  if (source.feed.at() != at || !changed.empty() || moved) line_.Touched(report.cluster);
+  if (source.feed.at() != at || !changed.empty() || moved || confirmed) line_.Touched(report.cluster);
   Notify(report.cluster, changed);
   return ack;
 }
@@ -270,8 +271,8 @@ std::optional<ReportLine::Source> State::Reported(const std::string& cluster) co
   const auto& source = it->second;
   // One that moved away is reported by whom it hangs on now.
   if (!source.via.empty() && !members_.IsBelow(source.via, cluster)) return std::nullopt;
-  // Of one that was never whole there is nothing to pass on.
-  if (source.feed.epoch() == 0) return std::nullopt;
+  // What may be older than what others know of it is not passed on.
+  if (!source.current) return std::nullopt;
   return ReportLine::Source{&source.feed, source.dropped};
 }
 
