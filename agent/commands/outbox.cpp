@@ -51,6 +51,7 @@ Result<void> Outbox::Start() {
     const auto& entry = orders_.at(id);
     for (const auto& [cluster, outcome] : entry.outcomes) {
       if (Waits(outcome.phase)) lanes_[cluster].ids.push_back(id);
+      if (outcome.phase == CommandPhase::kAcknowledged) taken_[cluster].insert(id);
     }
     Settled(entry);
   }
@@ -241,8 +242,10 @@ void Outbox::MemberChanged(const api::Cluster& cluster, bool removed) {
     lanes_[cluster.name].ids.push_back(id);
   }
   WatchDeadlines();
+  if (!members_.WayTo(cluster.name)) return;
+  AskAfter(cluster.name);
   const auto lane = lanes_.find(cluster.name);
-  if (lane == lanes_.end() || !members_.WayTo(cluster.name)) return;
+  if (lane == lanes_.end()) return;
   lane->second.backoff.Reset();
   Pump(cluster.name);
 }

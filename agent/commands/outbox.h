@@ -90,6 +90,8 @@ class Outbox {
   void Answered(const std::string& cluster, const std::string& id, std::uint64_t serial,
                 const Result<api::CommandOutcome>& answer);
   void Later(const std::string& cluster, Lane& lane);
+  void AskAfter(const std::string& cluster);
+  void AnsweredAfter(const std::string& cluster, const std::string& id, const Result<api::CommandOutcome>& answer);
   // Takes it over in memory, to be written with the next Flush.
   void Change(Entry& entry, api::CommandOutcome outcome);
   void Flush();
@@ -114,6 +116,8 @@ class Outbox {
   std::set<std::int64_t> over_;                             // numbers of those that are over
   std::int64_t over_outcomes_ = 0;                          // of these
   std::map<std::string, Lane> lanes_;
+  std::map<std::string, std::set<std::string>> taken_;  // by cluster: acknowledged, and not known to be over
+  std::set<Key> asked_after_;
   std::uint64_t next_serial_ = 1;
   std::int64_t open_ = 0;
   std::int64_t refused_ = 0;

@@ -52,6 +52,12 @@ void Outbox::Change(Entry& entry, api::CommandOutcome outcome) {
   entry.open -= closed;
   open_ -= closed;
   unsaved_.emplace(outcome.id, outcome.cluster);
+  if (outcome.phase == CommandPhase::kAcknowledged) {
+    taken_[outcome.cluster].insert(outcome.id);
+  } else if (const auto taken = taken_.find(outcome.cluster); taken != taken_.end()) {
+    taken->second.erase(outcome.id);
+    if (taken->second.empty()) taken_.erase(taken);
+  }
   news_.push_back(outcome);
   known = std::move(outcome);
   Settled(entry);

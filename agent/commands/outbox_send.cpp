@@ -112,4 +112,40 @@ void Outbox::Leave(const std::string& cluster, const std::string& id) {
   ids.erase(std::remove(ids.begin(), ids.end(), id), ids.end());
 }
 
+// A cluster that comes back may have lost what it took: it was restored, or made anew. It is asked with a command that
+// has expired, which it answers when it knows it and does not begin when it does not.
+void Outbox::AskAfter(const std::string& cluster) {
+  const auto way = members_.WayTo(cluster);
+  const auto taken = taken_.find(cluster);
+  if (!way || taken == taken_.end()) return;
+  for (const auto& id : taken->second) {
+    if (!asked_after_.emplace(id, cluster).second) continue;
+    auto command = orders_.at(id).row.command;
+    command.body = Json::object();
+    command.deadline = 1;
+    command.ttl_ms = 0;
+    context_.rpc.Call(*way, api::verb::kCommandRun, ToJson(command), kPatience,
+                      [this, alive = std::weak_ptr<bool>(alive_), cluster, id](const Result<wire::Envelope>& answer) {
+                        if (!alive.lock()) return;
+                        if (!answer) return AnsweredAfter(cluster, id, Fail(answer.error()));
+                        AnsweredAfter(cluster, id, FromWire<api::CommandOutcome>(answer->body));
+                      });
+  }
+}
+
+void Outbox::AnsweredAfter(const std::string& cluster, const std::string& id,
+                           const Result<api::CommandOutcome>& answer) {
+  asked_after_.erase({id, cluster});
+  if (!answer) return;  // with the next change of that member
+  auto outcome = *answer;
+  outcome.id = id;
+  outcome.cluster = cluster;
+  if (outcome.phase == CommandPhase::kExpired) {
+    outcome.phase = CommandPhase::kFailed;
+    outcome.code = Error{ErrorId::kInterrupted, {}, {}}.Code();
+    outcome.message = "the cluster took it and does not know of it now: it was restored, or made anew";
+  }
+  if (auto learned = Learn(outcome); !learned) log::Debug("outcome not taken", {{"why", learned.error().message}});
+}
+
 }  // namespace ote::agent

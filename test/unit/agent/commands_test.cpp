@@ -249,6 +249,37 @@ TEST_CASE("an outcome that its issuer does not hear is told until it does, also 
   CHECK(At(tree, id, "clinic-a").result == Json{{"late", true}});
 }
 
+TEST_CASE("a restored cluster that lost what it took is not told it again, and the loss is seen") {
+  Tree tree;
+  tree.Join("clinic-a");
+  tree.StopNode("clinic-a");
+  const auto copy = tree.scratch() / "copy";
+  std::filesystem::copy(tree.Folder("clinic-a").path, copy, std::filesystem::copy_options::recursive);
+  tree.StartNode("clinic-a");
+  Stuck stuck;
+  stuck.On(tree.Node("clinic-a"), true);
+  tree.Settle();
+  const auto id = Must(Hq(tree).Issue(Work(0ms), {"clinic-a"}));
+  tree.Settle();
+  CHECK(PhaseAt(tree, id) == CommandPhase::kAcknowledged);
+  // A new line alone is no loss.
+  tree.network.Cut(Tree::kRootEndpoint);
+  tree.Pass(30s);
+  tree.network.Mend(Tree::kRootEndpoint);
+  tree.Pass(30s);
+  CHECK(PhaseAt(tree, id) == CommandPhase::kAcknowledged);
+  tree.StopNode("clinic-a");
+  std::filesystem::remove_all(tree.Folder("clinic-a").path);
+  std::filesystem::rename(copy, tree.Folder("clinic-a").path);
+  tree.StartNode("clinic-a");
+  Worker a;
+  a.On(tree.Node("clinic-a"), true);
+  tree.Pass(30s);
+  CHECK(a.bodies.empty());
+  CHECK(PhaseAt(tree, id) == CommandPhase::kFailed);
+  CHECK(At(tree, id, "clinic-a").code == "OTE-E0004");
+}
+
 TEST_CASE("a command for the agent itself is executed there, with no line") {
   Tree tree;
   Worker hq;
