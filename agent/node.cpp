@@ -7,6 +7,7 @@
 
 #include "agent/by_hand/desk.h"
 #include "agent/parts.h"
+#include "agent/state/view.h"
 #include "agent/tree/tree_parts.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
@@ -31,6 +32,8 @@ Node::~Node() {
   parts_.reset();
   key_desk_.reset();
   rotation_.reset();
+  commands_.reset();
+  state_.reset();
   uplink_.reset();
   authority_.reset();
   trust_.reset();
@@ -76,6 +79,8 @@ Result<void> Node::Load(const TransportFactory& factory) {
                            *transport_, timers_, *rpc_, [this](std::function<void()> fn) { Post(std::move(fn)); }});
   members_.emplace(*context_);
   uplink_.emplace(*context_, keys_->sign, keys_->transport);
+  state_.emplace(*context_, *members_, *uplink_);
+  commands_.emplace(*context_, *members_, *uplink_);
   rotation_.emplace(*context_, *uplink_, *keys_);
   parts_ = std::make_unique<Parts>(*context_, *members_, *uplink_);
 
@@ -83,6 +88,9 @@ Result<void> Node::Load(const TransportFactory& factory) {
                                       [this](const std::string& digest) { return parts_->Needs(digest); });
   OTE_CHECK(members_->Start());
   OTE_CHECK(tree_->Start());
+  OTE_CHECK(state_->Start());
+  OTE_CHECK(commands_->Start());
+  ServeClusterView(*context_, *members_, *state_, *commands_);
   if (membership_.role == crypto::Role::kRoot) OTE_CHECK(StartAuthority());
   key_desk_.emplace(*context_, *keys_, *rotation_, trust_ ? &*trust_ : nullptr);
   key_desk_->Start();

@@ -10,12 +10,14 @@
 #include <string>
 
 #include "agent/authority.h"
+#include "agent/commands/commands.h"
 #include "agent/context.h"
 #include "agent/gate.h"
 #include "agent/issuer.h"
 #include "agent/key_desk.h"
 #include "agent/members.h"
 #include "agent/rotation.h"
+#include "agent/state/mirror.h"
 #include "agent/trust_desk.h"
 #include "agent/uplink.h"
 #include "core/base/result.h"
@@ -52,6 +54,8 @@ class Node {
   Members& members() noexcept { return *members_; }
   Uplink& uplink() noexcept { return *uplink_; }
   TreeParts& tree() noexcept { return *tree_; }
+  State& state() noexcept { return *state_; }
+  Commands& commands() noexcept { return *commands_; }
   bool stopping() const noexcept { return stop_; }
 
  private:
@@ -80,6 +84,8 @@ class Node {
   std::optional<TrustDesk> trust_;
   std::optional<Authority> authority_;
   std::optional<Uplink> uplink_;
+  std::optional<State> state_;
+  std::optional<Commands> commands_;
   std::optional<Rotation> rotation_;
   std::optional<KeyDesk> key_desk_;
   std::unique_ptr<Parts> parts_;

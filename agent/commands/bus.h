@@ -21,13 +21,18 @@ class CommandBus {
     std::chrono::milliseconds ttl{0};  // 0: for ever
     std::string replaces;              // see api::Command
     std::string request_id;            // the same id is the same order: nothing is issued again
+    // Clusters that join or come back later and match get it too, until the deadline.
+    bool late = false;
+    std::string selector;  // tree::Selector; with `late` only
   };
   using Done = std::function<void(Result<Json>)>;
 
   virtual ~CommandBus() = default;
 
   // On disk for each cluster before it returns its id. A cluster that is this agent itself executes it here. Clusters
-  // that are away get it when they come back.
+  // that are away get it when they come back; each gets those for it in the order in which they were issued. kConflict
+  // for a request id that came with another order; kBusy when too many wait for a cluster, or in all: nothing was
+  // issued then.
   virtual Result<std::string> Issue(const Order& order, const std::vector<std::string>& clusters) = 0;
   virtual std::vector<api::CommandOutcome> OutcomesOf(const std::string& id) const = 0;
 

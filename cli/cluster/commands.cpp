@@ -15,6 +15,7 @@ Command ClusterCommand() {
   noun.Add(ListClustersCommand());
   noun.Add(ShowClusterCommand());
   noun.Add(TreeCommand());
+  noun.Add(ListCommandsCommand());
   noun.Add(LabelCommand());
   noun.Add(RemoveClusterCommand());
   noun.Add(TokenCommand());

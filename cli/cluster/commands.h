@@ -14,6 +14,7 @@ Command ApproveCommand();
 Command ListClustersCommand();
 Command ShowClusterCommand();
 Command TreeCommand();
+Command ListCommandsCommand();
 Command LabelCommand();
 Command RemoveClusterCommand();
 Command TokenCommand();

@@ -1,4 +1,4 @@
-// ote cluster list, show and tree: the members as the root knows them.
+// ote cluster list and tree: the members as the root knows them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,9 +14,6 @@ namespace {
 
 struct ListOptions {
   std::vector<std::string> selector;
-};
-struct ShowOptions {
-  std::string name;
 };
 
 std::string LabelText(const api::Labels& labels) {
@@ -66,34 +63,6 @@ Result<Exit> List(Context& context, const ListOptions& options) {
     names.push_back(c.name);
   }
   PrintList(context, items, table, names);
-  return Exit::kDone;
-}
-
-Result<Exit> Show(Context& context, const ShowOptions& options) {
-  OTE_TRY(const auto clusters, FetchMembers(context));
-  OTE_TRY(const api::Cluster c, FindMember(clusters, options.name));
-  const UnixMillis now = context.clock.WallNow();
-  std::string text = FactsText({{"name", c.name},
-                                {"status", std::string(NameOf(c.status))},
-                                {"role", std::string(NameOf(c.role))},
-                                {"parent", c.parent},
-                                {"labels", LabelText(c.labels)},
-                                {"joined", FormatTime(c.joined_at)},
-                                {"seen", Ago(c.last_seen, now)},
-                                {"serial", std::to_string(c.serial.value)},
-                                {"expires", FormatTime(c.expires_at)},
-                                {"version", c.version},
-                                {"platform", c.platform}});
-  if (!c.datasets.empty()) {
-    Table table(
-        {{"DATA"}, {"TRAIN", false, true}, {"TEST", false, true}, {"FEATURES", false, true}, {"CLASSES", false, true}});
-    for (const auto& d : c.datasets) {
-      table.Add({d.name, std::to_string(d.train_rows), std::to_string(d.test_rows), std::to_string(d.features),
-                 std::to_string(d.classes)});
-    }
-    text += "\n" + table.Text(true);
-  }
-  PrintOne(context, ToJson(c), text, c.name);
   return Exit::kDone;
 }
 
@@ -161,24 +130,11 @@ Command ListClustersCommand() {
   return c;
 }
 
-Command ShowClusterCommand() {
-  auto options = std::make_shared<ShowOptions>();
-  Command c("show", "print one cluster");
-  c.About("Its status, labels, certificate and data sets. Of a data set the root knows name, schema and counts only.");
-  c.Argument("NAME", options->name, "the cluster").Completes(Names::kCluster);
-  c.Example("ote cluster show clinic-a", "for people");
-  c.Example("ote cluster show clinic-a -o json", "for a program");
-  c.Exits({Exit::kUnreachable, Exit::kNotFound});
-  c.Does([options](Context& context) { return Show(context, *options); });
-  return c;
-}
-
 Command TreeCommand() {
   Command c("tree", "draw the clusters as a tree");
   c.About(
       "The agent that is asked, what is above it, and all that is below it, each where it hangs now: one whose own "
-      "parent "
-      "is lost hangs on another for a while. With the data sets that each has registered.");
+      "parent is lost hangs on another for a while. With the data sets that each has registered.");
   c.Example("ote cluster tree", "for people");
   c.Example("ote cluster tree -o json", "nested, for a program");
   c.Exits({Exit::kUnreachable, Exit::kNotFound});

@@ -51,6 +51,23 @@ is() { [ "$("${@:2}")" = "$1" ]; }
   [[ $output == *clinic-a* ]]
 }
 
+fresh() { ote cluster show "$1" --state hq -o json | jq -e '.freshAt > 0'; }
+
+@test "what a cluster tells of itself is shown with its age, and commands are listed" {
+  root
+  join clinic-a --label region=eu
+  wait_until 5 fresh clinic-a
+  expect 0 ote cluster show clinic-a --state hq
+  [[ $output == *"state:"*"as of"* ]]
+  expect 7 ote cluster show clinic-x --state hq
+  [[ $stderr == *clinic-a* ]]
+  expect 0 ote cluster commands --state hq -o json
+  is 0 json '.items | length'
+  expect 0 ote cluster commands --state clinic-a --cluster clinic-a
+  expect 7 ote cluster commands cmd-0000000000 --state hq
+  [[ $stderr == *OTE-E0906* ]]
+}
+
 @test "joining twice says so and exits 0; with another root it is a conflict" {
   root
   join clinic-a
