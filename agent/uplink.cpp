@@ -148,6 +148,7 @@ void Uplink::SayHello() {
           }
         }
         welcomed_ = true;
+        if (welcome->now > 0) clock_ahead_ = welcome->now - context_.clock.WallNow();
         missed_ = 0;
         message_.clear();
         log::Info("connected to the parent");

@@ -22,6 +22,8 @@ class Uplink {
   bool Connected() const noexcept { return welcomed_; }
   // Why not, for people.
   const std::string& Message() const noexcept { return message_; }
+  // By how many milliseconds the parent's clock was ahead of this one at the last hello.
+  std::optional<std::int64_t> ClockAhead() const noexcept { return clock_ahead_; }
 
   // Asks the parent; kUnreachable at once when there is no link.
   void Call(std::string_view verb, Json body, std::chrono::milliseconds patience, Rpc::Continuation then);
@@ -65,6 +67,7 @@ class Uplink {
   std::size_t endpoint_ = 0;
   bool up_ = false;
   bool welcomed_ = false;
+  std::optional<std::int64_t> clock_ahead_;
   std::string message_ = "not connected yet";
   Timers::Id beat_ = 0;
   Timers::Id give_up_ = 0;

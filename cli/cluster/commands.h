@@ -1,6 +1,7 @@
 // ote cluster: its verbs as commands, and as functions for those that run several (ote quickstart).
 #pragma once
 
+#include "cli/cluster/watch_flags.h"
 #include "cli/frame/command.h"
 #include "core/api/requests.h"
 
@@ -28,6 +29,7 @@ struct InitOptions {
   std::chrono::milliseconds heartbeat{5'000};
   std::chrono::milliseconds certificate_life{90LL * 24 * 3600 * 1000};
   bool no_start = false;
+  WatchOptions watch;
 };
 Result<Exit> Init(Context& context, const InitOptions& options);
 
@@ -38,6 +40,7 @@ struct JoinOptions {
   Labels labels;
   bool replace = false;
   bool no_start = false;
+  WatchOptions watch;
   // Without a network.
   bool offline = false;
   std::filesystem::path grant;
