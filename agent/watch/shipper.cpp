@@ -114,7 +114,7 @@ bool Shipper::State::Ship(Spool::Batch batch, const std::stop_token& stop) {
         std::size_t taken = 0;
         for (std::size_t i = 0; i < part.size(); ++i) {
           if (verdict->items[i] == ItemVerdict::kAgain) again.push_back(std::move(part[i]));
-          taken += verdict->items[i] == ItemVerdict::kTaken ? 1 : 0;
+          if (verdict->items[i] == ItemVerdict::kTaken) ++taken;
         }
         const bool progress = again.size() < part.size();
         items.erase(items.begin(), items.begin() + count);
