@@ -19,9 +19,9 @@ Result<Exit> List(Context& context) {
   for (const auto& name : names) {
     OTE_TRY(const auto found, LoadTemplate(context, name));
     table.Add({name, found.about});
-    items.push_back({{"name", name},
-                     {"about", found.about},
-                     {"values", ToJson(api::ListOf<TemplateValue>{found.values})["items"]}});
+    Json values = Json::array();
+    for (const auto& value : found.values) values.push_back(ToJson(value));
+    items.push_back({{"name", name}, {"about", found.about}, {"values", std::move(values)}});
   }
   PrintList(context, items, table, names);
   return Exit::kDone;
