@@ -122,7 +122,8 @@ Command StartCommand() {
   c.About(
       "Under systemd where it is the init system and ote-agent@.service is installed, otherwise as a detached "
       "process that logs to agent.log in the state folder. Returns once the agent is ready. If it runs already, it "
-      "says so.");
+      "says so. How it is watched (ote-metrics(7)) is kept for later starts.");
+  AddWatchFlags(c, *options);
   c.Example("ote cluster start", "the one of the current context");
   c.Example("ote cluster start --state /var/lib/ote", "the one of a folder");
   c.Example("ote cluster start --metrics 127.0.0.1:9440", "with metrics for a Prometheus on this machine");

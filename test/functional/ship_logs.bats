@@ -123,7 +123,7 @@ nothing_twice() {
 
 @test "what cannot be shipped to is refused before anything is made" {
   expect 1 ote cluster init hq --state hq --ship-logs http://logs.example:9200
-  [[ $stderr == *E1202*"in the clear"* ]]
+  [[ $stderr == *"in the clear"*E1202* ]]
   expect 1 ote cluster init hq --state hq --ship-logs https://me:pass@logs.example:9200
   [[ $stderr != *pass@* ]]
   expect 1 ote cluster init hq --state hq --ship-logs https://logs.example --ship-index Upper
