@@ -32,7 +32,7 @@ FindingList Examine(const Context& context, const store::StateFolder& folder) {
   AgentSaid agent;
   agent.held = store::FolderLock::Held(folder);
   if (readable || !agent.held) {
-    agent = AskAgent(context, folder, found);
+    agent = AskAgent(context, folder, *member, found);
   } else {
     found.push_back(
         {"agent", FindingLevel::kOk, "runs; it was not asked, since the keys need attention first", "", ""});

@@ -24,7 +24,8 @@ struct AgentSaid {
 };
 
 // An agent that runs, answers, and is of this version.
-AgentSaid AskAgent(const Context& context, const store::StateFolder& folder, FindingList& out);
+AgentSaid AskAgent(const Context& context, const store::StateFolder& folder, const store::Membership& member,
+                   FindingList& out);
 
 void CheckKeys(const store::StateFolder& folder, const store::Membership& member, FindingList& out);
 void CheckCertificate(const Context& context, const store::StateFolder& folder, const store::Membership& member,

@@ -60,10 +60,16 @@ Finding ControlGroups() {
 
 }  // namespace
 
-AgentSaid AskAgent(const Context& context, const store::StateFolder& folder, FindingList& out) {
+AgentSaid AskAgent(const Context& context, const store::StateFolder& folder, const store::Membership& member,
+                   FindingList& out) {
   AgentSaid said;
   said.held = store::FolderLock::Held(folder);
   const std::string state = folder.path.string();
+  const bool by_hand = member.role == crypto::Role::kMember && !member.parent;
+  if (!said.held && by_hand) {
+    out.push_back({"agent", FindingLevel::kOk, "does not run; a cluster that is reached by hand needs none", "", ""});
+    return said;
+  }
   if (!said.held) {
     out.push_back({"agent", FindingLevel::kProblem, "does not run", "the cluster takes no part while it is down",
                    "ote cluster start --state " + state});

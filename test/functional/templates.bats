@@ -55,8 +55,7 @@ assert status == 200, got
 want = json.load(open("want.json"))["items"]
 assert len(want) == len(got["predictions"]) == 40
 for w, g in zip(want, got["predictions"]):
-    label = w.get("predicted", w.get("prediction", w.get("label")))
-    assert str(label) == g["label"], (w, g)
+    assert w["prediction"] == g["label"] and abs(w["probability"] - g["probability"]) < 1e-5, (w, g)
 for body in (b"", b"{}", b"[]", b'{"rows": [[1, 2]]}', b'{"rows": 3}', b'{"rows": [["x"]]}', b'{"rows": [[' + b"1e400," * 63 + b"1]]}"):
     assert post(body)[0] == 400, body
 assert post(b"{}", "/other")[0] == 404
