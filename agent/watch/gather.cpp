@@ -44,24 +44,6 @@ void AddClusters(const Watched& watched, Families& out) {
   out.push_back(ByName("ote_clusters", "Clusters below this one, by status.", "status", by_status));
 }
 
-void AddBoard(const Watched& watched, Families& out) {
-  if (watched.board == nullptr) return;
-  std::map<api::AppPhase, int> phases;
-  double lag = 0;
-  const UnixMillis now = watched.context.clock.WallNow();
-  for (const auto& cluster : watched.members.List()) {
-    for (const auto& [key, value] : watched.board->List(cluster.name, state::kApp)) {
-      if (const auto app = FromWire<api::AppStatus>(value)) ++phases[app->phase];
-    }
-    const UnixMillis fresh = watched.board->FreshAt(cluster.name);
-    if (cluster.name == watched.context.membership.name || cluster.status != api::ClusterStatus::kReady) continue;
-    if (fresh > 0) lag = std::max(lag, static_cast<double>(now - fresh) / 1000);
-  }
-  out.push_back(ByName("ote_apps", "Apps here and below, each cluster's by itself, by phase.", "phase", phases));
-  out.push_back(
-      Gauge("ote_state_report_lag_seconds", "Age of the oldest report among the clusters below that are ready.", lag));
-}
-
 void AddShip(const api::ShipStatus& ship, Families& out) {
   const auto number = [](std::int64_t value) { return static_cast<double>(value); };
   out.push_back(
@@ -77,6 +59,23 @@ void AddShip(const api::ShipStatus& ship, Families& out) {
 }
 
 }  // namespace
+
+void AddBoard(const StateBoard& board, const std::vector<api::Cluster>& clusters, const std::string& own,
+              UnixMillis now, Families& out) {
+  std::map<api::AppPhase, int> phases;
+  double lag = 0;
+  for (const auto& cluster : clusters) {
+    for (const auto& [key, value] : board.List(cluster.name, state::kApp)) {
+      if (const auto app = FromWire<api::AppStatus>(value)) ++phases[app->phase];
+    }
+    if (cluster.name == own || cluster.status != api::ClusterStatus::kReady) continue;
+    if (const UnixMillis fresh = board.FreshAt(cluster.name); fresh > 0)
+      lag = std::max(lag, static_cast<double>(now - fresh) / 1000);
+  }
+  out.push_back(ByName("ote_apps", "Apps here and below, each cluster's by itself, by phase.", "phase", phases));
+  out.push_back(
+      Gauge("ote_state_report_lag_seconds", "Age of the oldest report among the clusters below that are ready.", lag));
+}
 
 Families Gather(const Watched& watched, const std::optional<api::ShipStatus>& ship) {
   Context& context = watched.context;
@@ -110,7 +109,8 @@ Families Gather(const Watched& watched, const std::optional<api::ShipStatus>& sh
   depth.values.push_back({{{"queue", "answers"}}, static_cast<double>(context.rpc.Pending())});
   if (ship) depth.values.push_back({{{"queue", "log"}}, static_cast<double>(ship->waiting)});
   out.push_back(std::move(depth));
-  AddBoard(watched, out);
+  if (watched.board != nullptr)
+    AddBoard(*watched.board, watched.members.List(), context.membership.name, context.clock.WallNow(), out);
   if (context.tally != nullptr) context.tally->AddTo(out);
   if (ship) AddShip(*ship, out);
   AddProcess(out);

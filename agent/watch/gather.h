@@ -24,6 +24,10 @@ struct Watched {
   const StateBoard* board = nullptr;    // absent: nothing of apps and reports is told
 };
 
+// Apps and reports of `clusters`, of which `own` is this one.
+void AddBoard(const StateBoard& board, const std::vector<api::Cluster>& clusters, const std::string& own,
+              UnixMillis now, Families& out);
+
 Families Gather(const Watched& watched, const std::optional<api::ShipStatus>& ship);
 
 }  // namespace ote::agent

@@ -41,6 +41,7 @@ FindingList Examine(const Context& context, const store::StateFolder& folder) {
   CheckClock(context, folder, *member, found);
   CheckDisk(folder, found);
   CheckDatabase(folder, found);
+  if (!agent.held) CheckSpool(folder, found);
   CheckPorts(folder, *member, agent, found);
   // What the agent says of its parent is that it is not connected; which step fails is found out here.
   CheckParent(context, folder, *member, agent, found);

@@ -34,6 +34,8 @@ void CheckClock(const Context& context, const store::StateFolder& folder, const 
                 FindingList& out);
 void CheckDisk(const store::StateFolder& folder, FindingList& out);
 void CheckDatabase(const store::StateFolder& folder, FindingList& out);
+// What of the log waits to be sent, where no agent runs that would tell.
+void CheckSpool(const store::StateFolder& folder, FindingList& out);
 // Endpoints and the metrics' address: bound by the agent that runs, or free.
 void CheckPorts(const store::StateFolder& folder, const store::Membership& member, const AgentSaid& agent,
                 FindingList& out);

@@ -180,4 +180,21 @@ void CheckDatabase(const store::StateFolder& folder, FindingList& out) {
   out.push_back({"store", FindingLevel::kOk, "the database is whole", "", ""});
 }
 
+void CheckSpool(const store::StateFolder& folder, FindingList& out) {
+  const auto watch = store::LoadWatch(folder);
+  if (!watch) {
+    out.push_back({"logs", FindingLevel::kProblem, watch.error().message, "the agent does not start with it",
+                   watch.error().hint});
+    return;
+  }
+  if (watch->ship.url.empty()) return;
+  std::uint64_t bytes = 0;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(store::SpoolFolder(folder), failed)) {
+    if (entry.path().extension() == ".jsonl") bytes += entry.file_size(failed);
+  }
+  out.push_back({"logs", FindingLevel::kOk,
+                 fmt::format("{} wait for {} until the agent runs", FormatSize(bytes), watch->ship.url), "", ""});
+}
+
 }  // namespace ote::cli

@@ -1,12 +1,13 @@
 """Elasticsearch's bulk API as far as ote uses it, with a script of what goes wrong.
 
-usage: bulk_server.py FOLDER PORT
+usage: bulk_server.py FOLDER PORT [CERTIFICATE KEY]
 FOLDER/docs.jsonl gets every document that is taken, with its _id and _index; FOLDER/requests counts what was asked.
 FOLDER/mode says what happens to the next requests: ok; busy (429 for all, Retry-After: 1); some (429 for every other
 item that is new); lost (all is taken, and the connection cut before the answer); down (503).
 """
 import gzip
 import json
+import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -70,4 +71,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler)
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[3], sys.argv[4])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()

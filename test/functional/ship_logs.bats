@@ -12,7 +12,7 @@ teardown() {
   ote_teardown
 }
 start_server() {
-  /usr/bin/python3 "$source_root/test/functional/bulk_server.py" server "$port" >server.log 2>&1 3>&- &
+  /usr/bin/python3 "$source_root/test/functional/bulk_server.py" server "$port" "$@" >server.log 2>&1 3>&- &
   server_pid=$!
 }
 stop_server() {
@@ -119,6 +119,22 @@ nothing_twice() {
   chmod 644 key
   again
   wait_until 20 logs 'message | test("key")'
+}
+
+@test "the other side proves who it is, and one that cannot gets nothing" {
+  command -v openssl >/dev/null || skip "no openssl"
+  openssl req -x509 -newkey rsa:2048 -nodes -keyout tls.key -out tls.crt -days 2 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost 2>/dev/null
+  start_server tls.crt tls.key
+  (umask 077 && echo me:word >user)
+  ote cluster init hq --state hq --listen tcp://127.0.0.1:0 --ship-logs "https://localhost:$port" \
+    --ship-user-file user -q >/dev/null
+  wait_until 20 logs 'message | test("certificate")'
+  [ ! -e server/docs.jsonl ]
+  ote cluster stop --state hq -q
+  ote cluster start --state hq --ship-ca tls.crt -q
+  wait_until 20 arrived ready 2
+  grep -q "Basic $(printf me:word | base64)" server/requests
 }
 
 @test "what cannot be shipped to is refused before anything is made" {

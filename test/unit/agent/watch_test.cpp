@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/api/app.h"
 #include "core/store/watch_file.h"
 #include "test/fake/tree.h"
 
@@ -48,6 +49,42 @@ TEST_CASE("an agent with metrics at an address that cannot be does not start") {
   watch.metrics = "192.0.2.1:9440";
   test::Must(store::SaveWatch(tree.Folder("hq"), watch));
   CHECK_THROWS_WITH(tree.StartNode("hq"), Catch::Contains("OTE-E1201"));
+}
+
+TEST_CASE(
+    "apps are counted by phase wherever they are, and reports are as old as the oldest of a cluster that is ready") {
+  class Board final : public StateBoard {
+   public:
+    void Set(std::string_view, const std::string&, Json) override {}
+    void Remove(std::string_view, const std::string&) override {}
+    std::map<std::string, Json> List(const std::string& cluster, std::string_view kind) const override {
+      api::AppStatus web;
+      web.app = "web";
+      web.phase = cluster == "clinic-a" ? api::AppPhase::kHealthy : api::AppPhase::kFailed;
+      if (kind != state::kApp || cluster == "hq") return {};
+      return {{"web", ToJson(web)}, {"odd", Json("not a status")}};
+    }
+    UnixMillis FreshAt(const std::string& cluster) const override {
+      return cluster == "clinic-a" ? 90'000 : cluster == "clinic-b" ? 70'000 : 10'000;
+    }
+    void OnChange(Changed) override {}
+  } board;
+  std::vector<api::Cluster> clusters(4);
+  const char* names[] = {"hq", "clinic-a", "clinic-b", "clinic-c"};
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    clusters[i].name = names[i];
+    clusters[i].status = i < 3 ? api::ClusterStatus::kReady : api::ClusterStatus::kUnreachable;
+  }
+  Families told;
+  AddBoard(board, clusters, "hq", 100'000, told);
+  REQUIRE(told.size() == 2);
+  std::map<std::string, double> apps;
+  for (const auto& [labels, value] : told[0].values) apps[labels.at(0).second] = value;
+  CHECK(apps.size() == 6);
+  CHECK(apps["healthy"] == 1);
+  CHECK(apps["failed"] == 2);
+  CHECK(apps["pending"] == 0);
+  CHECK(told[1].values.at(0).second == 30);
 }
 
 TEST_CASE("how an agent is watched is kept beside its membership") {
