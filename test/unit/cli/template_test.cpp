@@ -158,14 +158,15 @@ TEST_CASE("a federated site is a secret, a script and a stateful set that uses b
   auto input = Enough(with);
   input["token"] = "ote1.x: \"y\"\n---\n";
   const auto documents = Documents(FillTemplate(with, input).value());
-  REQUIRE(documents.size() == 3);
-  CHECK(documents[0]["kind"] == "Secret");
-  CHECK(documents[0]["stringData"]["token"] == input["token"]);
-  CHECK(documents[1]["kind"] == "ConfigMap");
-  CHECK(documents[2]["kind"] == "StatefulSet");
-  CHECK(documents[2]["spec"]["volumeClaimTemplates"].size() == 1);
-  CHECK(documents[2]["spec"]["template"]["spec"]["volumes"][2]["secret"]["secretName"] ==
-        documents[0]["metadata"]["name"]);
+  REQUIRE(documents.size() == 4);
+  CHECK(documents[0]["kind"] == "App");
+  CHECK(documents[1]["kind"] == "Secret");
+  CHECK(documents[1]["stringData"]["token"] == input["token"]);
+  CHECK(documents[2]["kind"] == "ConfigMap");
+  CHECK(documents[3]["kind"] == "StatefulSet");
+  CHECK(documents[3]["spec"]["volumeClaimTemplates"].size() == 1);
+  CHECK(documents[3]["spec"]["template"]["spec"]["volumes"][2]["secret"]["secretName"] ==
+        documents[1]["metadata"]["name"]);
 }
 
 TEST_CASE("ote app init writes the file, says when it is there, and keeps one with a secret private") {
