@@ -14,6 +14,8 @@
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 
 #include "core/api/watch.h"
 #include "core/base/log.h"
@@ -97,33 +99,58 @@ class Page final : public prometheus::Collectable {
   std::function<void()> ask_;
 };
 
-// Why nothing can listen there, in the system's words; the library does not tell. "" when it can.
-std::string Obstacle(const api::HostPort& at) {
+struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = 0;
-  const bool v6 = at.host.find(':') != std::string::npos;
-  if (v6) {
-    auto* address = reinterpret_cast<sockaddr_in6*>(&storage);
+  const sockaddr* Get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+SocketAddress AddressOf(const api::HostPort& at) {
+  SocketAddress out;
+  const auto port = htons(static_cast<std::uint16_t>(at.port));
+  if (at.host.find(':') != std::string::npos) {
+    auto* address = reinterpret_cast<sockaddr_in6*>(&out.storage);
     address->sin6_family = AF_INET6;
-    address->sin6_port = htons(static_cast<std::uint16_t>(at.port));
+    address->sin6_port = port;
     ::inet_pton(AF_INET6, at.host.c_str(), &address->sin6_addr);
-    length = sizeof *address;
+    out.length = sizeof *address;
   } else {
-    auto* address = reinterpret_cast<sockaddr_in*>(&storage);
+    auto* address = reinterpret_cast<sockaddr_in*>(&out.storage);
     address->sin_family = AF_INET;
-    address->sin_port = htons(static_cast<std::uint16_t>(at.port));
+    address->sin_port = port;
     ::inet_pton(AF_INET, at.host.c_str(), &address->sin_addr);
-    length = sizeof *address;
+    out.length = sizeof *address;
   }
-  const int fd = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  return out;
+}
+
+// Why nothing can listen there, in the system's words; the library does not tell. "" when it can.
+std::string Obstacle(const api::HostPort& at) {
+  const auto address = AddressOf(at);
+  const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return std::strerror(errno);
   const int yes = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   std::string why;
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&storage), length) != 0 || ::listen(fd, 1) != 0)
-    why = std::strerror(errno);
+  if (::bind(fd, address.Get(), address.length) != 0 || ::listen(fd, 1) != 0) why = std::strerror(errno);
   ::close(fd);
   return why;
+}
+
+// The library looks every two seconds whether it is to end; a connection makes it look now. Makes one after the other
+// until asked to stop.
+void Knock(const api::HostPort& at, const std::stop_token& stop) {
+  constexpr std::chrono::milliseconds kBetween{10};
+  const auto address = AddressOf(at);
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  while (!stop.stop_requested()) {
+    const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return;
+    [[maybe_unused]] const int begun = ::connect(fd, address.Get(), address.length);
+    std::unique_lock lock(mutex);
+    wake.wait_for(lock, stop, kBetween, [] { return false; });
+    ::close(fd);
+  }
 }
 
 }  // namespace
@@ -143,6 +170,10 @@ Metrics::~Metrics() {
     state_->exchange->over = true;
   }
   state_->exchange->wake.notify_all();
+  const std::jthread knocking([this](const std::stop_token& stop) {
+    if (const auto at = api::ParseHostPort(address_)) Knock(*at, stop);
+  });
+  state_->exposer.reset();
 }
 
 Result<std::unique_ptr<Metrics>> Metrics::Serve(const std::string& address,
