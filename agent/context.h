@@ -26,6 +26,7 @@ struct Context {
   Rpc& rpc;
   // Runs `fn` in the agent's thread soon; callable from any thread.
   std::function<void(std::function<void()>)> post;
+  Tally* tally = nullptr;  // counts what happens; may be absent
 };
 
 }  // namespace ote::agent

@@ -16,7 +16,9 @@
 
 #include "agent/node.h"
 #include "core/base/log.h"
+#include "core/base/log_sink.h"
 #include "core/base/version.h"
+#include "core/store/watch_file.h"
 #include "core/wire/zmq_transport.h"
 #include "crypto/secret.h"
 
@@ -35,7 +37,7 @@ struct Arguments {
   std::string state;
   int ready_fd = -1;
   log::Level level = log::Level::kInfo;
-  log::Format format = log::Format::kText;
+  std::optional<log::Format> format;
   wire::BulkOptions bulk;
 };
 
@@ -68,6 +70,7 @@ Result<Arguments> Parse(int argc, char** argv) {
     } else if (flag == "--log-level") {
       arguments.level = log::ParseLevel(value, log::Level::kInfo);
     } else if (flag == "--log-format") {
+      if (value != "json" && value != "text") return Fail(ErrorId::kUsage, "--log-format: neither text nor json");
       arguments.format = value == "json" ? log::Format::kJson : log::Format::kText;
     } else if (flag == "--bulk-port") {
       bulk_port = value;
@@ -107,6 +110,16 @@ void Tell(int ready_fd, const std::string& line, const char* notify) {
   ::close(fd);
 }
 
+// The format that the state folder asks for, and the name that JSON lines carry. What cannot be read is told by Node.
+void ConfigureLog(const Arguments& arguments) {
+  const store::StateFolder folder{arguments.state};
+  auto format = arguments.format.value_or(log::Format::kText);
+  if (const auto watch = store::LoadWatch(folder); watch && !arguments.format && watch->log_format == "json")
+    format = log::Format::kJson;
+  log::Configure(arguments.level, format);
+  if (const auto member = folder.LoadMembership()) log::SetAgent(member->name);
+}
+
 int Report(const Error& error, int ready_fd) {
   std::fprintf(stderr, "ote-agent: error: %s [%s]\n", error.message.c_str(), error.Code().c_str());
   if (!error.hint.empty()) std::fprintf(stderr, "ote-agent: hint: %s\n", error.hint.c_str());
@@ -134,8 +147,8 @@ int main(int argc, char** argv) {
   ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
   ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   ::umask(0077);
-  log::Configure(arguments->level, arguments->format);
   crypto::Init();
+  ConfigureLog(*arguments);
 
   // Signals are waited for in a thread of their own, so every other thread must not take them.
   sigset_t signals;

@@ -9,6 +9,8 @@
 #include "agent/parts.h"
 #include "agent/state/view.h"
 #include "agent/tree/tree_parts.h"
+#include "agent/watch/tally.h"
+#include "agent/watch/watch.h"
 #include "core/base/files.h"
 #include "core/base/log.h"
 #include "core/base/version.h"
@@ -23,10 +25,12 @@ constexpr int kMostEventsAStep = 64;
 
 }  // namespace
 
-Node::Node(const Clock& clock, store::StateFolder folder) : clock_(clock), folder_(std::move(folder)) {}
+Node::Node(const Clock& clock, store::StateFolder folder)
+    : clock_(clock), folder_(std::move(folder)), tally_(std::make_unique<Tally>()) {}
 
 Node::~Node() {
   // The parts may have threads that post; they go first.
+  watch_.reset();
   hand_.reset();
   tree_.reset();
   parts_.reset();
@@ -75,8 +79,10 @@ Result<void> Node::Load(const TransportFactory& factory) {
   gate_.emplace(clock_, control.Public());
   OTE_TRY(transport_, factory(&keys_->transport, &*gate_));
   rpc_.emplace(&*transport_, &timers_, &clock_);
+  rpc_->SetTally(&*tally_);
   context_.emplace(Context{clock_, folder_, membership_, keys_->sign, keys_->transport, *store_, *artifacts_,
-                           *transport_, timers_, *rpc_, [this](std::function<void()> fn) { Post(std::move(fn)); }});
+                           *transport_, timers_, *rpc_, [this](std::function<void()> fn) { Post(std::move(fn)); },
+                           &*tally_});
   members_.emplace(*context_);
   uplink_.emplace(*context_, keys_->sign, keys_->transport);
   state_.emplace(*context_, *members_, *uplink_);
@@ -110,6 +116,12 @@ Result<void> Node::Load(const TransportFactory& factory) {
                                  });
   OTE_CHECK(Listen());
   OTE_CHECK(parts_->Start());
+  watch_ = std::make_unique<Watch>(Watched{*context_, *members_, *uplink_, *parts_, [this] {
+                                             const std::lock_guard guard(posted_mutex_);
+                                             return posted_.size();
+                                           }});
+  watch_->SetBoard(&*state_);
+  OTE_CHECK(watch_->Start());
   uplink_->Start();
   started_at_ = clock_.WallNow();
   const std::string pid = fmt::format("{}\n", ::getpid());

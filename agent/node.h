@@ -27,6 +27,8 @@ namespace ote::agent {
 class HandDesk;   // agent/by_hand/desk.h
 class Parts;      // runs, trainer, data sets, models (parts.h)
 class TreeParts;  // agent/tree/tree_parts.h
+class Tally;      // agent/watch/tally.h
+class Watch;      // agent/watch/watch.h
 
 // Makes the transport once the keys are loaded; both arguments outlive it.
 using TransportFactory =
@@ -77,6 +79,7 @@ class Node {
   std::optional<Gate> gate_;
   std::unique_ptr<wire::Transport> transport_;
   Timers timers_;
+  std::unique_ptr<Tally> tally_;
   std::optional<Rpc> rpc_;
   std::optional<Context> context_;
   std::optional<Members> members_;
@@ -91,6 +94,7 @@ class Node {
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<TreeParts> tree_;
   std::unique_ptr<HandDesk> hand_;  // at a root
+  std::unique_ptr<Watch> watch_;
   std::atomic<bool> stop_ = false;
   std::mutex posted_mutex_;
   std::deque<std::function<void()>> posted_;

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/watch/tally.h"
+
 namespace ote::agent {
 
 Destination FirstHop(const Destination& to) {
@@ -35,6 +37,7 @@ Request::Request(Request&& other) noexcept
       who_(other.who_),
       caller_(std::move(other.caller_)),
       envelope_(std::move(other.envelope_)),
+      ended_(std::exchange(other.ended_, nullptr)),
       open_(std::exchange(other.open_, false)) {}
 
 Request& Request::operator=(Request&& other) noexcept {
@@ -45,6 +48,7 @@ Request& Request::operator=(Request&& other) noexcept {
     who_ = other.who_;
     caller_ = std::move(other.caller_);
     envelope_ = std::move(other.envelope_);
+    ended_ = std::exchange(other.ended_, nullptr);
     open_ = std::exchange(other.open_, false);
   }
   return *this;
@@ -54,8 +58,13 @@ Request::~Request() {
   if (open_) Refuse(Error{ErrorId::kInternal, envelope_.verb + ": left unanswered", {}});
 }
 
-void Request::Answer(Json body, wire::Blob blob) {
+void Request::End(const ErrorId* error) {
   open_ = false;
+  if (const auto ended = std::exchange(ended_, nullptr)) ended(error);
+}
+
+void Request::Answer(Json body, wire::Blob blob) {
+  End(nullptr);
   auto reply = wire::MakeReply(envelope_, std::move(body), std::move(blob));
   const auto sent = SendTo(*transport_, from_, std::move(reply));
   if (!sent) log::Debug("answer not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
@@ -64,12 +73,12 @@ void Request::Answer(Json body, wire::Blob blob) {
 bool Request::Item(Json body) {
   auto item = wire::MakeReply(envelope_, std::move(body), {}, false);
   const auto sent = SendTo(*transport_, from_, std::move(item));
-  if (!sent) open_ = false;
+  if (!sent) End(&sent.error().id);
   return sent.has_value();
 }
 
 void Request::Refuse(const Error& error) {
-  open_ = false;
+  End(&error.id);
   auto reply = wire::MakeError(envelope_, error);
   const auto sent = SendTo(*transport_, from_, std::move(reply));
   if (!sent) log::Debug("refusal not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
@@ -143,6 +152,10 @@ void Rpc::Deliver(wire::Event event) {
   if (handler == handlers_.end()) {
     return request.Refuse(Error{
         ErrorId::kUnsupported, fmt::format("{}: this agent does not know the verb", request.envelope().verb), {}});
+  }
+  if (tally_ != nullptr) {
+    request.OnEnd([tally = tally_, clock = clock_, verb = handler->first, began = clock_->SteadyNow()](
+                      const ErrorId* error) { tally->Answered(verb, error, clock->SteadyNow() - began); });
   }
   if ((handler->second.first & who) == 0) {
     if (limiter_.Allow(clock_->SteadyNow())) {

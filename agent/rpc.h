@@ -17,6 +17,8 @@
 
 namespace ote::agent {
 
+class Tally;  // agent/watch/tally.h
+
 // Who may call a verb; may be combined with |.
 enum Who : unsigned {
   kByToken = 1,
@@ -61,13 +63,18 @@ class Request {
   // One item of a stream; false when the connection is gone or its queue is full, and the stream should end.
   bool Item(Json body);
   void Refuse(const Error& error);
+  // Called once with what it is answered with, nullptr for no error.
+  void OnEnd(std::function<void(const ErrorId*)> fn) { ended_ = std::move(fn); }
 
  private:
+  void End(const ErrorId* error);
+
   wire::Transport* transport_;
   Destination from_;
   Who who_;
   wire::Caller caller_;
   wire::Envelope envelope_;
+  std::function<void(const ErrorId*)> ended_;
   bool open_ = true;
 };
 
@@ -109,6 +116,9 @@ class Rpc {
   // Fails what was asked over a link that is lost.
   void LinkLost(wire::LinkId link);
   void PeerLost(wire::PeerId peer);
+  // Counts the answers to verbs that are registered; must outlive all requests.
+  void SetTally(Tally* tally) { tally_ = tally; }
+  std::size_t Pending() const noexcept { return waiting_.size(); }
 
  private:
   struct Waiting {
@@ -128,6 +138,7 @@ class Rpc {
   std::function<void(const Destination&)> relay_lost_;
   std::uint64_t next_id_ = 1;
   log::Limiter limiter_;
+  Tally* tally_ = nullptr;
 };
 
 }  // namespace ote::agent

@@ -8,6 +8,7 @@
 #include "agent/record_keeper.h"
 #include "agent/run_records.h"
 #include "agent/sealing/run_keys.h"
+#include "agent/watch/tally.h"
 #include "core/base/log.h"
 #include "core/record/statement.h"
 #include "core/site/mask_identity.h"
@@ -198,10 +199,15 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
   if (save && !finished) record.snapshot = machine_->Snapshot();
   if (record.snapshot) record.needed = machine_->Needed();
   if (!record.run && record.events.empty() && !record.model && entries.empty()) return {};
-  return context_.store.Transaction([&]() -> Result<void> {
+  auto written = context_.store.Transaction([&]() -> Result<void> {
     OTE_CHECK(WriteEntries(context_, id_, std::move(entries)));
     return WriteRecord(context_.store, id_, record);
   });
+  if (!written) return written;
+  if (context_.tally != nullptr) {
+    for (const auto& event : record.events) context_.tally->Happened(id_, event.kind, event.at);
+  }
+  return {};
 }
 
 void RunDriver::Announce(federate::Action& action) {

@@ -270,6 +270,7 @@ void Uplink::Welcomed(Line& line, const api::MemberWelcome& welcome) {
       log::Error("settings not saved", {{"why", saved.error().message}});
     }
   }
+  if (welcome.now > 0) clock_ahead_ = welcome.now - context_.clock.WallNow();
   const bool moved = current_ != nullptr && current_ != &line;
   if (moved) context_.rpc.LinkLost(*current_->link);
   current_ = &line;

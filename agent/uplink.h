@@ -43,6 +43,9 @@ class Uplink {
   const std::vector<std::string>& Path() const noexcept { return place_.path; }
   std::string RootName() const;
 
+  // By how many milliseconds the parent's clock was ahead of this one at the last hello.
+  std::optional<std::int64_t> ClockAhead() const noexcept { return clock_ahead_; }
+
   // Asks the parent; kUnreachable at once when there is no link.
   void Call(std::string_view verb, Json body, std::chrono::milliseconds patience, Rpc::Continuation then);
   // The same to any cluster above: the root, or a relay on the way to it.
@@ -112,6 +115,7 @@ class Uplink {
   Line* current_ = nullptr;  // that welcomed us
   api::TreePlace place_;
   std::string message_ = "not connected yet";
+  std::optional<std::int64_t> clock_ahead_;
 
   Timers::Id beat_ = 0;
   Timers::Id silence_ = 0;

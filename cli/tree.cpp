@@ -29,6 +29,7 @@ Command MakeTree() {
   root.Add(KeyCommand());
   root.Add(BundleCommand());
   root.Add(ContextCommand());
+  root.Add(DoctorCommand());
   root.Add(ExplainCommand());
   root.Add(VersionCommand());
   root.Add(CompletionCommand());

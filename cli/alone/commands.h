@@ -5,6 +5,7 @@
 
 namespace ote::cli {
 
+Command DoctorCommand();
 Command ExplainCommand();
 Command VersionCommand();
 Command CompletionCommand();

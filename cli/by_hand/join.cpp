@@ -75,6 +75,7 @@ Result<Exit> JoinByGrant(Context& context, const JoinOptions& options) {
                                                    : "is a member; its tasks are carried to it"));
   }
   if (context.flags.dry_run) return Exit::kDone;
+  OTE_CHECK(KeepWatch(context, folder, options.watch));
   OTE_TRY(const Exit exit, FinishEnlisting(context, folder, already, true));
   Next(context, "ote data add NAME --path FILE --label COLUMN --state " + folder.path.string());
   return exit;

@@ -8,6 +8,7 @@
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "cli/frame/settings.h"
+#include "core/api/findings.h"
 
 namespace ote::cli {
 namespace {
@@ -16,8 +17,9 @@ struct StopOptions {
   bool force = false;
 };
 
-Result<Exit> Start(Context& context) {
+Result<Exit> Start(Context& context, const WatchOptions& watch) {
   crypto::Init();
+  OTE_CHECK(CheckWatch(context, watch));
   OTE_TRY(const ChosenState chosen, ChooseState(context));
   const store::StateFolder folder{chosen.path};
   OTE_TRY(const store::Membership member, folder.LoadMembership());
@@ -26,6 +28,7 @@ Result<Exit> Start(Context& context) {
                              store::FolderLock::Held(folder) ? "runs already" : "would be started"));
     return Exit::kDone;
   }
+  OTE_CHECK(KeepWatch(context, folder, watch));
   OTE_TRY(const Launched launched, LaunchAgent(context, folder, context.Patience(kReadyWait)));
   const bool already = launched == Launched::kRunsAlready;
   Say(context, fmt::format("agent of {}: {}", member.name, already ? "runs already" : "started"));
@@ -48,6 +51,13 @@ Result<Exit> Stop(Context& context, const StopOptions& options) {
   PrintOne(context, {{"name", member.name}, {"state", folder.path.string()}, {"already", !stopped}, {"running", false}},
            "", member.name);
   return Exit::kDone;
+}
+
+std::string ShipText(const api::ShipStatus& ship) {
+  std::string text = fmt::format("{}: {} sent, {} waiting", ship.url, ship.sent, ship.waiting);
+  if (ship.dropped > 0) text += fmt::format(", {} dropped", ship.dropped);
+  if (ship.refused > 0) text += fmt::format(", {} refused", ship.refused);
+  return ship.message.empty() ? text : fmt::format("{} ({})", text, ship.message);
 }
 
 Result<Exit> Status(Context& context) {
@@ -91,6 +101,15 @@ Result<Exit> Status(Context& context) {
     facts.push_back({"runs", fmt::format("{} active", status.runs_active)});
   }
   facts.push_back({"data sets", std::to_string(status.datasets)});
+  // An older agent has no answer to it.
+  if (const auto found = link->Ask<api::Findings>(api::verb::kDoctorCheck, api::Empty{}, context.Patience(kQuick))) {
+    json["metrics"] = found->metrics;
+    facts.push_back({"metrics", found->metrics});
+    if (found->ship) {
+      json["logs"] = ToJson(*found->ship);
+      facts.push_back({"logs", ShipText(*found->ship)});
+    }
+  }
   PrintOne(context, json, FactsText(facts), status.name);
   return Exit::kDone;
 }
@@ -98,16 +117,19 @@ Result<Exit> Status(Context& context) {
 }  // namespace
 
 Command StartCommand() {
+  auto options = std::make_shared<WatchOptions>();
   Command c("start", "start the agent of a state folder");
   c.About(
       "Under systemd where it is the init system and ote-agent@.service is installed, otherwise as a detached "
       "process that logs to agent.log in the state folder. Returns once the agent is ready. If it runs already, it "
-      "says so.");
+      "says so. How it is watched (ote-metrics(7)) is kept for later starts.");
+  AddWatchFlags(c, *options);
   c.Example("ote cluster start", "the one of the current context");
   c.Example("ote cluster start --state /var/lib/ote", "the one of a folder");
+  c.Example("ote cluster start --metrics 127.0.0.1:9440", "with metrics for a Prometheus on this machine");
   c.Exits({Exit::kFailed, Exit::kConflict, Exit::kNotFound});
   c.Changes();
-  c.Does([](Context& context) { return Start(context); });
+  c.Does([options](Context& context) { return Start(context, *options); });
   return c;
 }
 

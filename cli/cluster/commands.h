@@ -1,6 +1,7 @@
 // ote cluster: its verbs as commands, and as functions for those that run several (ote quickstart).
 #pragma once
 
+#include "cli/cluster/watch_flags.h"
 #include "cli/frame/command.h"
 #include "core/api/requests.h"
 
@@ -30,6 +31,7 @@ struct InitOptions {
   std::chrono::milliseconds certificate_life{90LL * 24 * 3600 * 1000};
   std::string shim;
   bool no_start = false;
+  WatchOptions watch;
 };
 Result<Exit> Init(Context& context, const InitOptions& options);
 
@@ -43,6 +45,7 @@ struct JoinOptions {
   std::string shim;  // "" for the default
   bool replace = false;
   bool no_start = false;
+  WatchOptions watch;
   // Without a network.
   bool offline = false;
   std::filesystem::path grant;

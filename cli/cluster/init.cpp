@@ -52,6 +52,7 @@ Result<void> CheckSame(const InitOptions& options, const store::Membership& memb
 
 Result<Exit> Init(Context& context, const InitOptions& options) {
   OTE_CHECK(CheckOptions(options));
+  OTE_CHECK(CheckWatch(context, options.watch));
   crypto::Init();
   OTE_TRY(const ChosenState chosen, ChooseState(context));
   const store::StateFolder folder{chosen.path};
@@ -80,6 +81,7 @@ Result<Exit> Init(Context& context, const InitOptions& options) {
     OTE_CHECK(store::FoundTree(folder, found, context.clock.WallNow()));
     Say(context, fmt::format("root {}: made in {}", options.name, folder.path.string()));
   }
+  OTE_CHECK(KeepWatch(context, folder, options.watch));
   OTE_TRY(const Exit exit, FinishEnlisting(context, folder, already, options.no_start));
   Next(context, "ote cluster token create");
   return exit;
@@ -102,6 +104,7 @@ Command InitCommand() {
   c.Option("--shim", "KIND[:REST]", options->shim, "what runs apps here: process, kubernetes, none, or exec:COMMAND")
       .Fallback("none");
   c.Switch("--no-start", options->no_start, "do not start the agent");
+  AddWatchFlags(c, options->watch);
   c.Example("ote cluster init hq --listen tcp://0.0.0.0:7440", "a root that others can reach");
   c.Example("ote cluster init trial --listen tcp://127.0.0.1:0 --state /tmp/trial",
             "one for trials, on this machine only");

@@ -188,6 +188,7 @@ Result<void> DryRun(Context& context, const crypto::JoinToken& token, const std:
 
 Result<Exit> Join(Context& context, const JoinOptions& options) {
   crypto::Init();
+  OTE_CHECK(CheckWatch(context, options.watch));
   if (options.offline && !options.grant.empty()) {
     return Fail(ErrorId::kUsage, "--offline and --grant: the first asks, the second takes the answer", "give one");
   }
@@ -217,6 +218,7 @@ Result<Exit> Join(Context& context, const JoinOptions& options) {
     Say(context,
         fmt::format("cluster {}: {}", member->name, anew ? "joined again" : "is a member of this root already"));
     if (context.flags.dry_run) return Exit::kDone;
+    OTE_CHECK(KeepWatch(context, folder, options.watch));
     return FinishEnlisting(context, folder, !anew, options.no_start);
   }
   OTE_TRY(const std::string name, ChooseName(options));
@@ -239,6 +241,7 @@ Result<Exit> Join(Context& context, const JoinOptions& options) {
   auto enrolled = Enrol(context, token, name, options, folder, context.Patience(kConnectWait));
   if (!enrolled) return Fail(std::move(enrolled).error());
   Say(context, fmt::format("cluster {}: joined", name));
+  OTE_CHECK(KeepWatch(context, folder, options.watch));
   OTE_TRY(const Exit exit, FinishEnlisting(context, folder, false, options.no_start));
   Next(context, "ote data add NAME --path FILE --label COLUMN --state " + folder.path.string());
   return exit;
@@ -268,6 +271,7 @@ Command JoinCommand() {
       .Fallback("process");
   c.Switch("--replace", options->replace, "give up the membership of another root that the state folder holds");
   c.Switch("--no-start", options->no_start, "do not start the agent");
+  AddWatchFlags(c, options->watch);
   c.Switch("--offline", options->offline, "with no network: write a request, to be carried to the root; -o names it");
   c.Option("-o,--out", "FILE", options->out, "with --offline: the request").Completes(Names::kFile);
   c.Option("--grant", "FILE", options->grant, "with no network: take the root's answer").Completes(Names::kFile);

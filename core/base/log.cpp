@@ -6,8 +6,10 @@
 #include <atomic>
 #include <exception>
 #include <memory>
+#include <mutex>
 
 #include "core/base/log_format.h"
+#include "core/base/log_sink.h"
 
 namespace ote::log {
 namespace {
@@ -17,7 +19,7 @@ std::atomic<Format> format_now{Format::kText};
 
 // The one thing here that is shared by the whole process, as standard error is. Never destroyed, so that a thread that
 // outlives main may still write.
-spdlog::logger& Sink() {
+spdlog::logger& Terminal() {
   static spdlog::logger& logger = *[] {
     auto made = new spdlog::logger("ote", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%v");
@@ -28,7 +30,36 @@ spdlog::logger& Sink() {
   return logger;
 }
 
+// What SetSink and SetAgent set. Never destroyed, for the same reason.
+struct Extras {
+  std::mutex mutex;
+  std::string agent;
+  Sink sink;
+};
+Extras& Others() {
+  static Extras& extras = *new Extras;
+  return extras;
+}
+std::atomic<bool> has_sink{false};
+thread_local bool in_sink = false;
+
+std::string Agent() {
+  const std::lock_guard guard(Others().mutex);
+  return Others().agent;
+}
+
 }  // namespace
+
+void SetAgent(std::string name) {
+  const std::lock_guard guard(Others().mutex);
+  Others().agent = std::move(name);
+}
+
+void SetSink(Sink sink) {
+  const std::lock_guard guard(Others().mutex);
+  has_sink = static_cast<bool>(sink);
+  Others().sink = std::move(sink);
+}
 
 void Configure(Level level, Format format) {
   level_now = level;
@@ -48,9 +79,20 @@ void Write(Level level, std::string_view event, Fields fields) {
   if (level == Level::kOff || level < level_now.load(std::memory_order_relaxed)) return;
   // A line that cannot be written must not end the program that wanted to tell something.
   try {
-    const std::string line = FormatLine(level, format_now.load(std::memory_order_relaxed), SystemClock().WallNow(),
-                                        event, {fields.begin(), fields.size()});
-    Sink().log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+    const Record record{SystemClock().WallNow(), level, event, {fields.begin(), fields.size()}};
+    const Format format = format_now.load(std::memory_order_relaxed);
+    const std::string line = FormatLine(level, format, record.at, event, record.fields,
+                                        format == Format::kJson && !in_sink ? Agent() : std::string());
+    Terminal().log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+    if (!has_sink || in_sink) return;
+    const std::lock_guard guard(Others().mutex);
+    in_sink = true;
+    try {
+      if (Others().sink) Others().sink(record);
+    } catch (const std::exception&) {
+      // The line is on standard error; that must be enough.
+    }
+    in_sink = false;
   } catch (const std::exception&) {
     return;
   }

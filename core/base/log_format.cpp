@@ -4,10 +4,9 @@
 
 #include "core/base/bytes.h"
 #include "core/base/codec.h"
+#include "core/base/log_sink.h"
 
 namespace ote::log {
-namespace {
-
 std::string_view LevelName(Level level) noexcept {
   switch (level) {
     case Level::kDebug:
@@ -23,6 +22,8 @@ std::string_view LevelName(Level level) noexcept {
   }
   return "off";
 }
+
+namespace {
 
 // C0, DEL, and the C1 controls, which terminals obey too and which UTF-8 spells as C2 80 to C2 9F.
 std::size_t ControlLength(std::string_view text, std::size_t at) noexcept {
@@ -66,10 +67,11 @@ bool NeedsQuotes(std::string_view value) noexcept {
 
 }  // namespace
 
-std::string FormatLine(Level level, Format format, UnixMillis at, std::string_view event,
-                       std::span<const Field> fields) {
+std::string FormatLine(Level level, Format format, UnixMillis at, std::string_view event, std::span<const Field> fields,
+                       std::string_view agent) {
   if (format == Format::kJson) {
     Json line{{"time", FormatTime(at)}, {"level", std::string(LevelName(level))}, {"event", std::string(event)}};
+    if (!agent.empty()) line["agent"] = std::string(agent);
     for (const Field& field : fields) line.emplace(std::string(field.key), field.value);
     return DumpJson(line);
   }

@@ -1,10 +1,12 @@
 #include "core/base/log.h"
 
 #include <catch2/catch.hpp>
+#include <stdexcept>
 #include <vector>
 
 #include "core/base/codec.h"
 #include "core/base/log_format.h"
+#include "core/base/log_sink.h"
 
 using namespace std::chrono_literals;
 using namespace ote::log;
@@ -47,6 +49,37 @@ TEST_CASE("a JSON line is one object whatever the values are") {
   CHECK(json["event"] == "odd");
   CHECK(json["cluster"] == "a\n\"b\xef\xbf\xbd");
   CHECK(json["n"] == "3");
+}
+
+TEST_CASE("a JSON line names the agent, whatever its fields are called") {
+  const std::vector<Field> fields{{"agent", "forged"}, {"time", "forged"}};
+  const ote::Json json = ote::ParseJson(FormatLine(Level::kInfo, Format::kJson, kAt, "x", fields, "hq")).value();
+  CHECK(json["agent"] == "hq");
+  CHECK(json["time"] == "2026-11-23T20:26:00.000Z");
+}
+
+TEST_CASE("a sink gets each record that passes the level, until it is taken away") {
+  std::vector<std::string> seen;
+  Configure(Level::kInfo, Format::kText);
+  SetSink([&](const Record& record) {
+    CHECK(record.at > 0);
+    std::string fields;
+    for (const Field& field : record.fields) fields += std::string(field.key) + "=" + field.value + " ";
+    seen.push_back(std::string(LevelName(record.level)) + " " + std::string(record.event) + " " + fields);
+    Warn("from within");  // does not come back here
+  });
+  Debug("too little");
+  Info("one", {{"n", 1}});
+  SetSink({});
+  Error("later");
+  CHECK(seen == std::vector<std::string>{"info one n=1 "});
+  Configure(Level::kWarn, Format::kText);
+}
+
+TEST_CASE("a sink that throws harms nobody") {
+  SetSink([](const Record&) { throw std::runtime_error("no"); });
+  Error("one");
+  SetSink({});
 }
 
 TEST_CASE("levels are read by name") {
