@@ -258,6 +258,9 @@ void Keeper::Lost(App& app, Replica& replica) {
     }
     return;
   }
+  replica.state.phase = AppPhase::kDegraded;
+  replica.state.message = "its supervisor ended; it is started again";
+  replica.state.since = clock_.WallNow();
   Happened(replica, "supervisor-lost", "the supervisor of the replica ended; it is started again", true);
   Retry(replica);
 }

@@ -99,6 +99,8 @@ LogLine ParseLogLine(std::string_view line, const std::string& replica) {
   const auto second = first == std::string_view::npos ? first : line.find(' ', first + 1);
   if (second != std::string_view::npos) parsed.at = TimeOf(line.substr(0, first));
   parsed.text = parsed.at == 0 ? line : line.substr(second + 1);
+  // Of the supervisor, not of the command.
+  if (parsed.at != 0 && line.substr(first + 1, second - first - 1) == "ote") parsed.text = "[ote] " + parsed.text;
   if (!IsUtf8(parsed.text)) parsed.text = codec::ForMessage(parsed.text, kLongestLine);
   return parsed;
 }

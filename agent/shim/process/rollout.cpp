@@ -50,7 +50,6 @@ void Keeper::Reconcile(const std::string& key) {
   if (!app.replicas.empty()) return;
   std::error_code ignored;
   std::filesystem::remove_all(FolderOf(key), ignored);
-  for (auto& done : app.when_gone) Answer(std::move(done), {});
   if (app.told && hooks_.app) {
     auto status = *app.told;
     status.phase = AppPhase::kRemoved;
@@ -61,6 +60,7 @@ void Keeper::Reconcile(const std::string& key) {
     status.since = clock_.WallNow();
     settings_.post([hook = hooks_.app, status] { hook(status); });
   }
+  for (auto& done : app.when_gone) Answer(std::move(done), {});
   apps_.erase(found);
 }
 
