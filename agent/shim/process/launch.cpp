@@ -43,8 +43,8 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   ::umask(022);
   EnterLimits(launch.limits);
-  const int null = ::open("/dev/null", O_RDONLY);
-  if (null >= 0) ::dup2(null, STDIN_FILENO);
+  const int input = launch.input < 0 ? ::open("/dev/null", O_RDONLY) : launch.input;
+  if (input >= 0) ::dup2(input, STDIN_FILENO);
   ::dup2(launch.output, STDOUT_FILENO);
   ::dup2(launch.error, STDERR_FILENO);
   // When memory is short, it goes before its supervisor.
@@ -84,6 +84,11 @@ Result<pid_t> Start(const Launch& launch) {
   Descriptor output(::fcntl(launch.output, F_DUPFD_CLOEXEC, 10)), error(::fcntl(launch.error, F_DUPFD_CLOEXEC, 10));
   if (!told || !output || !error) return Failed(launch, errno);
   auto copy = launch;
+  Descriptor input;
+  if (launch.input >= 0) {
+    input = Descriptor(::fcntl(launch.input, F_DUPFD_CLOEXEC, 10));
+    copy.input = input.get();
+  }
   copy.output = output.get();
   copy.error = error.get();
   const auto argv = Pointers(copy.argv);

@@ -19,7 +19,8 @@ struct Launch {
   std::vector<std::string> environment;  // all that it gets
   std::filesystem::path folder;          // where it runs
   Limits limits;
-  int output = -1;  // its standard streams; input is empty
+  int input = -1;  // its standard streams; an input of -1 is empty
+  int output = -1;
   int error = -1;
 };
 
