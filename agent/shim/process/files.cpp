@@ -35,7 +35,7 @@ Result<void> WriteAll(int fd, const char* data, std::size_t size, const fs::path
 }
 
 // Reads once: what is written is what was checked.
-Result<void> Copy(const fs::path& from, const fs::path& to, const api::AppFile& file) {
+Result<void> Copy(const fs::path& from, const fs::path& to, const api::AppFile& file, const std::stop_token& stop) {
   const Descriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (!in) return Fail(FileError("opening", from, errno));
   const fs::path partial = to.string() + ".partial";
@@ -49,7 +49,8 @@ Result<void> Copy(const fs::path& from, const fs::path& to, const api::AppFile& 
     const ssize_t got = ::read(in.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) done = Fail(FileError("reading", from, errno));
-    if (got <= 0) break;
+    if (stop.stop_requested()) done = Fail(ErrorId::kInterrupted, "stopped");
+    if (got <= 0 || !done) break;
     const std::string_view piece(buffer.data(), static_cast<std::size_t>(got));
     hasher.Update(AsBytes(piece));
     if (done = WriteAll(out.get(), piece.data(), piece.size(), partial); !done) break;
@@ -109,7 +110,8 @@ Result<std::string> DigestOfFile(const fs::path& path) {
   }
 }
 
-Result<void> Deliver(const fs::path& folder, const api::Workload& workload, const FindArtifact& artifact) {
+Result<void> Deliver(const fs::path& folder, const api::Workload& workload, const ArtifactPaths& artifacts,
+                     const std::stop_token& stop) {
   OTE_CHECK(MakeFolder(folder, 0700));
   OTE_CHECK(MakeFolder(folder / "work", 0700));
   OTE_CHECK(MakeFolder(folder / "tmp", 0700));
@@ -120,10 +122,11 @@ Result<void> Deliver(const fs::path& folder, const api::Workload& workload, cons
       const auto digest = DigestOfFile(place);
       if (digest && SameDigest(*digest, file.digest)) continue;
     }
-    auto kept = artifact(file.digest);
-    if (!kept) return Fail(std::move(kept).error().Context("file " + file.path));
+    const auto kept = artifacts.find(file.digest);
+    if (kept == artifacts.end())
+      return Fail(ErrorId::kNotFound, fmt::format("file {}: its content, {}, is not here", file.path, file.digest));
     OTE_CHECK(MakeFolder(place.parent_path(), 0700));
-    OTE_CHECK(Copy(*kept, place, file));
+    OTE_CHECK(Copy(kept->second, place, file, stop));
   }
   return SyncFolder(folder);
 }

@@ -3,7 +3,8 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
+#include <map>
+#include <stop_token>
 #include <string>
 
 #include "agent/shim/process/spec.h"
@@ -11,7 +12,7 @@
 
 namespace ote::agent::process {
 
-using FindArtifact = std::function<Result<std::filesystem::path>(const std::string& digest)>;
+using ArtifactPaths = std::map<std::string, std::filesystem::path>;  // by digest
 
 // Where the file lies in the replica's folder.
 std::filesystem::path PlaceOf(const std::filesystem::path& folder, const api::AppFile& file);
@@ -19,7 +20,9 @@ std::filesystem::path PlaceOf(const std::filesystem::path& folder, const api::Ap
 // Makes the replica's folder with everything in it but the supervisor's own files; files that are there and as they
 // should be are left. kNotFound, kExecutableAltered for an artifact that is not what it is called, kNoSpace,
 // kFileFailed.
-Result<void> Deliver(const std::filesystem::path& folder, const api::Workload& workload, const FindArtifact& artifact);
+// kInterrupted when stopped.
+Result<void> Deliver(const std::filesystem::path& folder, const api::Workload& workload, const ArtifactPaths& artifacts,
+                     const std::stop_token& stop);
 
 // That all files, and the executable, are what was deployed. kExecutableAltered, kProcessFailed for one that is
 // missing.

@@ -7,10 +7,10 @@
 #include <array>
 #include <cerrno>
 
-#include "agent/shim/process/files.h"
 #include "agent/shim/process/launch.h"
 #include "agent/shim/process/link.h"
 #include "core/base/files.h"
+#include "core/base/log.h"
 
 namespace ote::agent::process {
 namespace {
@@ -67,12 +67,14 @@ void Keeper::Begin(const std::vector<std::pair<api::Assignment, ArtifactPaths>>&
   for (const auto& key : keys) Reconcile(key);
 }
 
-// A replica from before. What cannot be read is no replica: it was being made, or was being removed.
+// A replica from before. A folder without a specification is none: it was being made, or removed.
 void Keeper::Take(const fs::path& folder) {
   auto spec = ReadSpec(folder);
   if (!spec || FolderOf(spec->key) != folder.parent_path()) {
     std::error_code ignored;
-    if (!SupervisorLives(folder)) fs::remove_all(folder, ignored);
+    const bool none = !fs::exists(folder / "spec.json", ignored) && !ignored;
+    if (none && !SupervisorLives(folder)) fs::remove_all(folder, ignored);
+    if (!none) log::Warn("a replica of before cannot be taken up", {{"folder", folder.string()}});
     return;
   }
   auto& app = AppOf(spec->key);
@@ -122,21 +124,33 @@ void Keeper::Restart(const std::string& key, ArtifactPaths paths, Shim::Done don
   auto& app = found->second;
   app.paths = std::move(paths);
   app.given_up.clear();
-  Result<void> delivered{};
+  // What was altered is made as it was deployed.
+  std::vector<std::pair<fs::path, api::Workload>> all;
   for (auto& [name, replica] : app.replicas) {
-    if (replica->stopping || replica->parked) continue;
-    // What was altered is made as it was deployed.
-    auto one = Deliver(replica->folder, replica->spec.workload, [&app](const std::string& digest) {
-      const auto path = app.paths.find(digest);
-      return path == app.paths.end() ? Result<fs::path>(Fail(ErrorId::kNotFound, digest + ": not here"))
-                                     : Result<fs::path>(path->second);
-    });
-    if (!one) delivered = std::move(one);
-    replica->restart = true;
-    if (replica->link) Order(*replica, process::Order::kRestart);
+    if (replica->stopping || replica->parked || replica->delivering) continue;
+    all.emplace_back(replica->folder, replica->spec.workload);
   }
-  Reconcile(key);
-  Answer(std::move(done), std::move(delivered));
+  worker_.Run<Result<void>>(
+      [all, given = app.paths](const std::stop_token& stop) {
+        Result<void> made{};
+        for (const auto& [folder, workload] : all) {
+          if (auto one = Deliver(folder, workload, given, stop); !one) made = std::move(one);
+        }
+        return made;
+      },
+      [this, key, all, done = std::move(done)](Result<void> made) {
+        const auto it = apps_.find(key);
+        if (it != apps_.end()) {
+          for (const auto& [folder, workload] : all) {
+            const auto replica = it->second.replicas.find(folder.filename().string());
+            if (replica == it->second.replicas.end() || replica->second->stopping) continue;
+            replica->second->restart = true;
+            if (replica->second->link) Order(*replica->second, process::Order::kRestart);
+          }
+          unsettled_.push_back(key);
+        }
+        Answer(done, std::move(made));
+      });
 }
 
 void Keeper::Order(Replica& replica, process::Order order) {
@@ -169,7 +183,6 @@ void Keeper::Add(App& app, std::int64_t index) {
   replica.tries = 0;
   app.look_at = Now() + PatienceFor(assignment.workload);
   Raise(app, replica);
-  FollowNew(app, replica);
 }
 
 void Keeper::Retry(Replica& replica) {
@@ -180,20 +193,35 @@ void Keeper::Retry(Replica& replica) {
 // Sees to it that a supervisor stands over it.
 void Keeper::Raise(App& app, Replica& replica) {
   replica.retry_at = 0;
-  if (replica.link || replica.ready || Reach(app, replica)) return;
-  auto made = Deliver(replica.folder, replica.spec.workload, [&app](const std::string& digest) -> Result<fs::path> {
-    const auto path = app.paths.find(digest);
-    if (path == app.paths.end()) return Fail(ErrorId::kNotFound, digest + ": not here");
-    return path->second;
-  });
-  // What was delivered once and altered since is for the supervisor to say, which does not run it then.
-  const bool told_before = fs::exists(replica.folder / "spec.json");
-  if (!told_before) {
-    if (made) made = WriteSpec(replica.folder, replica.spec);
-  } else {
-    made = {};
+  if (replica.link || replica.ready || replica.delivering || Reach(app, replica)) return;
+  if (fs::exists(replica.folder / "spec.json")) {
+    FollowNew(app, replica);
+    return Launch(replica, {});
   }
-  Result<Descriptor> ready =
+  replica.delivering = true;
+  worker_.Run<Result<void>>([folder = replica.folder, workload = replica.spec.workload, paths = app.paths](
+                                const std::stop_token& stop) { return Deliver(folder, workload, paths, stop); },
+                            [this, key = app.key, name = replica.folder.filename().string()](Result<void> made) {
+                              Delivered(key, name, std::move(made));
+                            });
+}
+
+void Keeper::Delivered(const std::string& key, const std::string& name, Result<void> result) {
+  const auto app = apps_.find(key);
+  if (app == apps_.end()) return;
+  const auto found = app->second.replicas.find(name);
+  if (found == app->second.replicas.end()) return;
+  auto& replica = *found->second;
+  replica.delivering = false;
+  unsettled_.push_back(key);
+  if (replica.stopping) return Lost(app->second, replica);
+  if (result) result = WriteSpec(replica.folder, replica.spec);
+  FollowNew(app->second, replica);
+  Launch(replica, std::move(result));
+}
+
+void Keeper::Launch(Replica& replica, Result<void> made) {
+  auto ready =
       made ? StartSupervisor(settings_.self, replica.folder) : Result<Descriptor>(Fail(std::move(made).error()));
   if (ready) {
     replica.ready = std::move(*ready);
@@ -228,7 +256,7 @@ void Keeper::Stop(App& app, Replica& replica, bool park) {
   replica.stopping = true;
   replica.parked = park;
   if (replica.link) return Order(replica, process::Order::kStop);
-  if (!replica.ready) Lost(app, replica);
+  if (!replica.ready && !replica.delivering) Lost(app, replica);
 }
 
 // The supervisor is not there, or not any more.

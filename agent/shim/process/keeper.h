@@ -14,16 +14,16 @@
 #include <thread>
 #include <vector>
 
+#include "agent/shim/process/files.h"
 #include "agent/shim/process/logs.h"
 #include "agent/shim/process/machine.h"
 #include "agent/shim/process/spec.h"
 #include "agent/shim/shim.h"
+#include "agent/worker.h"
 #include "core/base/clock.h"
 #include "core/base/descriptor.h"
 
 namespace ote::agent::process {
-
-using ArtifactPaths = std::map<std::string, std::filesystem::path>;  // by digest
 
 class Keeper {
  public:
@@ -59,9 +59,10 @@ class Keeper {
     Descriptor ready;  // at its end when a supervisor that was started is there
     LineBuffer in{4 << 20};
     bool stopping = false;
-    bool parked = false;   // stopped, and kept in case its successor is no good
-    bool restart = false;  // to be ordered once it is reached
-    std::string trouble;   // of the shim with it
+    bool parked = false;      // stopped, and kept in case its successor is no good
+    bool delivering = false;  // its files are being copied
+    bool restart = false;     // to be ordered once it is reached
+    std::string trouble;      // of the shim with it
     std::string code;
     std::int64_t retry_at = 0;
     std::int64_t born = 0;
@@ -99,6 +100,8 @@ class Keeper {
   void Take(const std::filesystem::path& folder);
   void Add(App& app, std::int64_t index);
   void Raise(App& app, Replica& replica);
+  void Delivered(const std::string& key, const std::string& name, Result<void> result);
+  void Launch(Replica& replica, Result<void> made);
   bool Reach(App& app, Replica& replica);
   void Stop(App& app, Replica& replica, bool park);
   void Read(App& app, Replica& replica);
@@ -138,6 +141,7 @@ class Keeper {
   std::mutex mutex_;
   std::vector<std::function<void()>> tasks_;
   bool quit_ = false;
+  Worker worker_;       // copies and hashes files
   std::thread thread_;  // last: it uses all of the above
 };
 

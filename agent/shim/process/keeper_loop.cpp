@@ -21,6 +21,7 @@ Keeper::Keeper(Settings settings, Shim::Hooks hooks)
       machine_(settings_.folder),
       watch_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      worker_([this](std::function<void()> fn) { Do(std::move(fn)); }),
       thread_([this] { Loop(); }) {}
 
 Keeper::~Keeper() {

@@ -191,6 +191,11 @@ std::int64_t TicksOf(pid_t pid) {
   return fields ? ticks : 0;
 }
 
+std::string BootId() {
+  auto id = ReadTextFile("/proc/sys/kernel/random/boot_id", 100);
+  return id ? id->substr(0, id->find('\n')) : std::string();
+}
+
 std::vector<pid_t> Below(pid_t pid) {
   std::vector<pid_t> found;
   std::vector<pid_t> open{pid};
@@ -205,6 +210,7 @@ std::vector<pid_t> Below(pid_t pid) {
 }
 
 void EndLeftovers(const ReplicaState& state, const ReplicaSpec& spec, const fs::path& folder) {
+  if (state.boot != BootId()) return;
   const auto pid = static_cast<pid_t>(state.pid);
   if (pid > 1 && TicksOf(pid) == state.ticks) {
     ::kill(-pid, SIGKILL);

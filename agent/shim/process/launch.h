@@ -45,6 +45,8 @@ std::vector<std::string> WithinWalls(const Walls& walls, const ReplicaSpec& spec
 
 // When a process began, in clock ticks since the machine did; 0 when there is none of that number.
 std::int64_t TicksOf(pid_t pid);
+// What tells this boot of the machine from any other.
+std::string BootId();
 // Processes below one, nearest first.
 std::vector<pid_t> Below(pid_t pid);
 // Ends what a supervisor that was killed left: its command, when it is still the same process, the command's group,

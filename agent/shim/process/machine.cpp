@@ -36,6 +36,11 @@ bool Near(std::int64_t a, std::int64_t b, std::int64_t whole) { return std::abs(
 
 }  // namespace
 
+std::string Machine::Name() {
+  utsname names{};
+  return ::uname(&names) == 0 ? names.nodename : "";
+}
+
 api::ShimStatus Machine::Look() {
   api::NodeStatus node;
   utsname names{};

@@ -13,6 +13,8 @@ namespace ote::agent::process {
 class Machine {
  public:
   explicit Machine(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  // The name of its node.
+  static std::string Name();
   // Reads /proc, /dev and the file system of `folder`: no waiting.
   api::ShimStatus Look();
 

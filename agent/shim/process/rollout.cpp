@@ -68,7 +68,7 @@ void Keeper::Reconcile(const std::string& key) {
 void Keeper::Clear(App& app) {
   std::erase_if(app.replicas, [](const auto& item) {
     const auto& replica = *item.second;
-    if (!replica.parked || replica.stopping || replica.link || replica.ready) return false;
+    if (!replica.parked || replica.stopping || replica.link || replica.ready || replica.delivering) return false;
     std::error_code ignored;
     std::filesystem::remove_all(replica.folder, ignored);
     return true;
@@ -162,7 +162,7 @@ void Keeper::Tell(App& app) {
     if (!replica->trouble.empty()) phase = AppPhase::kFailed;
     if (!same && !replica->stopping)
       message = fmt::format("of revision {}{}{}", replica->spec.revision, message.empty() ? "" : ": ", message);
-    status.replicas.push_back({replica->spec.name, phase, state.restarts, {}, message, state.since});
+    status.replicas.push_back({replica->spec.name, phase, state.restarts, machine_.Name(), message, state.since});
     if (!same || replica->stopping) {
       replacing = true;
       old += phase == AppPhase::kHealthy && !replica->stopping ? 1 : 0;

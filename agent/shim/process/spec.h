@@ -80,6 +80,7 @@ struct ReplicaState {
   std::string code;        // OTE-E1104
   std::int64_t pid = 0;    // of the command; 0 when it does not run
   std::int64_t ticks = 0;  // when that began, as /proc/PID/stat counts: a pid may be given to another
+  std::string boot;        // since which boot they count
   std::string group;       // its control group, "" for none
   std::int64_t restarts = 0;
   std::string last_exit;  // "exited with 1"
@@ -95,6 +96,7 @@ struct ReplicaState {
     v("code", self.code);
     v("pid", self.pid);
     v("ticks", self.ticks);
+    v("boot", self.boot);
     v("group", self.group);
     v("restarts", self.restarts);
     v("lastExit", self.last_exit);

@@ -110,6 +110,7 @@ void Supervisor::TryStart() {
   failed_ = 0;
   state_.pid = pid_;
   state_.ticks = TicksOf(pid_);
+  state_.boot = BootId();
   state_.group = JoinGroups(limits_.groups);
   state_.limits = limits_.means;
   if (isolated_) state_.limits += std::string(state_.limits.empty() ? "" : ", ") + "isolated by bubblewrap";

@@ -60,9 +60,9 @@ TEST_CASE("the example of a shim runs an app, tells how it is, shows its log, re
   REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy));
   CHECK(bench.Diff("web", assignment.workload) == "");
   CHECK(bench.Diff("web", Shell("other")) == "it would change\n");
-  REQUIRE(bench.Until([&] { return bench.Lines("web") == std::vector<std::string>{"digits"}; }));
+  REQUIRE(bench.Again([&] { return bench.Lines("web") == std::vector<std::string>{"digits"}; }));
   REQUIRE(bench.Restart("web"));
-  REQUIRE(bench.Until([&] { return bench.Lines("web") == std::vector<std::string>{"digits", "digits"}; }));
+  REQUIRE(bench.Again([&] { return bench.Lines("web") == std::vector<std::string>{"digits", "digits"}; }));
   CHECK(bench.Lines("web", 1).size() == 1);
   REQUIRE(bench.Remove("web"));
   CHECK(bench.Remove("web"));

@@ -83,6 +83,14 @@ struct ShimBench {
     }
     return true;
   }
+  // Asks until it holds: for what nobody tells. Each time is to wait for an answer of the shim itself.
+  static bool Again(const std::function<bool()>& holds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+    }
+    return true;
+  }
   template <class F>
   Result<void> Wait(F&& call) {
     std::optional<Result<void>> result;
