@@ -145,7 +145,6 @@ void Keeper::Restart(const std::string& key, ArtifactPaths paths, Shim::Done don
             const auto replica = it->second.replicas.find(folder.filename().string());
             if (replica == it->second.replicas.end() || replica->second->stopping) continue;
             replica->second->restart = true;
-            if (replica->second->link) Order(*replica->second, process::Order::kRestart);
           }
           unsettled_.push_back(key);
         }
@@ -155,7 +154,6 @@ void Keeper::Restart(const std::string& key, ArtifactPaths paths, Shim::Done don
 
 void Keeper::Order(Replica& replica, process::Order order) {
   const auto line = OrderLine(order);
-  if (order == process::Order::kRestart) replica.restart = false;
   // An order fits into the buffer of a connection on which there are no others.
   (void)!::send(replica.link.get(), line.data(), line.size(), MSG_NOSIGNAL);
 }
@@ -239,11 +237,7 @@ bool Keeper::Reach(App& app, Replica& replica) {
   replica.in = LineBuffer(4 << 20);
   replica.parked = false;
   replica.trouble.clear();
-  if (replica.stopping) {
-    Order(replica, process::Order::kStop);
-  } else if (replica.restart) {
-    Order(replica, process::Order::kRestart);
-  }
+  if (replica.stopping) Order(replica, process::Order::kStop);
   unsettled_.push_back(app.key);
   return true;
 }

@@ -61,7 +61,7 @@ class Keeper {
     bool stopping = false;
     bool parked = false;      // stopped, and kept in case its successor is no good
     bool delivering = false;  // its files are being copied
-    bool restart = false;     // to be ordered once it is reached
+    bool restart = false;     // to be ordered when its turn comes
     std::string trouble;      // of the shim with it
     std::string code;
     std::int64_t retry_at = 0;
@@ -113,6 +113,7 @@ class Keeper {
   // rollout.cpp
   void Reconcile(const std::string& key);
   void Roll(App& app);
+  void RestartNext(App& app);
   bool RollBack(App& app, const std::vector<Replica*>& fresh, bool leaving);
   void Clear(App& app);
   bool Hopeless(const Replica& replica) const;

@@ -96,7 +96,33 @@ bool Keeper::RollBack(App& app, const std::vector<Replica*>& fresh, bool leaving
   return true;
 }
 
+// Replicas that are to be restarted: those that are not well at once, the others one after the other.
+void Keeper::RestartNext(App& app) {
+  std::int64_t unwell = 0;
+  Replica* next = nullptr;
+  for (auto& [name, item] : app.replicas) {
+    auto& replica = *item;
+    if (replica.stopping || replica.parked) continue;
+    const bool well = replica.state.phase == AppPhase::kHealthy && !replica.state.finished;
+    unwell += well ? 0 : 1;
+    if (!replica.restart || !replica.link) continue;
+    if (well && app.wanted->workload.update == api::UpdateKind::kRolling) {
+      next = &replica;
+      continue;
+    }
+    replica.restart = false;
+    Order(replica, process::Order::kRestart);
+  }
+  if (next == nullptr || unwell > 0) return;
+  next->restart = false;
+  next->state.phase = AppPhase::kProgressing;
+  next->state.message = "restarting";
+  next->state.since = clock_.WallNow();
+  Order(*next, process::Order::kRestart);
+}
+
 void Keeper::Roll(App& app) {
+  RestartNext(app);
   const auto& workload = app.wanted->workload;
   const auto wanted = static_cast<std::size_t>(workload.replicas);
   std::vector<Replica*> fresh, old;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/files.h"
 
 namespace ote::agent::process {
@@ -25,6 +27,8 @@ Result<T> Parse(std::string_view text, std::string_view what) {
 
 tl::unexpected<Error> Refused(std::string message) { return Fail(ErrorId::kShimFailed, std::move(message)); }
 
+constexpr std::int64_t kLongest = 86'400'000;  // ms; a day
+
 bool HasZero(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
 Result<void> CheckHealth(const api::HealthCheck& health) {
@@ -36,8 +40,12 @@ Result<void> CheckHealth(const api::HealthCheck& health) {
   for (const char c : health.path) {
     if (c <= ' ' || c == 127) return Refused("health: a path with a space or a control character");
   }
+  if (!health.path.empty() && !health.path.starts_with('/'))
+    return Refused("health: a path that does not begin with /");
   if (health.interval_ms < 1 || health.timeout_ms < 1 || health.failures < 1 || health.start_ms < 0)
     return Refused("health: an interval, a timeout or a number of failures that is not positive");
+  if (std::max({health.interval_ms, health.timeout_ms, health.start_ms}) > kLongest || health.failures > 10'000)
+    return Refused("health: a time of more than a day, or more than 10000 failures");
   return {};
 }
 
@@ -47,8 +55,9 @@ Result<ReplicaSpec> ParseSpec(std::string_view text) {
   OTE_TRY(auto spec, Parse<ReplicaSpec>(text, "spec.json"));
   OTE_CHECK(CheckWorkload(spec.workload));
   const auto& patience = spec.patience;
-  if (patience.back_off_ms < 0 || patience.back_off_most_ms < patience.back_off_ms || patience.log_bytes < 1 ||
-      patience.log_files < 1 || patience.log_files > 100)
+  if (patience.back_off_ms < 0 || patience.back_off_most_ms < patience.back_off_ms ||
+      patience.back_off_most_ms > kLongest || patience.log_bytes < 1 || patience.log_files < 1 ||
+      patience.log_files > 100)
     return Fail(ErrorId::kMalformed, "spec.json: patience: out of range");
   return spec;
 }
@@ -120,6 +129,8 @@ Result<void> CheckWorkload(const api::Workload& workload) {
   if (workload.replicas < 0 || workload.replicas > 1000) return Refused("replicas: from 0 to 1000 on one machine");
   if (workload.stop_ms < 0 || workload.resources.cpu_milli < 0 || workload.resources.memory < 0)
     return Refused("a time or a limit below zero");
+  if (workload.stop_ms > kLongest || workload.resources.cpu_milli > 1'000'000'000)
+    return Refused("a time of more than a day, or a million cores");
   return CheckHealth(workload.health);
 }
 

@@ -74,13 +74,12 @@ void Supervisor::Happened(const std::string& kind, std::string message, bool war
 void Supervisor::TryStart() {
   start_at_ = 0;
   if (auto checked = CheckFiles(folder_, spec_.workload); !checked) return NotStarted(checked.error());
-  Walls walls;
-  if (spec_.workload.isolation != api::Isolation::kOff) walls = FindWalls();
-  isolated_ = !walls.program.empty();
+  walls_ = spec_.workload.isolation == api::Isolation::kOff ? Walls() : FindWalls();
+  isolated_ = !walls_.program.empty();
   const bool needs_walls = std::any_of(spec_.workload.files.begin(), spec_.workload.files.end(),
                                        [](const auto& file) { return file.path.starts_with('/'); });
   if (!isolated_ && (needs_walls || spec_.workload.isolation == api::Isolation::kRequire))
-    return NotStarted({ErrorId::kIsolationAbsent, walls.why_not, {}});
+    return NotStarted({ErrorId::kIsolationAbsent, walls_.why_not, {}});
 
   int out[2], err[2];
   if (::pipe2(out, O_CLOEXEC) != 0) return NotStarted(FileError("making a pipe", folder_, errno));
@@ -95,7 +94,7 @@ void Supervisor::TryStart() {
   const auto program = ProgramOf(folder_ / "work", spec_.workload);
   launch.argv = spec_.workload.command;
   launch.argv.front() = program.string();
-  if (isolated_) launch.argv = WithinWalls(walls, spec_, folder_, program, launch.argv);
+  if (isolated_) launch.argv = WithinWalls(walls_, spec_, folder_, program, launch.argv);
   launch.environment = EnvironmentOf(spec_, folder_);
   launch.folder = folder_ / "work";
   launch.limits = limits_ = MakeLimits(spec_.workload.resources, spec_.app + "." + spec_.name, ReadGroupSources());

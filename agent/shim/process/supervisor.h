@@ -79,6 +79,7 @@ class Supervisor {
 
   pid_t pid_ = 0;
   bool isolated_ = false;
+  Walls walls_;
   Limits limits_;
   std::int64_t memory_kills_ = 0;
   Descriptor out_, err_;

@@ -109,7 +109,7 @@ void Supervisor::BeginProbe() {
     if (program.empty()) return Fail(ErrorId::kProcessFailed, command.front() + ": there is no such program here");
     launch.argv = command;
     launch.argv.front() = program.string();
-    if (isolated_) launch.argv = WithinWalls(FindWalls(), spec_, folder_, program, launch.argv);
+    if (isolated_) launch.argv = WithinWalls(walls_, spec_, folder_, program, launch.argv);
     launch.environment = EnvironmentOf(spec_, folder_);
     launch.folder = folder_ / "work";
     launch.limits = limits_;

@@ -307,6 +307,15 @@ TEST_CASE("a rolling update never has fewer healthy replicas than it had, and a 
   REQUIRE(bench.Apply(Assigned("web", 4, workload)));
   REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy, 4));
   CHECK(bench.apps["web"].replicas.size() == 2);
+  // A restart is one after the other, too.
+  fewest = 2;
+  REQUIRE(bench.Restart("web"));
+  REQUIRE(bench.Until([&] {
+    fewest = std::min(fewest, running());
+    const auto& replicas = bench.apps["web"].replicas;
+    return running() == 2 && replicas[0].restarts == 1 && replicas[1].restarts == 1;
+  }));
+  CHECK(fewest == 1);
   // More of the same are added to those that run.
   const auto before = bench.States("web");
   workload.replicas = 3;
