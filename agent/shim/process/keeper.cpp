@@ -54,13 +54,16 @@ void Keeper::Begin(const std::vector<std::pair<api::Assignment, ArtifactPaths>>&
   std::error_code error;
   for (const auto& app : fs::directory_iterator(settings_.folder, error)) {
     std::error_code ignored;
-    for (const auto& replica : fs::directory_iterator(app.path(), ignored)) Take(replica.path());
+    for (const auto& replica : fs::directory_iterator(app.path(), ignored)) {
+      if (replica.is_directory(ignored)) Take(replica.path());
+    }
   }
   for (const auto& [assignment, paths] : wanted) {
     auto& app = AppOf(assignment.Key());
     app.wanted = assignment;
     app.build = BuildOf(assignment.workload);
     app.paths = paths;
+    if (auto build = ReadTextFile(FolderOf(app.key) / "given-up", 1000)) app.given_up = std::move(*build);
   }
   std::vector<std::string> keys;
   for (const auto& [key, app] : apps_) keys.push_back(key);
@@ -99,7 +102,7 @@ void Keeper::Apply(const api::Assignment& assignment, ArtifactPaths paths, Shim:
   if (!checked) return Answer(std::move(done), std::move(checked));
   auto& app = AppOf(key);
   const auto build = BuildOf(assignment.workload);
-  if (build != app.build) app.given_up.clear();
+  if (build != app.build) GiveUp(app, {});
   app.wanted = assignment;
   app.build = build;
   app.paths = std::move(paths);
@@ -123,7 +126,7 @@ void Keeper::Restart(const std::string& key, ArtifactPaths paths, Shim::Done don
     return Answer(std::move(done), Fail(ErrorId::kAppUnknown, fmt::format("app {}: not on this cluster", key)));
   auto& app = found->second;
   app.paths = std::move(paths);
-  app.given_up.clear();
+  GiveUp(app, {});
   // What was altered is made as it was deployed.
   std::vector<std::pair<fs::path, api::Workload>> all;
   for (auto& [name, replica] : app.replicas) {

@@ -2,6 +2,7 @@
 // All slow work of the shim is done here: hashing and copying files, starting supervisors, reading logs.
 //
 //   <folder>/<app>/<build>-<index>/   a replica, agent/shim/process/spec.h; <from>+<app> for an app of another cluster
+//   <folder>/<app>/given-up           the build that is not tried again, since it did not become healthy
 #pragma once
 
 #include <filesystem>
@@ -116,6 +117,7 @@ class Keeper {
   void RestartNext(App& app);
   bool RollBack(App& app, const std::vector<Replica*>& fresh, bool leaving);
   void Clear(App& app);
+  void GiveUp(App& app, const std::string& build);
   bool Hopeless(const Replica& replica) const;
   std::int64_t PatienceFor(const api::Workload& workload) const;
   void Tell(App& app);

@@ -60,6 +60,11 @@ void Keeper::Reconcile(const std::string& key) {
     status.since = clock_.WallNow();
     settings_.post([hook = hooks_.app, status] { hook(status); });
   }
+  std::vector<std::uint64_t> readers;
+  for (const auto& [id, follower] : followers_) {
+    if (follower.query.app == key) readers.push_back(id);
+  }
+  for (const auto id : readers) EndLogs(id);
   for (auto& done : app.when_gone) Answer(std::move(done), {});
   apps_.erase(found);
 }
@@ -75,6 +80,16 @@ void Keeper::Clear(App& app) {
   });
 }
 
+// Remembered, so that an agent that begins does not stop what is healthy for what is known to be no good.
+void Keeper::GiveUp(App& app, const std::string& build) {
+  if (app.given_up == build) return;
+  app.given_up = build;
+  const auto file = FolderOf(app.key) / "given-up";
+  std::error_code ignored;
+  if (build.empty()) std::filesystem::remove(file, ignored);
+  if (!build.empty()) (void)WriteFileAtomic(file, AsBytes(build), 0600);
+}
+
 // Whether the new build was given up, and the one before it is brought back.
 bool Keeper::RollBack(App& app, const std::vector<Replica*>& fresh, bool leaving) {
   const bool kept = std::any_of(app.replicas.begin(), app.replicas.end(), [&app](const auto& item) {
@@ -83,7 +98,14 @@ bool Keeper::RollBack(App& app, const std::vector<Replica*>& fresh, bool leaving
   if (app.given_up != app.build) {
     const bool hopeless = std::any_of(fresh.begin(), fresh.end(), [this](const auto* r) { return Hopeless(*r); });
     if (!kept || !hopeless) return false;
-    app.given_up = app.build;
+    GiveUp(app, app.build);
+  }
+  const bool other = std::any_of(app.replicas.begin(), app.replicas.end(),
+                                 [&app](const auto& item) { return item.second->spec.build != app.build; });
+  if (!other) {
+    // There is nothing to go back to any more.
+    GiveUp(app, {});
+    return false;
   }
   if (app.told) Tell(app);  // why, as long as it is there to tell
   for (auto* replica : fresh) Stop(app, *replica, false);

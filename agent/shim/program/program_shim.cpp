@@ -173,6 +173,8 @@ class ProgramShim final : public Shim {
           fmt::format("it speaks version {} of the protocol, and this agent {}", answer.ok->ote.value_or(0), kVersion));
     ready_ = true;
     log::Info("shim program is there", {{"name", answer.ok->name}});
+    if (cluster_.shim.empty()) cluster_.shim = answer.ok->name.empty() ? "exec" : answer.ok->name;
+    if (hooks_.cluster) hooks_.cluster(cluster_);
     // All that is wanted, anew; then what was asked while it was away. What was removed meanwhile is not among
     // `wanted`.
     std::map<std::string, bool> asked;

@@ -187,6 +187,31 @@ TEST_CASE("a command runs on while the agent is away, and is taken up as it is")
   CHECK(bench.Remove("web"));
 }
 
+TEST_CASE("an agent that is killed leaves its apps running, and the next one takes them up") {
+  Bench bench;
+  auto workload = Shell("exec sleep 1000");
+  workload.replicas = 2;
+  const auto assignment = Assigned("web", 1, workload);
+  const pid_t agent = ::fork();
+  REQUIRE(agent >= 0);
+  if (agent == 0) {
+    bench.Start();
+    if (bench.Apply(assignment) && bench.UntilPhase("web", AppPhase::kHealthy)) ::kill(::getpid(), SIGKILL);
+    ::_exit(1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(agent, &status, 0) == agent);
+  REQUIRE(WIFSIGNALED(status));
+  std::set<std::int64_t> before, after;
+  for (const auto& [folder, state] : bench.States("web")) before.insert(state.pid);
+  CHECK(before.size() == 2);
+  bench.Start({assignment});
+  REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy));
+  for (const auto& [folder, state] : bench.States("web")) after.insert(state.pid);
+  CHECK(after == before);
+  CHECK(bench.RestartsOf("web") == 0);
+}
+
 TEST_CASE("a supervisor that is killed takes its command along, and another one starts it again") {
   Bench bench;
   bench.Start();
@@ -346,6 +371,13 @@ TEST_CASE("where there is a port, the old revision makes room and comes back whe
     return replicas.size() == 1 && replicas[0].name == name && replicas[0].phase == AppPhase::kHealthy;
   }));
   CHECK(bench.apps["web"].phase == AppPhase::kFailed);
+  // The next agent does not try the bad one again.
+  const auto pid = bench.PidOf("web");
+  bench.Start({Assigned("web", 2, bad)});
+  REQUIRE(bench.UntilPhase("web", AppPhase::kFailed, 2));
+  bench.Lines("web", 0);
+  CHECK(bench.PidOf("web") == pid);
+  CHECK(bench.apps["web"].replicas.size() == 1);
   workload.command.back() = "echo third; exec sleep 1000";
   REQUIRE(bench.Apply(Assigned("web", 3, workload)));
   REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy, 3));

@@ -94,6 +94,8 @@ TEST_CASE("a shim program that dies is started again and told everything that is
   CHECK(bench.Unhealthy("ended by signal 9"));
   REQUIRE(bench.Until([&] { return bench.apps["old"].message != before && bench.apps["new"].message != before; }));
   REQUIRE(bench.Apply(Assigned("newer", 1, Shell("true"))));
+  CHECK(bench.clusters.back().healthy);
+  CHECK(bench.clusters.back().shim == "test");
 }
 
 TEST_CASE("a shim program that speaks nonsense is ended, with the beginning of what it said") {
