@@ -1,4 +1,3 @@
-#include "agent/shim/process/process_shim.h"
 
 #include <poll.h>
 #include <sys/syscall.h>
@@ -12,7 +11,7 @@
 #include "agent/shim/process/launch.h"
 #include "agent/shim/process/link.h"
 #include "core/base/files.h"
-#include "test/unit/agent/shim_bench.h"
+#include "test/unit/agent/process_bench.h"
 
 using namespace ote;
 using namespace ote::agent;
@@ -20,53 +19,7 @@ using api::AppPhase;
 
 namespace {
 
-struct Bench : ShimBench {
-  process::Patience patience;
-
-  Bench() {
-    patience.back_off_ms = 20;
-    patience.back_off_most_ms = 200;
-  }
-  ~Bench() {
-    // What a shim runs outlives it: every test ends what it began.
-    if (!shim) Start();
-    for (const auto& [key, status] : apps) CHECK(Remove(key));
-  }
-  void Start(const std::vector<api::Assignment>& wanted = {}) {
-    shim.reset();
-    apps.clear();
-    auto made = process::MakeShim(Context(), patience);
-    REQUIRE(made);
-    shim = std::move(*made);
-    REQUIRE(shim->Start(Hooks(), wanted));
-  }
-  // As the supervisors of an app's replicas keep them.
-  std::vector<std::pair<std::filesystem::path, process::ReplicaState>> States(const std::string& key) const {
-    std::vector<std::pair<std::filesystem::path, process::ReplicaState>> states;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder / "shim" / key, error)) {
-      if (auto state = process::ReadState(entry.path())) states.emplace_back(entry.path(), std::move(*state));
-    }
-    return states;
-  }
-  pid_t PidOf(const std::string& key) const {
-    const auto states = States(key);
-    return states.empty() ? 0 : static_cast<pid_t>(states.front().second.pid);
-  }
-  std::int64_t RestartsOf(const std::string& key) const {
-    const auto it = apps.find(key);
-    return it == apps.end() || it->second.replicas.empty() ? 0 : it->second.replicas.front().restarts;
-  }
-};
-
-api::Workload Shell(const std::string& script) {
-  api::Workload workload;
-  workload.command = {"/bin/sh", "-c", script};
-  workload.isolation = api::Isolation::kOff;
-  workload.health.start_ms = 50;
-  workload.stop_ms = 5'000;
-  return workload;
-}
+using Bench = ProcessBench;
 
 // Waits for a process that is not ours to be gone.
 bool Gone(pid_t pid) {
@@ -298,90 +251,6 @@ TEST_CASE("health is asked for by HTTP and by TCP") {
   wrong.health = {api::HealthKind::kHttp, {}, port, "/none", 20, 2'000, 1, 0};
   REQUIRE(bench.Apply(Assigned("wrong", 1, wrong)));
   REQUIRE(bench.Until([&] { return bench.Happened("unhealthy", "/none answered with 404"); }));
-}
-
-TEST_CASE("a rolling update never has fewer healthy replicas than it had, and a bad revision replaces none of them") {
-  Bench bench;
-  bench.Start();
-  auto workload = Shell("exec sleep 1000");
-  workload.replicas = 2;
-  REQUIRE(bench.Apply(Assigned("web", 1, workload)));
-  REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy));
-  const auto running = [&] {
-    const auto& replicas = bench.apps["web"].replicas;
-    return std::count_if(replicas.begin(), replicas.end(),
-                         [](const auto& r) { return r.phase == AppPhase::kHealthy && r.message != "stopping"; });
-  };
-  workload.command.back() = "echo second; exec sleep 1000";
-  REQUIRE(bench.Apply(Assigned("web", 2, workload)));
-  std::ptrdiff_t fewest = 2;
-  REQUIRE(bench.Until([&] {
-    fewest = std::min(fewest, running());
-    return bench.Phase("web", AppPhase::kHealthy, 2);
-  }));
-  CHECK(fewest == 2);
-  CHECK(bench.apps["web"].replicas.size() == 2);
-  workload.command.back() = "exit 1";
-  workload.health.start_ms = 60'000;
-  REQUIRE(bench.Apply(Assigned("web", 3, workload)));
-  REQUIRE(bench.UntilPhase("web", AppPhase::kFailed, 3));
-  CHECK(running() == 2);
-  CHECK(bench.apps["web"].message.find("2 of the revision before still run") != std::string::npos);
-  workload.command.back() = "echo fourth; exec sleep 1000";
-  workload.health.start_ms = 50;
-  REQUIRE(bench.Apply(Assigned("web", 4, workload)));
-  REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy, 4));
-  CHECK(bench.apps["web"].replicas.size() == 2);
-  // A restart is one after the other, too.
-  fewest = 2;
-  REQUIRE(bench.Restart("web"));
-  REQUIRE(bench.Until([&] {
-    fewest = std::min(fewest, running());
-    const auto& replicas = bench.apps["web"].replicas;
-    return running() == 2 && replicas[0].restarts == 1 && replicas[1].restarts == 1;
-  }));
-  CHECK(fewest == 1);
-  // More of the same are added to those that run.
-  const auto before = bench.States("web");
-  workload.replicas = 3;
-  REQUIRE(bench.Apply(Assigned("web", 5, workload)));
-  REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy, 5));
-  const auto after = bench.States("web");
-  CHECK(after.size() == 3);
-  for (const auto& [folder, state] : before) {
-    CHECK(std::any_of(after.begin(), after.end(), [&state](const auto& item) { return item.second.pid == state.pid; }));
-  }
-}
-
-TEST_CASE("where there is a port, the old revision makes room and comes back when the new one is no good") {
-  Bench bench;
-  bench.Start();
-  auto workload = Shell("exec sleep 1000");
-  workload.ports = {{"http", 18'080, 0, "tcp"}};
-  REQUIRE(bench.Apply(Assigned("web", 1, workload)));
-  REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy));
-  const auto name = bench.apps["web"].replicas[0].name;
-  auto bad = workload;
-  bad.command.back() = "exit 1";
-  bad.health.start_ms = 60'000;
-  REQUIRE(bench.Apply(Assigned("web", 2, bad)));
-  REQUIRE(bench.UntilPhase("web", AppPhase::kFailed, 2));
-  REQUIRE(bench.Until([&] {
-    const auto& replicas = bench.apps["web"].replicas;
-    return replicas.size() == 1 && replicas[0].name == name && replicas[0].phase == AppPhase::kHealthy;
-  }));
-  CHECK(bench.apps["web"].phase == AppPhase::kFailed);
-  // The next agent does not try the bad one again.
-  const auto pid = bench.PidOf("web");
-  bench.Start({Assigned("web", 2, bad)});
-  REQUIRE(bench.UntilPhase("web", AppPhase::kFailed, 2));
-  bench.Lines("web", 0);
-  CHECK(bench.PidOf("web") == pid);
-  CHECK(bench.apps["web"].replicas.size() == 1);
-  workload.command.back() = "echo third; exec sleep 1000";
-  REQUIRE(bench.Apply(Assigned("web", 3, workload)));
-  REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy, 3));
-  CHECK(bench.States("web").size() == 1);
 }
 
 TEST_CASE("a log is followed across rotations, and a long line is cut") {
