@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -34,7 +35,10 @@ Supervisor::Supervisor(std::filesystem::path folder, ReplicaSpec spec, Descripto
       spec_(std::move(spec)),
       log_(folder_, spec_.patience.log_bytes, spec_.patience.log_files),
       listener_(std::move(listener)),
-      signals_(std::move(signals)) {}
+      signals_(std::move(signals)),
+      folder_watch_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+  ::inotify_add_watch(folder_watch_.get(), folder_.c_str(), IN_DELETE | IN_DELETE_SELF | IN_ONLYDIR);
+}
 
 void Supervisor::Run() {
   bool finished = false;
@@ -55,6 +59,8 @@ void Supervisor::Set(AppPhase phase, std::string message, std::string code) {
   state_.phase = phase;
   state_.message = std::move(message);
   state_.code = std::move(code);
+  // Whoever deletes the folder would find a new file in it.
+  if (deserted_) return;
   // What has ended for good must not begin again after a power cut; the rest does not outlive one anyway.
   (void)WriteFileAtomic(folder_ / "state.json", AsBytes(DumpJson(ToJson(state_))), 0600,
                         state_.finished ? Durability::kSynced : Durability::kBestEffort);

@@ -2,7 +2,8 @@
 // its own, so that the replica outlives the agent. It starts the command and starts it again, checks its health, keeps
 // its log, and tells its state to whom it concerns (agent/shim/process/spec.h). One thread that sleeps in poll(2).
 //
-// When it is killed, the command goes with it, and the shim starts another.
+// When it is killed, the command goes with it, and the shim starts another. When its folder is deleted, it stops the
+// command and ends.
 #pragma once
 
 #include <poll.h>
@@ -56,6 +57,7 @@ class Supervisor {
   void Wait();
   int Patience(std::int64_t now) const;
   void Reap();
+  void LookAtFolder();
   void Due();
   void Accept();
   void Serve(Client& client, short events);
@@ -73,6 +75,8 @@ class Supervisor {
   LogWriter log_;
   Descriptor listener_;
   Descriptor signals_;
+  Descriptor folder_watch_;  // inotify
+  bool deserted_ = false;    // its folder was deleted: nobody will ever ask for it
   std::vector<std::unique_ptr<Client>> clients_;
   std::deque<api::ClusterEvent> untold_;  // while nobody listens; the oldest go
   bool done_ = false;

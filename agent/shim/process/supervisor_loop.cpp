@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -44,7 +45,8 @@ void Supervisor::Wait() {
                              {listener_.get(), POLLIN, 0},
                              {out_.get(), POLLIN, 0},
                              {err_.get(), POLLIN, 0},
-                             {probe_ ? probe_->fd() : -1, probe_ ? probe_->events() : short{0}, 0}};
+                             {probe_ ? probe_->fd() : -1, probe_ ? probe_->events() : short{0}, 0},
+                             {folder_watch_.get(), POLLIN, 0}};
   const auto fixed = fds.size();
   for (const auto& client : clients_)
     fds.push_back({client->fd.get(), static_cast<short>(client->out.empty() ? POLLIN : POLLIN | POLLOUT), 0});
@@ -58,6 +60,7 @@ void Supervisor::Wait() {
   for (std::size_t i = fixed; i < fds.size(); ++i) {
     if (fds[i].revents != 0) Serve(*clients_[i - fixed], fds[i].revents);
   }
+  if (fds[5].revents != 0) LookAtFolder();
   if (fds[0].revents != 0) Reap();
   if (fds[1].revents != 0) Accept();
   if (!done_) Due();
@@ -82,6 +85,16 @@ void Supervisor::Due() {
     probe_->TimedOut();
     EndProbe();
   }
+}
+
+void Supervisor::LookAtFolder() {
+  alignas(inotify_event) std::array<char, 4096> buffer;  // NOLINT: filled by read
+  while (::read(folder_watch_.get(), buffer.data(), buffer.size()) > 0) {
+  }
+  struct stat info {};
+  if (deserted_ || ::stat((folder_ / "spec.json").c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR)) return;
+  deserted_ = true;
+  Obey(Order::kStop);
 }
 
 void Supervisor::Reap() {

@@ -178,6 +178,19 @@ TEST_CASE("a supervisor that is killed takes its command along, and another one 
   CHECK(bench.PidOf("web") != pid);
 }
 
+TEST_CASE("a command whose folder is deleted ends with its supervisor") {
+  Bench bench;
+  bench.Start();
+  REQUIRE(bench.Apply(Assigned("web", 1, Shell("exec sleep 1000"))));
+  REQUIRE(bench.UntilPhase("web", AppPhase::kHealthy));
+  const auto pid = bench.PidOf("web");
+  const auto supervisor = ParentOf(pid);
+  bench.shim.reset();
+  std::filesystem::remove_all(bench.folder / "shim");
+  CHECK(Gone(pid));
+  CHECK(Gone(supervisor));
+}
+
 TEST_CASE("a file that was altered is not run, until a restart delivers it anew") {
   Bench bench;
   bench.Start();
