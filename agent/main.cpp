@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "agent/node.h"
+#include "agent/shim/process/supervisor.h"
 #include "core/base/log.h"
 #include "core/base/log_sink.h"
 #include "core/base/version.h"
@@ -131,6 +132,8 @@ int Report(const Error& error, int ready_fd) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // The process shim starts this program again to stand over a replica.
+  if (argc == 3 && std::strcmp(argv[1], "supervise") == 0) return agent::process::Supervise(argv[2]);
   if (argc == 2 && std::strcmp(argv[1], "--help") == 0) {
     std::fputs(kUsage, stdout);
     return 0;

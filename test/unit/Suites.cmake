@@ -42,4 +42,8 @@ ote_suite(record ote_record)
 ote_suite(simulate ote_simulate)
 ote_suite(site ote_site)
 ote_suite(agent ote_agent_lib)
+# The supervisors of the process shim are the agent's own program.
+if(TARGET test_agent AND TARGET ote-agent)
+  add_dependencies(test_agent ote-agent)
+endif()
 ote_suite(cli ote_cli)
