@@ -64,6 +64,12 @@ api::TreePlace PlaceDesk::PlaceFor(const std::string& child) const {
   return place;
 }
 
+api::TreePlace PlaceDesk::Welcome(const std::string& child) {
+  auto place = PlaceFor(child);
+  told_[child] = ToCbor(place);
+  return place;
+}
+
 std::vector<crypto::Certificate> PlaceDesk::GuestsFor(const std::string& child,
                                                       const std::vector<api::ParentEntry>& takers) const {
   std::vector<crypto::Certificate> guests;

@@ -19,6 +19,8 @@ class PlaceDesk {
 
   void Start();
   api::TreePlace PlaceFor(const std::string& child) const;
+  // The same, for its welcome: it knows it then.
+  api::TreePlace Welcome(const std::string& child);
   // `sessions`, at or below `child`, are over.
   void TellStale(const std::string& child, const std::vector<api::Session>& sessions);
 

@@ -31,7 +31,7 @@ Result<void> TreeParts::Start() {
   relay_.Start();
   members_.SetTree({[this] { return uplink_.Rooted(); }, [this] { return Pulse(); },
                     [this] { return context_.membership.parent ? uplink_.Path() : std::vector<std::string>(); },
-                    [this](const std::string& child) { return places_.PlaceFor(child); },
+                    [this](const std::string& child) { return places_.Welcome(child); },
                     [this](const std::string& child, const auto& sessions) { places_.TellStale(child, sessions); }});
   transfer_.SetBelow(
       [this](const std::string& member, const std::string& other) { return members_.IsBelow(member, other); });

@@ -69,7 +69,10 @@ grow() {
 members() { ote cluster list --state hq -o json | jq -r '.items[] | select(.role != "root") | '"$1"; }
 all_ready() { [ "$(members 'select(.status == "ready") | .name' | wc -l)" -eq "$1" ]; }
 all_home() { [ "$(members 'select(.status == "ready" and .via == .parent) | .name' | wc -l)" -eq "$1" ]; }
-moved() { [ "$(members "select(.name == \"$1\" and .status == \"ready\") | .via")" != "${parent[$1]}" ] && all_ready 12; }
+moved() {
+  ote cluster tree --state hq # shown when it does not come true
+  [ "$(members "select(.name == \"$1\" and .status == \"ready\") | .via")" != "${parent[$1]}" ] && all_ready 12
+}
 # Neither end of the line between the two hears anything any more, and neither is told.
 cut() {
   in_net "$1" ip route add blackhole "${address[$2]}"
