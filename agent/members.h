@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/context.h"
+#include "core/api/app_requests.h"
 #include "core/api/requests.h"
 
 namespace ote::agent {
@@ -74,6 +75,7 @@ class Members {
   Result<api::MemberWelcome> Hello(const Request& request, const api::MemberHello& hello);
   Result<api::Cluster> Label(const api::LabelRequest& request);
   Result<api::Cluster> Remove(const api::NameRequest& request);
+  Result<api::Cluster> Cordon(const api::CordonRequest& request);
 
   Context& context_;
   std::map<std::string, api::Cluster> clusters_;  // by name, this agent excluded
