@@ -50,6 +50,7 @@ class Node {
   const store::Membership& membership() const noexcept { return membership_; }
   Members& members() noexcept { return *members_; }
   Uplink& uplink() noexcept { return *uplink_; }
+  Context& context() noexcept { return *context_; }
   bool stopping() const noexcept { return stop_; }
 
  private:

@@ -17,6 +17,9 @@ Command ClusterCommand() {
   noun.Add(TreeCommand());
   noun.Add(LabelCommand());
   noun.Add(RemoveClusterCommand());
+  noun.Add(CordonCommand());
+  noun.Add(UncordonCommand());
+  noun.Add(DrainCommand());
   noun.Add(TokenCommand());
   noun.Add(StartCommand());
   noun.Add(StopCommand());
