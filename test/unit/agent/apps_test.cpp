@@ -323,7 +323,11 @@ TEST_CASE("a diff has the spec's and each cluster's, without secrets") {
   request.spec.workload.command = {"v2"};
   request.spec.workload.env["KEY"] = "hunter3";
   auto client = tree.Operator("hq");
-  tree.on_the_way = [&](const std::string&, wire::Event&) { tree.post.Deliver(); };
+  tree.on_the_way = [&](const std::string&, wire::Event& event) {
+    if (event.envelope.verb == api::verb::kAppDiff) {
+      tree.Node("hq").context().post([&] { tree.post.Deliver(); });
+    }
+  };
   const auto diff = Must(client.Ask<api::AppDiff>(api::verb::kAppDiff, request, 5s));
   CHECK(diff.spec.find("+ ") != std::string::npos);
   CHECK(diff.spec.find("hunter") == std::string::npos);
@@ -358,6 +362,12 @@ TEST_CASE("logs come from each cluster, and a reader that goes away leaves nothi
 
   request.follow = true;
   request.tail = 1;
+  // Time passes while the reader waits.
+  bool ticks = true;
+  tree.Hold("the clock", [&] {
+    if (ticks) tree.clock.Advance(10ms);
+    return !ticks;
+  });
   lines.clear();
   {
     auto client = tree.Operator("hq");
@@ -371,6 +381,7 @@ TEST_CASE("logs come from each cluster, and a reader that goes away leaves nothi
         });
     CHECK_FALSE(ended);
   }
+  ticks = false;
   CHECK(lines == std::vector<std::string>{"line 499", "more"});
   CHECK(tree.At("a").logs->Readers() == 1);
   tree.Pass(150s);
