@@ -68,6 +68,7 @@ class AppDesk {
     std::string cluster;
     std::int64_t revision = 0;
     bool unset = false;
+    std::int64_t number = 0;
   };
   struct Watcher {
     Request request;

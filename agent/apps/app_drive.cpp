@@ -282,7 +282,7 @@ void AppDesk::Issue(Live& live, const std::string& cluster) {
   CommandBus::Order order;
   order.request_id = fmt::format("app-order-{}", site.order);
   order.replaces = fmt::format("app/{}/{}", record.name, cluster);
-  Order known{record.name, cluster, site.sent, site.phase == api::SitePhase::kLeaving};
+  Order known{record.name, cluster, site.sent, site.phase == api::SitePhase::kLeaving, site.order};
   if (known.unset) {
     order.verb = "app.unset";
     order.by = record.Newest().by;
@@ -342,6 +342,9 @@ void AppDesk::TakeOutcome(const api::CommandOutcome& outcome) {
   orders_.erase(it);
   const auto app = apps_.find(order.app);
   if (app == apps_.end()) return;
+  const auto& sites = app->second.record.rollout.sites;
+  // One that another took the place of says nothing any more.
+  if (const auto site = sites.find(order.cluster); site == sites.end() || site->second.order != order.number) return;
   tree::RolloutMachine machine(app->second.record.rollout);
   if (outcome.phase == api::CommandPhase::kDone) {
     if (order.unset) {

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kMostReplicas = 10'000;
 constexpr std::int64_t kLongest = 30LL * 24 * 3600 * 1000;
 constexpr std::size_t kMostFiles = 256;
-constexpr std::size_t kMostManifests = 512 << 10;
+constexpr std::size_t kMostManifests = 448 << 10;
 
 Error Bad(std::string_view field, std::string_view why) {
   return {ErrorId::kAppInvalid, fmt::format("{}: {}", field, why), {}};
