@@ -26,6 +26,7 @@ AppDesk::~AppDesk() {
 }
 
 Result<void> AppDesk::Start() {
+  quiet_until_ = context_.clock.SteadyNow() + 3 * std::chrono::milliseconds(context_.membership.settings.heartbeat_ms);
   OTE_TRY(auto records, context_.store.List<api::App>());
   for (auto& record : records) {
     const auto name = record.name;
@@ -213,6 +214,12 @@ Result<api::AppPlan> AppDesk::Plan(const api::DeployRequest& body) {
   plan.changes =
       it == apps_.end() || it->second.record.removed || it->second.record.Newest().digest != api::DigestOf(spec);
   plan.items = std::move(placement.decisions);
+  // What fits into one answer: those that are chosen, and as many of the others.
+  if (plan.items.size() > kMostPlanned) {
+    std::stable_sort(plan.items.begin(), plan.items.end(),
+                     [](const auto& a, const auto& b) { return a.chosen > b.chosen; });
+    plan.items.resize(kMostPlanned);
+  }
   return plan;
 }
 

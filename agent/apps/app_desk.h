@@ -36,6 +36,7 @@ class AppDesk {
   };
   static constexpr std::chrono::milliseconds kDiffPatience{8'000};
   static constexpr std::size_t kMostDiffs = 32;
+  static constexpr std::size_t kMostPlanned = 1'000;           // clusters in an answer to app.plan
   static constexpr std::chrono::milliseconds kBreath{50};      // in which changes are told together
   static constexpr std::chrono::milliseconds kRepeat{15'000};  // a view is told again, to find out who has gone
   static constexpr std::chrono::milliseconds kGiveUp{10'000};  // for one who takes nothing
@@ -104,6 +105,7 @@ class AppDesk {
   void Soon(const std::string& app);
   void SoonAll();
   void DriveDirty();
+  bool SomeAway(const api::App& record) const;
   void Drive(const std::string& name);
   void Ended(Live& live, const tree::RolloutAction& action);
   void Issue(Live& live, const std::string& cluster);
@@ -132,6 +134,7 @@ class AppDesk {
   std::map<std::string, std::shared_ptr<Diffing>> diffs_;  // by command
   std::set<std::string> dirty_;
   Timers::Id drive_ = 0;
+  std::chrono::milliseconds quiet_until_{0};  // after a start, clusters are given the time to come back
   std::list<Watcher> watchers_;
 };
 

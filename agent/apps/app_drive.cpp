@@ -119,7 +119,9 @@ std::vector<tree::Candidate> AppDesk::Candidates(const std::string& app) const {
 
 void AppDesk::Soon(const std::string& app) {
   dirty_.insert(app);
-  if (drive_ == 0) drive_ = context_.timers.At(context_.clock.SteadyNow(), [this] { DriveDirty(); });
+  // A timer that waits for the end of the quiet time is brought forward: somebody may be back.
+  context_.timers.Cancel(std::exchange(drive_, 0));
+  drive_ = context_.timers.At(context_.clock.SteadyNow(), [this] { DriveDirty(); });
 }
 
 void AppDesk::SoonAll() {
@@ -128,9 +130,25 @@ void AppDesk::SoonAll() {
 
 void AppDesk::DriveDirty() {
   drive_ = 0;
+  const bool quiet = context_.clock.SteadyNow() < quiet_until_;
   for (const auto& name : std::exchange(dirty_, {})) {
-    if (apps_.contains(name)) Drive(name);
+    const auto it = apps_.find(name);
+    if (it == apps_.end()) continue;
+    // Right after a start everybody seems away; nothing is concluded from that.
+    if (quiet && SomeAway(it->second.record)) {
+      dirty_.insert(name);
+    } else {
+      Drive(name);
+    }
   }
+  if (!dirty_.empty() && drive_ == 0) drive_ = context_.timers.At(quiet_until_, [this] { DriveDirty(); });
+}
+
+bool AppDesk::SomeAway(const api::App& record) const {
+  const auto& sites = record.rollout.sites;
+  return std::any_of(sites.begin(), sites.end(), [this](const auto& site) {
+    return site.second.phase != api::SitePhase::kLeaving && !Online(site.first);
+  });
 }
 
 std::optional<api::AppStatus> AppDesk::StatusOf(const std::string& app, const std::string& cluster) const {
@@ -373,6 +391,33 @@ void AppDesk::Wake(Live& live, const std::string& name, UnixMillis at) {
   });
 }
 
+namespace {
+
+// What fits into one answer: first the replicas go, then what healthy clusters tell, then healthy clusters.
+void Fit(api::AppView& view) {
+  constexpr std::size_t kRoom = wire::kMaxHeader - (64 << 10);
+  const auto fits = [&view] { return ToCbor(view).size() <= kRoom; };
+  if (view.clusters.size() < 100 && view.spec && view.spec->workload.manifests.empty()) return;
+  if (fits()) return;
+  for (auto& site : view.clusters) {
+    if (site.status) site.status->replicas.clear();
+  }
+  if (fits()) return;
+  for (auto& site : view.clusters) {
+    if (site.phase == api::SitePhase::kHealthy) site.status.reset();
+  }
+  while (!view.clusters.empty() && !fits()) {
+    std::stable_sort(view.clusters.begin(), view.clusters.end(), [](const auto& a, const auto& b) {
+      return (a.phase != api::SitePhase::kHealthy) > (b.phase != api::SitePhase::kHealthy);
+    });
+    const auto keep = view.clusters.size() / 2;
+    view.omitted += std::ssize(view.clusters) - static_cast<std::int64_t>(keep);
+    view.clusters.resize(keep);
+  }
+}
+
+}  // namespace
+
 api::AppView AppDesk::ViewOf(const Live& live, bool full) const {
   const auto& record = live.record;
   api::AppView view;
@@ -406,6 +451,7 @@ api::AppView AppDesk::ViewOf(const Live& live, bool full) const {
     view.revisions.push_back({revision.number, revision.digest, revision.by, revision.at, revision.note,
                               revision.outcome, revision.message});
   }
+  Fit(view);
   return view;
 }
 

@@ -127,7 +127,7 @@ Result<Exit> AwaitRevision(Context& context, const std::string& app, std::int64_
   const auto followed = FollowApp(context, app, last, [&](const api::AppView& view) {
     switch (outcome(view)) {
       case api::RevisionOutcome::kRolling:
-        return view.removed;
+        return view.removed || (!bounded && view.counts.pending == view.counts.wanted);
       case api::RevisionOutcome::kRolledBack:
         return view.phase != api::RolloutPhase::kRolling;
       case api::RevisionOutcome::kDone:
@@ -136,7 +136,8 @@ Result<Exit> AwaitRevision(Context& context, const std::string& app, std::int64_
         return true;
     }
   });
-  const bool partly = outcome(last) == api::RevisionOutcome::kDone && last.counts.pending > 0;
+  const bool all_away = outcome(last) == api::RevisionOutcome::kRolling && last.counts.pending == last.counts.wanted;
+  const bool partly = all_away || (outcome(last) == api::RevisionOutcome::kDone && last.counts.pending > 0);
   if (!followed && !(partly && followed.error().id == ErrorId::kTimedOut)) return Fail(followed.error());
   const auto& view = followed ? *followed : last;
   const auto* found = view.Find(revision);
@@ -147,7 +148,7 @@ Result<Exit> AwaitRevision(Context& context, const std::string& app, std::int64_
     error =
         Error{ErrorId::kConflict, fmt::format("app {}: revision {} took the place of {}", app, view.revision, revision),
               "ote app show " + app};
-  } else if (outcome(view) != api::RevisionOutcome::kDone) {
+  } else if (outcome(view) != api::RevisionOutcome::kDone && !partly) {
     const bool back = outcome(view) == api::RevisionOutcome::kRolledBack;
     error = Error{ErrorId::kRolloutFailed,
                   fmt::format("app {}: revision {}: {}{}", app, revision, found->message,

@@ -128,6 +128,7 @@ struct AppView {
   std::optional<AppSpec> spec;  // of that revision, without secrets
   std::vector<RevisionView> revisions;
   std::vector<AppSiteView> clusters;  // by name
+  std::int64_t omitted = 0;           // clusters that do not fit into one answer: healthy ones first
   std::vector<SiteChange> history;    // from a tier above: what became of it here
 
   template <class Self, class V>
@@ -143,6 +144,7 @@ struct AppView {
     v("spec", self.spec);
     v("revisions", self.revisions);
     v("clusters", self.clusters);
+    v("omitted", self.omitted);
     v("history", self.history);
   }
   const RevisionView* Find(std::int64_t number) const {

@@ -171,11 +171,14 @@ std::vector<RolloutAction> RolloutMachine::Step(UnixMillis now) {
   if (state_.phase != RolloutPhase::kStopped) Send(now, actions);
   UnixMillis next = 0;
   bool settled = true;
+  // As long as everybody is away nothing is known of the revision.
+  bool seen = state_.sites.empty();
   for (const auto& [cluster, site] : state_.sites) {
+    seen = seen || site.phase == SitePhase::kHealthy || site.phase == SitePhase::kOverridden;
     if (site.deadline != 0) next = next == 0 ? site.deadline : std::min(next, site.deadline);
     settled = settled && site.phase != SitePhase::kWaiting && site.phase != SitePhase::kSent;
   }
-  if (state_.phase == RolloutPhase::kRolling && settled) {
+  if (state_.phase == RolloutPhase::kRolling && settled && seen) {
     state_.phase = RolloutPhase::kDone;
     actions.push_back({Kind::kDone, {}, {}, 0});
   }

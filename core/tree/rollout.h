@@ -21,7 +21,7 @@ struct RolloutAction {
   enum class Kind {
     kSend,    // tell `cluster` to run the revision that is wanted
     kUnset,   // tell `cluster` to give the app up
-    kDone,    // every cluster that is there is healthy with the revision
+    kDone,    // every cluster that is there is healthy with the revision, and there was one
     kFailed,  // the rollout stopped: `why`
     kWake     // call Step again at `at`
   };

@@ -91,7 +91,7 @@ any_app() {
   expect 1 app deploy -f two.yaml --timeout 120s
   [[ $stderr == *OTE-E1005* ]]
   wait_until 20 is 2 sleeps 70001
-  is 0 sleeps 70002
+  wait_until 10 is 0 sleeps 70002
   expect 0 app show idle -o json
   is rolled-back json '.revisions[] | select(.number == 2) | .outcome'
 }
@@ -123,7 +123,7 @@ any_app() {
   kill_agent "$scratch/a"
   ote cluster start --state "$scratch/a" -q >/dev/null
   wait_until 10 is 1 sleeps 70011
-  is 0 sleeps 70012
+  wait_until 10 is 0 sleeps 70012
   is 2 own a idle .status.rolledBackFrom
   is healthy own a idle .status.phase
   ote cluster start --state "$scratch/hq" -q >/dev/null
@@ -146,14 +146,14 @@ both_agree() {
   expect 0 app deploy -f one.yaml --timeout 60s
   expect 0 at a deploy -f mine.yaml --over hq/idle
   wait_until 10 is 1 sleeps 70023
-  is 0 sleeps 70021
+  wait_until 10 is 0 sleeps 70021
   wait_until 10 told idle a '.status.overriddenBy | select(. != "")'
   kill_agent "$scratch/a"
   ote cluster start --state "$scratch/a" -q >/dev/null
   wait_until 10 is 1 sleeps 70023
   expect 0 app deploy -f two.yaml --timeout 60s
   wait_until 10 is 1 sleeps 70022
-  is 0 sleeps 70023
+  wait_until 10 is 0 sleeps 70023
   at a show hq/idle | grep -q 'override ended'
 }
 

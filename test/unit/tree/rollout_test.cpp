@@ -138,6 +138,18 @@ TEST_CASE("a rollout stops when a cluster is not healthy in time, or fails, or r
   CHECK(refuses.failed == "a: no such shim");
 }
 
+TEST_CASE("as long as everybody is away, nothing is done") {
+  Trial t(1);
+  t.Sites({{"a", false, false}, {"b", false, false}});
+  t.Step();
+  CHECK(t.sent.empty());
+  CHECK(t.state.phase == api::RolloutPhase::kRolling);
+  t.Sites({{"a", true, false}, {"b", false, false}});
+  t.Step();
+  t.Says("a", api::AppPhase::kHealthy);
+  CHECK(t.done);
+}
+
 TEST_CASE("what falls ill after it was healthy stops nothing") {
   Trial t(1);
   t.Sites({{"a", true, false}, {"b", true, false}});
