@@ -25,6 +25,14 @@ void LogDesk::Serve(Request request) {
   const auto asked = FromWire<api::AppLogsRequest>(request.envelope().body);
   if (!asked) return request.Refuse(asked.error());
   if (request.who() == kByOperator) return Begin(std::move(request), *asked);
+  // Those above read what they deployed here, and nothing of the cluster's own.
+  const auto own = context_.membership.Own();
+  const auto& from = request.envelope().from;
+  const std::string whose = !from.empty() ? from : own ? own->parent : std::string();
+  if (whose.empty() || !asked->app.starts_with(whose + "/")) {
+    return request.Refuse(
+        Error{ErrorId::kPermission, fmt::format("app {}: it is not an app of {}", asked->app, whose), {}});
+  }
   auto waiting = std::make_shared<Request>(std::move(request));
   Poll(*asked, [waiting](const Result<api::AppLogChunk>& chunk) {
     if (!chunk) return waiting->Refuse(chunk.error());
@@ -141,6 +149,12 @@ void LogDesk::Begin(Request request, const api::AppLogsRequest& asked) {
                                 asked.cluster.empty() ? fmt::format("app {}: no cluster has it yet", asked.app)
                                                       : fmt::format("app {}: not on {}", asked.app, asked.cluster),
                                 "ote app show " + asked.app});
+  }
+  if (places->size() > kMostSources) {
+    return request.Refuse(Error{ErrorId::kUsage,
+                                fmt::format("app {}: it is on {} clusters, more than the {} that can be read at once",
+                                            asked.app, places->size(), kMostSources),
+                                "name one with --cluster"});
   }
   auto stream = std::make_shared<Stream>(Stream{std::move(request), asked, {}, places->size(), false});
   for (auto& place : *places) stream->sources.push_back({std::move(place), {}, false});

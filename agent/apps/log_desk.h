@@ -26,6 +26,7 @@ class LogDesk {
   static constexpr std::size_t kMostBytes = 128 << 10;  // of a piece
   static constexpr std::size_t kMostHeld = 2'000;       // lines of a reader
   static constexpr std::size_t kMostReaders = 32;
+  static constexpr std::size_t kMostSources = 64;  // clusters of one stream
   static constexpr std::int64_t kMostTail = 2'000;
   static constexpr std::chrono::milliseconds kBreath{50};
   static constexpr std::chrono::milliseconds kHold{20'000};
