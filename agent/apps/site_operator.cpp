@@ -48,7 +48,7 @@ Result<api::AppView> SiteDesk::View(const std::string& key) const {
   view.history = record.history;
   const auto status = StatusOf(it->second);
   const bool healthy = status.phase == api::AppPhase::kHealthy;
-  const bool failed = status.phase == api::AppPhase::kFailed || record.rolled_back_from != 0;
+  const bool failed = status.phase == api::AppPhase::kFailed || record.rolled_back_from != 0 || record.stopped;
   view.phase = failed ? api::RolloutPhase::kStopped : healthy ? api::RolloutPhase::kDone : api::RolloutPhase::kRolling;
   view.message = status.message;
   view.counts = {1, healthy ? 1 : 0, 0, failed ? 1 : 0};

@@ -50,7 +50,24 @@ free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1
 told() { app show "$1" -o json | jq -er --arg c "$2" ".clusters[] | select(.cluster == \$c) | $3"; }
 # The same as the cluster itself sees it.
 own() { at "$1" show "hq/$2" -o json | jq -er ".clusters[0] | $3"; }
-sleeps() { pgrep -f "^sleep $1\$" | wc -l; }
+# How many of `sleep N` run for this test.
+sleeps() {
+  local pid count=0
+  for pid in $(pgrep -f "(^|/)sleep $1\$"); do
+    [[ $(readlink "/proc/$pid/cwd") != "$scratch"/* ]] || count=$((count + 1))
+  done
+  echo "$count"
+}
+# What apps run outlives the agents.
+teardown() {
+  local pid
+  end_agents "$scratch"
+  for pid in $(pgrep -f "ote-agent supervise $scratch/"); do kill -KILL "$pid"; done
+  for pid in $(pgrep -f '(^|/)(sleep|python3) '); do
+    [[ $(readlink "/proc/$pid/cwd") != "$scratch"/* ]] || kill -KILL "$pid"
+  done
+  ote_teardown
+}
 
 @test "an app is deployed, seen, deployed again without a change, and removed" {
   root
@@ -122,16 +139,16 @@ any_app() {
   wait_until 30 is 1 sleeps 70011
   kill_agent "$scratch/a"
   ote cluster start --state "$scratch/a" -q >/dev/null
-  wait_until 10 is 1 sleeps 70011
+  wait_until 30 is 2 own a idle .status.rolledBackFrom
+  wait_until 20 is healthy own a idle .status.phase
   wait_until 10 is 0 sleeps 70012
-  is 2 own a idle .status.rolledBackFrom
-  is healthy own a idle .status.phase
+  is 1 sleeps 70011
   ote cluster start --state "$scratch/hq" -q >/dev/null
   wait_until 60 both_agree
   is 1 sleeps 70011
 }
 both_agree() {
-  [ "$(app show idle -o json | jq -r '.phase')" = done ] &&
+  [ "$(app show idle -o json | jq -r '.phase')" = "done" ] &&
     [ "$(told idle a .status.digest)" = "$(own a idle .status.digest)" ] &&
     [ "$(told idle a .status.phase)" = healthy ] && [ "$(own a idle .status.phase)" = healthy ]
 }
