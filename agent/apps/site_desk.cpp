@@ -298,8 +298,8 @@ void SiteDesk::TakeAway(const std::string& key) {
   live.record.deadline = 0;
   if (live.removing) return;
   live.removing = true;
-  const auto turn = ++live.turn;
-  shim_.Remove(key, [this, alive = std::weak_ptr<bool>(alive_), key, turn](const Result<void>& result) {
+  ++live.turn;
+  shim_.Remove(key, [this, alive = std::weak_ptr<bool>(alive_), key](const Result<void>& result) {
     if (!alive.lock()) return;
     const auto it = apps_.find(key);
     if (it == apps_.end()) return;

@@ -1,10 +1,10 @@
 // fuzz-link: ote_api
 // App files: no crash; what is read is valid, is read the same from its own CBOR, and manifests from what they were
 // written as.
+#include "core/api/app_file.h"
+
 #include <cstdint>
 #include <cstdlib>
-
-#include "core/api/app_file.h"
 
 namespace {
 
