@@ -60,6 +60,8 @@ Result<void> Members::Start() {
                [this](Request request) { LabelAsked(std::move(request)); });
   rpc.RegisterCall<api::NameRequest>(api::verb::kClusterRemove, kByOperator,
                                      [this](const Request&, const auto& body) { return Remove(body); });
+  rpc.RegisterCall<api::CordonRequest>(api::verb::kClusterCordon, kByOperator,
+                                       [this](const Request&, const auto& body) { return Cordon(body); });
   Sweep();
   return {};
 }
@@ -323,6 +325,22 @@ Result<api::Cluster> Members::Remove(const api::NameRequest& request) {
   OTE_CHECK(Drop(removed.name));
   removed.status = api::ClusterStatus::kRemoved;
   return Shown(removed);
+}
+
+Result<api::Cluster> Members::Cordon(const api::CordonRequest& request) {
+  const auto it = clusters_.find(request.name);
+  if (it == clusters_.end()) {
+    return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member", request.name), "ote cluster list");
+  }
+  auto changed = it->second;
+  changed.drained = request.drained;
+  changed.cordoned = request.cordoned || request.drained;
+  if (changed.cordoned != it->second.cordoned || changed.drained != it->second.drained) {
+    OTE_CHECK(Save(changed));
+    it->second = changed;
+    Changed(changed);
+  }
+  return Shown(changed);
 }
 
 Result<void> Members::Drop(const std::string& name) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/context.h"
+#include "core/api/app_requests.h"
 #include "core/api/requests.h"
 #include "core/tree/routes.h"
 
@@ -121,6 +122,7 @@ class Members {
   void LabelAsked(Request request);
   Result<api::Cluster> Label(const api::LabelRequest& request);
   Result<api::Cluster> Remove(const api::NameRequest& request);
+  Result<api::Cluster> Cordon(const api::CordonRequest& request);
 
   Context& context_;
   std::map<std::string, api::Cluster> clusters_;  // by name, this agent excluded

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/apps/apps.h"
 #include "agent/by_hand/desk.h"
 #include "agent/parts.h"
 #include "agent/state/view.h"
@@ -33,6 +34,7 @@ Node::~Node() {
   watch_.reset();
   hand_.reset();
   tree_.reset();
+  apps_.reset();
   parts_.reset();
   key_desk_.reset();
   rotation_.reset();
@@ -89,6 +91,7 @@ Result<void> Node::Load(const TransportFactory& factory) {
   commands_.emplace(*context_, *members_, *uplink_);
   rotation_.emplace(*context_, *uplink_, *keys_);
   parts_ = std::make_unique<Parts>(*context_, *members_, *uplink_);
+  apps_ = std::make_unique<Apps>(*context_, *members_, *uplink_, *commands_, *state_, parts_->transfer);
 
   tree_ = std::make_unique<TreeParts>(*context_, *members_, *uplink_, parts_->transfer,
                                       [this](const std::string& digest) { return parts_->Needs(digest); });
@@ -114,7 +117,13 @@ Result<void> Node::Load(const TransportFactory& factory) {
                                    Stop();
                                    return api::Empty{};
                                  });
+  parts_->also_needed = [this] {
+    auto needed = apps_->Needed();
+    if (hand_) needed.merge(hand_->Needed());
+    return needed;
+  };
   OTE_CHECK(Listen());
+  OTE_CHECK(apps_->Start());
   OTE_CHECK(parts_->Start());
   watch_ = std::make_unique<Watch>(Watched{*context_, *members_, *uplink_, *parts_, [this] {
                                              const std::lock_guard guard(posted_mutex_);
@@ -139,7 +148,6 @@ Result<void> Node::StartAuthority() {
   OTE_CHECK(trust_->Start());
   hand_ = std::make_unique<HandDesk>(*context_, *members_, *issuer_, parts_->runs, keys_->transport);
   OTE_CHECK(hand_->Start());
-  parts_->also_needed = [this] { return hand_->Needed(); };
   return authority_->Start();
 }
 

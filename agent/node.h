@@ -24,6 +24,7 @@
 
 namespace ote::agent {
 
+class Apps;       // agent/apps/apps.h
 class HandDesk;   // agent/by_hand/desk.h
 class Parts;      // runs, trainer, data sets, models (parts.h)
 class TreeParts;  // agent/tree/tree_parts.h
@@ -58,6 +59,7 @@ class Node {
   TreeParts& tree() noexcept { return *tree_; }
   State& state() noexcept { return *state_; }
   Commands& commands() noexcept { return *commands_; }
+  Context& context() noexcept { return *context_; }
   bool stopping() const noexcept { return stop_; }
 
  private:
@@ -92,6 +94,7 @@ class Node {
   std::optional<Rotation> rotation_;
   std::optional<KeyDesk> key_desk_;
   std::unique_ptr<Parts> parts_;
+  std::unique_ptr<Apps> apps_;
   std::unique_ptr<TreeParts> tree_;
   std::unique_ptr<HandDesk> hand_;  // at a root
   std::unique_ptr<Watch> watch_;

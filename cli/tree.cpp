@@ -1,6 +1,7 @@
 #include "cli/tree.h"
 
 #include "cli/alone/commands.h"
+#include "cli/app/commands.h"
 #include "cli/bundle/commands.h"
 #include "cli/cluster/commands.h"
 #include "cli/context/commands.h"
@@ -22,6 +23,7 @@ Command MakeTree() {
   root.Example("ote fl run -f run.yaml", "train a model on the data of all clusters that have it");
   root.Add(QuickstartCommand());
   root.Add(ClusterCommand());
+  root.Add(AppCommand());
   root.Add(DataCommand());
   root.Add(TrainerCommand());
   root.Add(FlCommand());

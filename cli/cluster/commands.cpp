@@ -18,6 +18,9 @@ Command ClusterCommand() {
   noun.Add(ListCommandsCommand());
   noun.Add(LabelCommand());
   noun.Add(RemoveClusterCommand());
+  noun.Add(CordonCommand());
+  noun.Add(UncordonCommand());
+  noun.Add(DrainCommand());
   noun.Add(TokenCommand());
   noun.Add(StartCommand());
   noun.Add(StopCommand());

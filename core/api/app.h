@@ -146,6 +146,8 @@ struct Assignment {
   std::string by;    // who deployed it
   std::string from;  // the cluster whose app it is: two tiers may have apps of one name; "" for this one's own
   UnixMillis at = 0;
+  bool rollback = false;       // the cluster returns to the last healthy revision by itself when this one is not
+  std::int64_t health_ms = 0;  // healthy within this time after it was given to the shim; 0: whenever it is
 
   // What it goes by on the cluster: no two that are to run there have the same.
   std::string Key() const { return from.empty() ? app : from + "/" + app; }
@@ -158,6 +160,8 @@ struct Assignment {
     v("by", self.by);
     v("from", self.from);
     v("at", self.at);
+    v("rollback", self.rollback);
+    v("healthMs", self.health_ms);
   }
   friend bool operator==(const Assignment&, const Assignment&) = default;
 };
@@ -190,7 +194,7 @@ struct ReplicaStatus {
   }
   friend bool operator==(const ReplicaStatus&, const ReplicaStatus&) = default;
 };
-// What a shim tells of an assignment.
+// What a shim tells of an assignment; the last fields are the agent's.
 struct AppStatus {
   std::string app;
   std::string from;           // as in Assignment
@@ -201,7 +205,12 @@ struct AppStatus {
   std::string message;
   std::string code;  // of what failed, such as OTE-E1104
   std::vector<ReplicaStatus> replicas;
-  UnixMillis since = 0;  // when the phase began
+  UnixMillis since = 0;               // when the phase began
+  std::string digest;                 // of the workload that it is of
+  std::int64_t wanted_revision = 0;   // that the tier above wants; another than `revision` when it is not what runs
+  std::int64_t rolled_back_from = 0;  // the revision that did not get healthy, so that the cluster left it by itself
+  std::string overridden_by;          // who on the cluster set aside what the tier above wants; "" for nobody
+  UnixMillis overridden_at = 0;
 
   std::string Key() const { return from.empty() ? app : from + "/" + app; }
   template <class Self, class V>
@@ -216,6 +225,11 @@ struct AppStatus {
     v("code", self.code);
     v("replicas", self.replicas);
     v("since", self.since);
+    v("digest", self.digest);
+    v("wantedRevision", self.wanted_revision);
+    v("rolledBackFrom", self.rolled_back_from);
+    v("overriddenBy", self.overridden_by);
+    v("overriddenAt", self.overridden_at);
   }
   friend bool operator==(const AppStatus&, const AppStatus&) = default;
 };

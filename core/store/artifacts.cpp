@@ -127,6 +127,12 @@ Result<void> Artifacts::Put(const ArtifactName& name, ByteView bytes) {
   return {};
 }
 
+Result<fs::path> Artifacts::PathOf(const ArtifactName& name) const {
+  OTE_TRY(const auto digest, name.Value());
+  if (!Has(name)) return Fail(Missing(digest));
+  return FileOf(digest);
+}
+
 Result<Bytes> Artifacts::Get(const ArtifactName& name) {
   OTE_TRY(const auto digest, name.Value());
   const fs::path file = FileOf(digest);

@@ -123,6 +123,9 @@ class Artifacts {
   Result<Bytes> ReadRange(const ArtifactName& name, std::uint64_t offset, std::uint64_t length) const;
   Result<std::uint64_t> Size(const ArtifactName& name) const;
   bool Has(const ArtifactName& name) const noexcept;
+  // The file that holds it, for other programs to copy from; it is not to be changed, and its digest is not checked.
+  // kArtifactMissing.
+  Result<std::filesystem::path> PathOf(const ArtifactName& name) const;
   // Whether there was one, and it is gone now.
   bool Remove(const ArtifactName& name);
   // Drops what has arrived of it.

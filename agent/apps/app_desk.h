@@ -1,0 +1,141 @@
+// Apps that are deployed from this agent: what is wanted, on which clusters, and how far it is. Serves app.* but for
+// the logs, and drives the clusters by durable commands.
+//
+// A revision is in the store before it is answered for; a command is issued after the state that says so, under a
+// number that the state holds, so that a killed agent issues it again and nothing is done twice. Where apps go is
+// thought over again when a cluster comes, goes, is drained, changes its labels, or tells of another capacity. One
+// thread.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/apps/site_desk.h"
+#include "agent/commands/bus.h"
+#include "agent/context.h"
+#include "agent/members.h"
+#include "agent/state/board.h"
+#include "core/api/app_requests.h"
+#include "core/tree/placement.h"
+#include "core/tree/rollout.h"
+
+namespace ote::agent {
+
+class AppDesk {
+ public:
+  // What a cluster below may fetch from here.
+  struct Grants {
+    std::function<void(const std::string& cluster, const std::string& digest)> grant;
+    std::function<void(const std::string& cluster, const std::string& digest)> revoke;
+  };
+  static constexpr std::chrono::milliseconds kDiffPatience{8'000};
+  static constexpr std::size_t kMostDiffs = 32;
+  static constexpr std::size_t kMostPlanned = 1'000;           // clusters in an answer to app.plan
+  static constexpr std::chrono::milliseconds kBreath{50};      // in which changes are told together
+  static constexpr std::chrono::milliseconds kRepeat{15'000};  // a view is told again, to find out who has gone
+  static constexpr std::chrono::milliseconds kGiveUp{10'000};  // for one who takes nothing
+  static constexpr std::size_t kMostWatchers = 64;
+
+  // `site` is nullptr on an agent without a shim. All must outlive it.
+  AppDesk(Context& context, Members& members, CommandBus& bus, StateBoard& board, SiteDesk* site, Grants grants);
+  ~AppDesk();
+
+  // Registers the verbs and goes on where it was.
+  Result<void> Start();
+  // Artifacts that the revisions name.
+  std::set<std::string> Needed() const;
+  // The clusters that are to have an app that a person calls `name`, and what it goes by there.
+  struct Place {
+    std::string cluster;
+    std::string key;
+  };
+  Result<std::vector<Place>> PlacesOf(const std::string& name) const;
+
+ private:
+  struct Live {
+    api::App record;
+    std::map<std::string, std::set<std::string>> granted;  // by cluster
+    Timers::Id wake = 0;
+    std::string short_of;  // fewer clusters than wanted can have it
+  };
+  struct Order {  // what was issued, by the id of the command
+    std::string app;
+    std::string cluster;
+    std::int64_t revision = 0;
+    bool unset = false;
+    std::int64_t number = 0;
+  };
+  struct Watcher {
+    Request request;
+    std::string name;
+    Timers::Id timer = 0;
+    std::optional<std::chrono::milliseconds> stuck_since;
+  };
+  struct Diffing {
+    Request request;
+    api::AppDiff diff;
+    std::map<std::string, std::size_t> waits;  // command -> place in diff.clusters
+    Timers::Id timer = 0;
+  };
+  using WatcherPlace = std::list<Watcher>::iterator;
+
+  Result<api::AppView> Deploy(const Request& request, const api::DeployRequest& body);
+  Result<api::AppView> DeployOver(const Request& request, const api::DeployRequest& body);
+  Result<api::AppPlan> Plan(const api::DeployRequest& body);
+  Result<api::AppView> Rollback(const Request& request, const api::RollbackRequest& body);
+  Result<api::AppView> Remove(const Request& request, const api::AppTarget& body);
+  void Restart(Request request, const api::AppTarget& body);
+  void Diff(Request request);
+  void FinishDiff(const std::shared_ptr<Diffing>& diffing);
+  Result<api::AppView> Show(const std::string& name) const;
+  api::AppList List() const;
+  Result<void> Check(const api::AppSpec& spec) const;
+  std::string ByOf(const Request& request) const;
+
+  // Makes `spec` the revision that is wanted; on disk before it returns.
+  Result<void> Revise(Live& live, api::AppSpec spec, const std::string& by, const std::string& note,
+                      const std::string& request_id, const api::RolloutSpec& rollout);
+  std::vector<tree::Candidate> Candidates(const std::string& app) const;
+  void Soon(const std::string& app);
+  void SoonAll();
+  void DriveDirty();
+  bool SomeAway(const api::App& record) const;
+  void Drive(const std::string& name);
+  void Ended(Live& live, const tree::RolloutAction& action);
+  void Issue(Live& live, const std::string& cluster);
+  void Allow(Live& live, const std::string& cluster);
+  void TakeOutcome(const api::CommandOutcome& outcome);
+  void Wake(Live& live, const std::string& name, UnixMillis at);
+  std::optional<api::AppStatus> StatusOf(const std::string& app, const std::string& cluster) const;
+  bool Online(const std::string& cluster) const;
+  bool Self(const std::string& cluster) const { return cluster == context_.membership.name; }
+  api::AppView ViewOf(const Live& live, bool full) const;
+
+  void Watch(Request request);
+  void TellWatchers(const std::string& name);
+  void Tell(WatcherPlace watcher);
+  void TellLater(WatcherPlace watcher, std::chrono::milliseconds pause);
+
+  Context& context_;
+  Members& members_;
+  CommandBus& bus_;
+  StateBoard& board_;
+  SiteDesk* site_;
+  Grants grants_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  std::map<std::string, Live> apps_;
+  std::map<std::string, Order> orders_;
+  std::map<std::string, std::shared_ptr<Diffing>> diffs_;  // by command
+  std::set<std::string> dirty_;
+  Timers::Id drive_ = 0;
+  std::chrono::milliseconds quiet_until_{0};  // after a start, clusters are given the time to come back
+  std::list<Watcher> watchers_;
+};
+
+}  // namespace ote::agent
