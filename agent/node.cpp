@@ -27,6 +27,7 @@ Node::~Node() {
   // The parts may have threads that post; they go first.
   hand_.reset();
   parts_.reset();
+  access_desk_.reset();
   key_desk_.reset();
   rotation_.reset();
   uplink_.reset();
@@ -35,6 +36,8 @@ Node::~Node() {
   issuer_.reset();
   members_.reset();
   rpc_.reset();
+  access_.reset();
+  operators_.reset();
   transport_.reset();
   std::error_code ignored;
   if (lock_) std::filesystem::remove(folder_.PidFile(), ignored);
@@ -73,7 +76,11 @@ Result<void> Node::Load(const TransportFactory& factory) {
   context_.emplace(Context{clock_, folder_, membership_, keys_->sign, keys_->transport, *store_, *artifacts_,
                            *transport_, timers_, *rpc_, [this](std::function<void()> fn) { Post(std::move(fn)); }});
   members_.emplace(*context_);
+  operators_.emplace(*context_);
+  access_.emplace(*context_, *operators_, [this] { return members_->List(); });
+  rpc_->SetGuard(&*access_);
   uplink_.emplace(*context_, keys_->sign, keys_->transport);
+  uplink_->OnOperators([this] { operators_->Refresh(); });
   rotation_.emplace(*context_, *uplink_, *keys_);
   parts_ = std::make_unique<Parts>(*context_, *members_, *uplink_);
 
@@ -81,7 +88,10 @@ Result<void> Node::Load(const TransportFactory& factory) {
   if (membership_.role == crypto::Role::kRoot) OTE_CHECK(StartAuthority());
   key_desk_.emplace(*context_, *keys_, *rotation_, trust_ ? &*trust_ : nullptr);
   key_desk_->Start();
-  gate_->Attach(&*members_, authority_ ? &*authority_ : nullptr, membership_.settings.renew_grace_ms);
+  access_desk_.emplace(*context_, *members_, *operators_, *access_, issuer_ ? &*issuer_ : nullptr,
+                       trust_ ? &*trust_ : nullptr);
+  access_desk_->Start();
+  gate_->Attach(&*members_, authority_ ? &*authority_ : nullptr, &*operators_, membership_.settings.renew_grace_ms);
   rpc_->RegisterCall<api::Empty>(api::verb::kAgentStatus, kByOperator,
                                  [this](const Request&, const auto&) -> Result<api::AgentStatus> { return Status(); });
   rpc_->RegisterCall<api::Empty>(api::verb::kAgentStop, kByOperator,

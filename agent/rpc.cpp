@@ -21,8 +21,14 @@ Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Env
   return transport.Send(std::get<wire::LinkId>(to), std::move(envelope));
 }
 
-Request::Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope)
-    : transport_(transport), from_(from), who_(who), caller_(std::move(caller)), envelope_(std::move(envelope)) {}
+Request::Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope,
+                 Guard* guard)
+    : transport_(transport),
+      from_(from),
+      who_(who),
+      caller_(std::move(caller)),
+      envelope_(std::move(envelope)),
+      guard_(guard) {}
 
 Request::Request(Request&& other) noexcept
     : transport_(other.transport_),
@@ -30,6 +36,7 @@ Request::Request(Request&& other) noexcept
       who_(other.who_),
       caller_(std::move(other.caller_)),
       envelope_(std::move(other.envelope_)),
+      guard_(other.guard_),
       open_(std::exchange(other.open_, false)) {}
 
 Request& Request::operator=(Request&& other) noexcept {
@@ -40,6 +47,7 @@ Request& Request::operator=(Request&& other) noexcept {
     who_ = other.who_;
     caller_ = std::move(other.caller_);
     envelope_ = std::move(other.envelope_);
+    guard_ = other.guard_;
     open_ = std::exchange(other.open_, false);
   }
   return *this;
@@ -49,22 +57,28 @@ Request::~Request() {
   if (open_) Refuse(Error{ErrorId::kInternal, envelope_.verb + ": left unanswered", {}});
 }
 
+void Request::Over(const Error* error) {
+  if (std::exchange(open_, false) && guard_ != nullptr) guard_->Over(*this, error);
+}
+
 void Request::Answer(Json body, wire::Blob blob) {
-  open_ = false;
+  Over(nullptr);
+  if (guard_ != nullptr) guard_->Filter(*this, body);
   auto reply = wire::MakeReply(envelope_, std::move(body), std::move(blob));
   const auto sent = SendTo(*transport_, from_, std::move(reply));
   if (!sent) log::Debug("answer not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
 }
 
 bool Request::Item(Json body) {
+  if (guard_ != nullptr) guard_->Filter(*this, body);
   auto item = wire::MakeReply(envelope_, std::move(body), {}, false);
   const auto sent = SendTo(*transport_, from_, std::move(item));
-  if (!sent) open_ = false;
+  if (!sent) Over(&sent.error());
   return sent.has_value();
 }
 
 void Request::Refuse(const Error& error) {
-  open_ = false;
+  Over(&error);
   auto reply = wire::MakeError(envelope_, error);
   const auto sent = SendTo(*transport_, from_, std::move(reply));
   if (!sent) log::Debug("refusal not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
@@ -93,6 +107,14 @@ void Rpc::Call(const Destination& to, std::string_view verb, Json body, std::chr
     Finish(id, Fail(ErrorId::kTimedOut, fmt::format("{}: no answer in time", verb)));
   });
   waiting_.emplace(id, Waiting{to, std::move(then), timer});
+}
+
+std::vector<std::string> Rpc::OperatorVerbs() const {
+  std::vector<std::string> verbs;
+  for (const auto& [verb, handler] : handlers_) {
+    if ((handler.first & kByOperator) != 0) verbs.push_back(verb);
+  }
+  return verbs;
 }
 
 void Rpc::Finish(std::uint64_t id, Result<wire::Envelope> result) {
@@ -133,7 +155,8 @@ void Rpc::Deliver(wire::Event event) {
         break;
     }
   }
-  Request request(transport_, from, who, std::move(event.caller), std::move(envelope));
+  Request request(transport_, from, who, std::move(event.caller), std::move(envelope),
+                  who == kByOperator ? guard_ : nullptr);
   const auto handler = handlers_.find(request.envelope().verb);
   if (handler == handlers_.end()) {
     return request.Refuse(Error{
@@ -153,6 +176,9 @@ void Rpc::Deliver(wire::Event event) {
                                 fmt::format("{}: not for {}", request.envelope().verb,
                                             request.caller().name.empty() ? "this caller" : request.caller().name),
                                 {}});
+  }
+  if (who == kByOperator && guard_ != nullptr) {
+    if (auto admitted = guard_->Admit(request); !admitted) return request.Refuse(admitted.error());
   }
   // A copy, since a handler may register or replace others.
   const Handler run = handler->second.second;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "agent/timers.h"
 #include "core/base/log.h"
@@ -37,10 +38,26 @@ using Destination = std::variant<wire::PeerId, wire::LinkId, Route>;
 Destination FirstHop(const Destination& to);
 Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Envelope envelope);
 
+class Request;
+
+// Stands between operators and the handlers.
+class Guard {
+ public:
+  virtual ~Guard() = default;
+  // Before the handler runs; a refusal is what the caller gets.
+  virtual Result<void> Admit(const Request& request) = 0;
+  // What is answered, before it goes: takes out what the caller may not see.
+  virtual void Filter(const Request& request, Json& body) = 0;
+  // Before the answer goes (nullptr) or the refusal does. Once for each request of an operator.
+  virtual void Over(const Request& request, const Error* error) = 0;
+};
+
 // A request that came in. May be kept (moved) and answered later; one that is destroyed unanswered says kInternal.
 class Request {
  public:
-  Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope);
+  // `guard` may be nullptr.
+  Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope,
+          Guard* guard = nullptr);
   Request(Request&&) noexcept;
   Request& operator=(Request&&) noexcept;
   ~Request();
@@ -57,11 +74,14 @@ class Request {
   void Refuse(const Error& error);
 
  private:
+  void Over(const Error* error);
+
   wire::Transport* transport_;
   Destination from_;
   Who who_;
   wire::Caller caller_;
   wire::Envelope envelope_;
+  Guard* guard_ = nullptr;
   bool open_ = true;
 };
 
@@ -94,6 +114,11 @@ class Rpc {
   // Shown every message first: takes those that are for others (true), and may set whom one is of.
   void SetRelay(std::function<bool(wire::Event&)> relay) { relay_ = std::move(relay); }
 
+  // Asked about each request of an operator. Must outlive all requests.
+  void SetGuard(Guard* guard) { guard_ = guard; }
+  // Every verb that an operator may ask for.
+  std::vector<std::string> OperatorVerbs() const;
+
   // What the transport handed out: answers go to their continuation, requests to their handler. `who` for a link is
   // kByParent.
   void Deliver(wire::Event event);
@@ -116,6 +141,7 @@ class Rpc {
   std::map<std::string, std::pair<unsigned, Handler>, std::less<>> handlers_;
   std::map<std::uint64_t, Waiting> waiting_;
   std::function<bool(wire::Event&)> relay_;
+  Guard* guard_ = nullptr;
   std::uint64_t next_id_ = 1;
   log::Limiter limiter_;
 };

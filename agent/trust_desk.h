@@ -36,6 +36,9 @@ class TrustDesk {
   // Voids all certificates of a member: the new list is on disk and on its way to the members when this returns.
   Result<void> Revoke(const api::Cluster& cluster);
 
+  // Tells the members that are there of the lists as they are now.
+  void Announce();
+
   // A new authority (Issuer::Succeed); every member's certificate is reissued, and those that are there are told.
   Result<void> Succeed(const std::string& request_id);
   // A new signing key for this agent. Its transport key is pinned by tokens and members, and stays.
@@ -51,7 +54,6 @@ class TrustDesk {
   api::TrustNews NewsFor(const api::Cluster& cluster, const api::TrustHeld& held);
   Result<void> Reissue();
   Result<void> RenewOwn();
-  void Announce();
 
   Context& context_;
   Members& members_;

@@ -239,6 +239,10 @@ api::TrustHeld Uplink::Held() const {
     if (const auto list = crypto::CheckRevocationList(*member.revocations, member.AuthorityKey(), 0))
       held.revocations = list->number;
   }
+  if (member.operators) {
+    if (const auto list = api::CheckOperatorList(*member.operators, member.AuthorityKey(), 0))
+      held.operators = list->number;
+  }
   held.authority = crypto::ToBytes(crypto::FingerprintOf(member.AuthorityKey()));
   return held;
 }
@@ -261,7 +265,8 @@ Result<void> Uplink::TakeNews(const api::TrustNews& news) {
     OTE_TRY(authority, crypto::FollowSuccession(news.successions, crypto::FingerprintOf(authority)));
   }
   const bool succeeded = authority != member.AuthorityKey();
-  if (succeeded && (!news.certificate || !news.revocations)) {
+  const bool papers = news.certificate && news.revocations && (news.operators || !member.operators);
+  if (succeeded && !papers) {
     return Fail(ErrorId::kSuccessionInvalid, "a new authority came without the papers that it has signed");
   }
   if (news.certificate) {
@@ -272,6 +277,10 @@ Result<void> Uplink::TakeNews(const api::TrustNews& news) {
   if (news.revocations) {
     OTE_CHECK(crypto::CheckRevocationList(*news.revocations, authority, held.revocations));
     member.revocations = news.revocations;
+  }
+  if (news.operators) {
+    OTE_CHECK(api::CheckOperatorList(*news.operators, authority, held.operators));
+    member.operators = news.operators;
   }
   if (succeeded) {
     const auto from = crypto::SuccessionOf(news.successions, crypto::FingerprintOf(member.AuthorityKey()));
@@ -285,6 +294,7 @@ Result<void> Uplink::TakeNews(const api::TrustNews& news) {
     log::Info("the tree has a new authority", {{"fingerprint", crypto::ToText(crypto::FingerprintOf(authority))}});
   }
   if (news.certificate) ScheduleRenewal();
+  if (news.operators && operators_) operators_();
   return {};
 }
 

@@ -36,6 +36,9 @@ class Uplink {
   // Tells the parent; `told` is called when it knows, or when it cannot be told now and will hear with the next hello.
   void DatasetsChanged(std::function<void()> told = {});
 
+  // Called when a new list of operators was taken.
+  void OnOperators(std::function<void()> fn) { operators_ = std::move(fn); }
+
   // Begins a new link, with the keys as they are now.
   void Reconnect();
 
@@ -75,6 +78,7 @@ class Uplink {
   std::vector<std::function<void()>> untold_;  // who waits to hear that the parent knows of them
   std::vector<std::function<void()>> connected_;
   std::function<std::vector<api::DatasetSummary>()> datasets_;
+  std::function<void()> operators_;
 };
 
 }  // namespace ote::agent

@@ -18,6 +18,7 @@ Command ClusterCommand() {
   noun.Add(LabelCommand());
   noun.Add(RemoveClusterCommand());
   noun.Add(TokenCommand());
+  noun.Add(AuditCommand());
   noun.Add(StartCommand());
   noun.Add(StopCommand());
   noun.Add(StatusCommand());

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/api/operator.h"
 #include "core/base/clock.h"
 #include "core/base/codec.h"
 #include "crypto/certificate.h"
@@ -16,28 +17,32 @@ struct TrustHeld {
   BigId serial;                  // of its certificate; 0 when it does not say
   std::int64_t revocations = 0;  // the number of its list
   Bytes authority;               // the fingerprint that it pins
+  std::int64_t operators = 0;    // the number of its list of operators
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("serial", self.serial);
     v("revocations", self.revocations);
     v("authority", self.authority);
+    v("operators", self.operators);
   }
 };
 
-// What is newer than that. A chain of successions comes with the certificate and the list that its last authority
-// signed, and the three are taken together or not at all.
+// What is newer than that. A chain of successions comes with the certificate and the lists that its last authority
+// signed, and all are taken together or not at all.
 struct TrustNews {
   std::vector<crypto::Succession> successions;
   std::optional<crypto::Certificate> certificate;
   std::optional<crypto::RevocationList> revocations;
+  std::optional<OperatorList> operators;
 
-  bool Empty() const { return successions.empty() && !certificate && !revocations; }
+  bool Empty() const { return successions.empty() && !certificate && !revocations && !operators; }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("successions", self.successions);
     v("certificate", self.certificate);
     v("revocations", self.revocations);
+    v("operators", self.operators);
   }
 };
 
