@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/authority.h"
 #include "core/api/verbs.h"
 #include "core/base/log.h"
 #include "core/base/units.h"
