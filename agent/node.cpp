@@ -111,6 +111,7 @@ Result<void> Node::StartAuthority() {
   OTE_TRY(auto key, store::LoadAuthorityKey(folder_, membership_.AuthorityKey()));
   issuer_.emplace(*context_, std::move(key));
   trust_.emplace(*context_, *members_, *issuer_, *keys_);
+  trust_->OnOperators([this] { operators_->Refresh(); });
   authority_.emplace(*context_, *members_, *issuer_, keys_->transport.Public());
   members_->SetTrust(
       {[this](const api::Cluster& cluster) { return trust_->Revoke(cluster); },

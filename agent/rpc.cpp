@@ -125,8 +125,12 @@ void Rpc::Finish(std::uint64_t id, Result<wire::Envelope> result) {
 }
 
 void Rpc::Deliver(wire::Event event) {
-  if (relay_ && relay_(event)) return;
   const bool from_peer = event.kind == wire::EventKind::kPeerMessage;
+  // What is passed on arrives as this agent's own word, so an operator with rights of their own has to be asked about
+  // here: their requests are for this agent, whatever they say.
+  const bool stays = from_peer && event.caller.kind == wire::CallerKind::kOperator && guard_ != nullptr &&
+                     !guard_->MayPass(event.caller);
+  if (!stays && relay_ && relay_(event)) return;
   const Destination from = from_peer ? Destination(event.peer) : Destination(event.link);
   auto& envelope = event.envelope;
   if (envelope.kind != wire::MessageKind::kRequest) {

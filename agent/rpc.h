@@ -46,6 +46,8 @@ class Guard {
   virtual ~Guard() = default;
   // Before the handler runs; a refusal is what the caller gets.
   virtual Result<void> Admit(const Request& request) = 0;
+  // Whether an operator's requests for other clusters may be passed on as they are.
+  virtual bool MayPass(const wire::Caller& caller) const = 0;
   // What is answered, before it goes: takes out what the caller may not see.
   virtual void Filter(const Request& request, Json& body) = 0;
   // Before the answer goes (nullptr) or the refusal does. Once for each request of an operator.

@@ -232,6 +232,7 @@ Result<api::RenewReply> TrustDesk::Rotate(const Request& request, const api::Rot
 
 Result<void> TrustDesk::Succeed(const std::string& request_id) {
   OTE_CHECK(issuer_.Succeed(request_id));
+  if (signed_) signed_();
   OTE_CHECK(Reissue());
   Announce();
   return {};

@@ -13,6 +13,7 @@
 // key: the older serial is void once the member says that it holds the newer certificate.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "agent/context.h"
@@ -36,6 +37,8 @@ class TrustDesk {
   // Voids all certificates of a member: the new list is on disk and on its way to the members when this returns.
   Result<void> Revoke(const api::Cluster& cluster);
 
+  // Called when the list of operators was signed anew.
+  void OnOperators(std::function<void()> fn) { signed_ = std::move(fn); }
   // Tells the members that are there of the lists as they are now.
   void Announce();
 
@@ -60,6 +63,7 @@ class TrustDesk {
   Issuer& issuer_;
   store::MemberKeys& keys_;
   log::Limiter limiter_;
+  std::function<void()> signed_;
 };
 
 }  // namespace ote::agent

@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kMostTargets = 8;
 constexpr std::size_t kLongestName = 128;
 constexpr int kDeepest = 16;
+constexpr int kMostRefusals = 60;  // of one operator, that are written down
+constexpr std::chrono::minutes kRefusalsWithin{1};
 
 // The text of a field, "" when there is none.
 std::string TextAt(const Json& body, std::string_view field) {
@@ -150,9 +152,15 @@ Result<void> Access::Admit(const Request& request) {
     context_.transport.Evict(request.caller());
     return Fail(std::move(who).error());
   }
+  if (!envelope.to.empty() && envelope.to != context_.membership.name) {
+    return Fail(ErrorId::kOutOfScope,
+                fmt::format("{}: operator {} ({}) may not: a request for {} is not passed on", envelope.verb, who->name,
+                            NameOf(who->role), envelope.to),
+                "connect to the agent of that cluster");
+  }
   const auto* rule = RuleOf(envelope.verb);
   std::vector<Target> targets;
-  if (rule != nullptr) {
+  if (rule != nullptr && !who->scope.empty()) {
     OTE_TRY(targets, TargetsOf(*rule, envelope.body));
   }
   OTE_CHECK(Authorise(envelope.verb, rule, *who, targets));
@@ -181,12 +189,18 @@ void Access::Over(const Request& request, const Error* error) {
   const auto trace = rule == nullptr ? Trace::kChange : rule->trace;
   const bool quiet = trace == Trace::kPiece || (trace == Trace::kRead && !audit_reads_);
   if (quiet && outcome != api::AuditOutcome::kRefused) return;
+  const auto& name = request.caller().name;
+  if (outcome == api::AuditOutcome::kRefused && name != api::kLocalOperator) {
+    // Whoever may do nothing could push everybody else's doings out with it.
+    auto& limiter = refusals_.try_emplace(name, kMostRefusals, kRefusalsWithin).first->second;
+    if (!limiter.Allow(context_.clock.SteadyNow())) return audit_.Skip();
+  }
   api::AuditEntry entry;
   entry.at = context_.clock.WallNow();
-  entry.who = fmt::format("{}@{}", request.caller().name, context_.membership.name);
-  if (request.caller().name == api::kLocalOperator) {
+  entry.who = fmt::format("{}@{}", name, context_.membership.name);
+  if (name == api::kLocalOperator) {
     entry.role = NameOf(api::OperatorRole::kAdmin);
-  } else if (const auto* who = operators_.Find(request.caller().name)) {
+  } else if (const auto* who = operators_.Find(name)) {
     entry.role = NameOf(who->role);
   }
   entry.verb = envelope.verb.substr(0, kLongestName);
@@ -200,9 +214,12 @@ void Access::Over(const Request& request, const Error* error) {
 Result<void> Access::MayRun(const std::string& by, std::string_view what, const std::string& cluster) const {
   if (by.empty() || by == api::kLocalOperator) return {};
   OTE_TRY(const auto who, WhoIs(by));
-  const auto all = clusters_();
-  const auto it = std::ranges::find(all, cluster, &api::Cluster::name);
-  const Target target = it == all.end() ? Target{cluster, {}, false} : Target{cluster, it->labels, true};
+  Target target{cluster, {}, false};
+  if (!who.scope.empty()) {
+    for (auto& known : clusters_()) {
+      if (known.name == cluster) target = {cluster, std::move(known.labels), true};
+    }
+  }
   const Rule rule{what, LeastForCommand(what), Reach::kNamed, Trace::kChange, ""};
   return Authorise(what, &rule, who, {target});
 }

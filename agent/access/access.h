@@ -15,6 +15,7 @@
 #include "agent/access/rules.h"
 #include "agent/rpc.h"
 #include "core/api/command.h"
+#include "core/base/log.h"
 
 namespace ote::agent {
 
@@ -27,6 +28,7 @@ class Access final : public Guard {
       : context_(context), operators_(operators), clusters_(std::move(clusters)), audit_(context.store) {}
 
   Result<void> Admit(const Request& request) override;
+  bool MayPass(const wire::Caller& caller) const override { return caller.name == api::kLocalOperator; }
   void Filter(const Request& request, Json& body) override;
   void Over(const Request& request, const Error* error) override;
 
@@ -57,6 +59,7 @@ class Access final : public Guard {
   Clusters clusters_;
   Audit audit_;
   bool audit_reads_ = false;
+  std::map<std::string, log::Limiter> refusals_;
 };
 
 }  // namespace ote::agent

@@ -24,6 +24,8 @@ class Audit {
   // Gives it a number and its place in the chain; on disk when it returns. What cannot be written is counted, and told
   // in the log: the request is not undone for it.
   void Write(api::AuditEntry entry);
+  // Counts one that is not written.
+  void Skip() noexcept { ++unwritten_; }
   Result<api::AuditList> Read(const api::AuditQuery& query);
 
  private:

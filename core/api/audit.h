@@ -59,7 +59,7 @@ struct AuditList {
   std::vector<AuditEntry> items;  // the newest that were asked for, the oldest of them first
   std::int64_t kept = 0;          // of all
   std::int64_t dropped = 0;       // the oldest, which had to make room
-  std::int64_t unwritten = 0;     // since the agent started: there was no way to write them
+  std::int64_t unwritten = 0;     // since the agent started: no way to write them, or too many refusals of one operator
   bool intact = true;             // the chain holds
   std::string broken;             // where not
 

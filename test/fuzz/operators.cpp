@@ -1,12 +1,11 @@
 // fuzz-link: ote_api
 // Lists of operators: no crash over any bytes, signed or not; an accepted list has each name and each key once, and can
 // be issued again as it is.
-#include "core/api/operator.h"
-
 #include <cstdint>
 #include <cstdlib>
 #include <set>
 
+#include "core/api/operator.h"
 #include "core/base/ids.h"
 
 namespace {
