@@ -46,6 +46,10 @@ Result<void> AccessDesk::Check(const api::OperatorRequest& asked) const {
   const bool taken = (other != nullptr && other->name != asked.name) ||
                      members_.HolderOf(asked.transport_key) != nullptr ||
                      asked.transport_key == crypto::ToBytes(context_.transport_key.Public().bytes);
+  if (other != nullptr && other->revoked) {
+    return Fail(ErrorId::kConflict, fmt::format("operator {}: that key was revoked, and stays so", asked.name),
+                "write a new credential to another file: ote key create NAME -o FILE");
+  }
   if (taken) return Fail(ErrorId::kConflict, fmt::format("operator {}: the key is another's", asked.name));
   return {};
 }

@@ -194,6 +194,37 @@ TEST_CASE("an operator who is revoked is cut off at once, and cannot come back")
   CHECK(Must(tree.Ask<api::OperatorReply>("hq", verb::kOperatorRemove, api::OperatorRemoveRequest{"kim", {}})).already);
 }
 
+TEST_CASE("a name that was revoked may be used again, and its key may not") {
+  Tree tree;
+  Someone kim(tree, "kim", OperatorRole::kAdmin);
+  Must(tree.Ask<api::OperatorReply>("hq", verb::kOperatorRemove, api::OperatorRemoveRequest{"kim", {}}));
+  api::OperatorRequest ask;
+  ask.name = "kim";
+  ask.transport_key = kim.record.transport_key;
+  CHECK(Refusal(tree.Ask<api::OperatorReply>("hq", verb::kOperatorCreate, ask)) == ErrorId::kConflict);
+  Someone again(tree, "kim", OperatorRole::kViewer);
+  CHECK(again.Ask<api::AgentStatus>(verb::kAgentStatus, api::Empty{}));
+  CHECK_FALSE(tree.TryClient(Root(tree), kim.key));
+}
+
+TEST_CASE("what an operator asks of another cluster is not passed on") {
+  Tree tree;
+  tree.Join("clinic-a");
+  Someone kim(tree, "kim", OperatorRole::kAdmin);
+  const auto transport = tree.network.MakeTransport(nullptr, nullptr);
+  const auto link = Must(transport->Connect(Root(tree), kim.key));
+  transport->Wait({});
+  auto asked = wire::MakeRequest(1, verb::kAgentStop, Json::object());
+  asked.to = "clinic-a";
+  Must(transport->Send(link, std::move(asked)));
+  tree.Settle();
+  CHECK_FALSE(tree.Node("hq").stopping());
+  CHECK_FALSE(tree.Node("clinic-a").stopping());
+  api::AuditQuery query;
+  query.who = "kim";
+  CHECK(AuditOf(tree, "hq", query).items.at(0).outcome == api::AuditOutcome::kRefused);
+}
+
 TEST_CASE("an operator whose key has ended asks for nothing more over an open connection") {
   Tree tree;
   Someone kim(tree, "kim", OperatorRole::kAdmin, {}, 60'000);
