@@ -106,10 +106,10 @@ api::TrustNews TrustDesk::NewsFor(const api::Cluster& cluster, const api::TrustH
     if (list && list->number > held.revocations) news.revocations = own.revocations;
   }
   if (own.operators) {
-    const auto list = api::CheckOperatorList(*own.operators, issuer_.Public(), 0);
     const std::size_t before = news.revocations ? news.revocations->body.size() : 0;
     // What has no room goes with the next heartbeat.
-    if (list && list->number > held.operators && before + own.operators->body.size() <= kMostAtOnce)
+    if (list_number_.Of(own.operators, issuer_.Public()) > held.operators &&
+        before + own.operators->body.size() <= kMostAtOnce)
       news.operators = own.operators;
   }
   // A renewal whose answer was lost.

@@ -16,6 +16,7 @@
 #include <functional>
 #include <string>
 
+#include "agent/access/list_number.h"
 #include "agent/context.h"
 #include "agent/issuer.h"
 #include "agent/members.h"
@@ -64,6 +65,7 @@ class TrustDesk {
   store::MemberKeys& keys_;
   log::Limiter limiter_;
   std::function<void()> signed_;
+  ListNumber list_number_;
 };
 
 }  // namespace ote::agent

@@ -239,10 +239,7 @@ api::TrustHeld Uplink::Held() const {
     if (const auto list = crypto::CheckRevocationList(*member.revocations, member.AuthorityKey(), 0))
       held.revocations = list->number;
   }
-  if (member.operators) {
-    if (const auto list = api::CheckOperatorList(*member.operators, member.AuthorityKey(), 0))
-      held.operators = list->number;
-  }
+  held.operators = list_number_.Of(member.operators, member.AuthorityKey());
   held.authority = crypto::ToBytes(crypto::FingerprintOf(member.AuthorityKey()));
   return held;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/access/list_number.h"
 #include "agent/context.h"
 #include "core/api/requests.h"
 #include "crypto/keys.h"
@@ -79,6 +80,7 @@ class Uplink {
   std::vector<std::function<void()>> connected_;
   std::function<std::vector<api::DatasetSummary>()> datasets_;
   std::function<void()> operators_;
+  mutable ListNumber list_number_;
 };
 
 }  // namespace ote::agent

@@ -57,7 +57,7 @@ audited() {
   unset OTE_CREDENTIAL
   is gold label_of clinic-a tier
   is null label_of clinic-b tier
-  is 1 audited kim cluster.label done
+  is 1 audited kim cluster.label "done"
 }
 
 @test "an operator who is revoked is cut off at once" {
