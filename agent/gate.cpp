@@ -5,7 +5,6 @@
 namespace ote::agent {
 
 std::optional<wire::Caller> Gate::Admit(const crypto::TransportPublic& key) {
-  if (key == control_) return wire::Caller{wire::CallerKind::kOperator, "local", {}, false};
   if (members_ != nullptr) {
     if (const auto* holder = members_->HolderOf(crypto::ToBytes(key.bytes))) {
       const auto now = clock_.WallNow();
@@ -20,7 +19,18 @@ std::optional<wire::Caller> Gate::Admit(const crypto::TransportPublic& key) {
   if (token_of_) {
     if (const auto token = token_of_(key)) return wire::Caller{wire::CallerKind::kToken, *token, {}, false};
   }
+  if (operators_ != nullptr) {
+    if (const auto* found = operators_->HolderOf(crypto::ToBytes(key.bytes))) {
+      if (found->ActiveAt(clock_.WallNow())) return wire::Caller{wire::CallerKind::kOperator, found->name, {}, false};
+      log::Warn("turned away: an operator who is no longer one", {{"operator", found->name}});
+    }
+  }
   return std::nullopt;
+}
+
+std::optional<wire::Caller> Gate::AdmitLocal(const crypto::TransportPublic& key) {
+  if (key == control_) return wire::Caller{wire::CallerKind::kOperator, std::string(api::kLocalOperator), {}, false};
+  return Admit(key);
 }
 
 }  // namespace ote::agent

@@ -76,11 +76,29 @@ Result<bool> Issuer::Void(const std::vector<api::Superseded>& serials) {
   return true;
 }
 
+Result<api::OperatorBody> Issuer::OperatorsHeld() const {
+  if (!context_.membership.operators) return api::OperatorBody{};
+  return api::CheckOperatorList(*context_.membership.operators, authority_.Public(), 0);
+}
+
+Result<void> Issuer::SetOperators(std::vector<api::Operator> items) {
+  OTE_TRY(auto body, OperatorsHeld());
+  body.items = std::move(items);
+  body.number += 1;
+  body.issued_at = context_.clock.WallNow();
+  auto membership = context_.membership;
+  OTE_TRY(membership.operators, api::IssueOperatorList(authority_, body));
+  OTE_CHECK(context_.folder.SaveMembership(membership));
+  context_.membership = std::move(membership);
+  return {};
+}
+
 Result<void> Issuer::Succeed(const std::string& request_id) {
   const auto now = context_.clock.WallNow();
   OTE_TRY(auto next, store::MakeNextAuthorityKey(context_.folder));
   OTE_TRY(auto own, Check(context_.membership.certificate));
   OTE_TRY(auto list, List());
+  OTE_TRY(auto operators, OperatorsHeld());
   OTE_TRY(const auto serial, context_.store.NextNumber("serial"));
   own.serial = BigId{static_cast<std::uint64_t>(serial) + 1};
   list.number += 1;
@@ -91,6 +109,11 @@ Result<void> Issuer::Succeed(const std::string& request_id) {
   membership.authority_key = crypto::ToBytes(next.Public().bytes);
   membership.certificate = crypto::IssueCertificate(next, own);
   membership.revocations = crypto::IssueRevocationList(next, list);
+  if (membership.operators) {
+    operators.number += 1;
+    operators.issued_at = now;
+    OTE_TRY(membership.operators, api::IssueOperatorList(next, operators));
+  }
   membership.authority_request = request_id;
   OTE_CHECK(context_.folder.SaveMembership(membership));
   context_.membership = std::move(membership);

@@ -33,7 +33,11 @@ class Issuer {
   // longer than anyone takes one, grace and skew included. Those of removed members and replaced keys stay.
   Result<bool> Void(const std::vector<api::Superseded>& serials);
 
-  // The authority hands over to a new one: key, link of succession, own certificate and list of the new authority.
+  // Makes these the operators of the tree, under the next number. On disk when this returns. kUsage when there are more
+  // than a list holds.
+  Result<void> SetOperators(std::vector<api::Operator> items);
+
+  // The authority hands over to a new one: key, link of succession, own certificate and lists of the new authority.
   //
   // The one write of member.json is the moment. Before it a crash leaves the old authority, after it the new one, and
   // the private half of the old one is destroyed right behind it, or at the next start: nobody needs it, since those
@@ -42,6 +46,7 @@ class Issuer {
 
  private:
   Result<crypto::RevocationBody> List() const;
+  Result<api::OperatorBody> OperatorsHeld() const;
 
   Context& context_;
   crypto::SigningKey authority_;

@@ -29,7 +29,7 @@ using namespace ote;
 
 constexpr const char* kUsage =
     "usage: ote-agent --state DIR [--ready-fd N] [--log-level debug|info|warn|error] [--log-format text|json]\n"
-    "                 [--bulk-port N|off]\n"
+    "                 [--bulk-port N|off] [--audit-reads yes|no]\n"
     "\n"
     "Runs the agent of a state folder in the foreground. `ote cluster init`, `join` and `start` call it; see "
     "ote-agent(8).\n";
@@ -40,6 +40,7 @@ struct Arguments {
   log::Level level = log::Level::kInfo;
   std::optional<log::Format> format;
   wire::BulkOptions bulk;
+  bool audit_reads = false;
 };
 
 // A port, 0 for one that the system picks, or off.
@@ -58,6 +59,7 @@ Result<wire::BulkOptions> ParseBulkPort(const std::string& where, const std::str
 Result<Arguments> Parse(int argc, char** argv) {
   Arguments arguments;
   std::string bulk_port;
+  std::string audit_reads;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
     if (i + 1 >= argc) return Fail(ErrorId::kUsage, flag + ": needs a value, or is not known", "ote-agent --help");
@@ -75,6 +77,8 @@ Result<Arguments> Parse(int argc, char** argv) {
       arguments.format = value == "json" ? log::Format::kJson : log::Format::kText;
     } else if (flag == "--bulk-port") {
       bulk_port = value;
+    } else if (flag == "--audit-reads") {
+      audit_reads = value;
     } else {
       return Fail(ErrorId::kUsage, flag + ": no such flag", "ote-agent --help");
     }
@@ -82,6 +86,10 @@ Result<Arguments> Parse(int argc, char** argv) {
   if (arguments.state.empty()) {
     if (const char* state = std::getenv("OTE_STATE")) arguments.state = state;
   }
+  if (const char* reads = std::getenv("OTE_AUDIT_READS"); reads != nullptr && audit_reads.empty()) audit_reads = reads;
+  if (!audit_reads.empty() && audit_reads != "yes" && audit_reads != "no")
+    return Fail(ErrorId::kUsage, "--audit-reads: neither yes nor no");
+  arguments.audit_reads = audit_reads == "yes";
   const char* from_environment = std::getenv("OTE_BULK_PORT");
   if (!bulk_port.empty()) {
     OTE_TRY(arguments.bulk, ParseBulkPort("--bulk-port", bulk_port));
@@ -167,6 +175,7 @@ int main(int argc, char** argv) {
                                 [&wiring](const crypto::TransportKey* key, wire::Admission* admission) {
                                   return wire::MakeZmqTransport(key, admission, wiring);
                                 });
+  if (node) (*node)->AuditReads(arguments->audit_reads);
   if (!node) return Report(node.error(), arguments->ready_fd);
 
   // What SIGHUP means for a detached process, the end of its terminal, does not concern it.

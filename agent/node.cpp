@@ -36,6 +36,7 @@ Node::~Node() {
   tree_.reset();
   apps_.reset();
   parts_.reset();
+  access_desk_.reset();
   key_desk_.reset();
   rotation_.reset();
   commands_.reset();
@@ -46,6 +47,8 @@ Node::~Node() {
   issuer_.reset();
   members_.reset();
   rpc_.reset();
+  access_.reset();
+  operators_.reset();
   transport_.reset();
   std::error_code ignored;
   if (lock_) std::filesystem::remove(folder_.PidFile(), ignored);
@@ -86,9 +89,15 @@ Result<void> Node::Load(const TransportFactory& factory) {
                            *transport_, timers_, *rpc_, [this](std::function<void()> fn) { Post(std::move(fn)); },
                            &*tally_});
   members_.emplace(*context_);
+  operators_.emplace(*context_);
+  access_.emplace(*context_, *operators_, [this] { return members_->List(); });
+  rpc_->SetGuard(&*access_);
   uplink_.emplace(*context_, keys_->sign, keys_->transport);
   state_.emplace(*context_, *members_, *uplink_);
   commands_.emplace(*context_, *members_, *uplink_);
+  uplink_->OnNews([this](const api::TrustNews& news) {
+    if (news.operators) operators_->Refresh();
+  });
   rotation_.emplace(*context_, *uplink_, *keys_);
   parts_ = std::make_unique<Parts>(*context_, *members_, *uplink_);
   apps_ = std::make_unique<Apps>(*context_, *members_, *uplink_, *commands_, *state_, parts_->transfer);
@@ -103,13 +112,16 @@ Result<void> Node::Load(const TransportFactory& factory) {
   if (membership_.role == crypto::Role::kRoot) OTE_CHECK(StartAuthority());
   key_desk_.emplace(*context_, *keys_, *rotation_, trust_ ? &*trust_ : nullptr);
   key_desk_->Start();
+  access_desk_.emplace(*context_, *members_, *operators_, *access_, issuer_ ? &*issuer_ : nullptr,
+                       trust_ ? &*trust_ : nullptr);
+  access_desk_->Start();
   gate_->Attach(
       &*members_,
       [this](const crypto::TransportPublic& key) -> std::optional<std::string> {
         if (authority_) return authority_->TokenOf(key);
         return tree_->enrol() != nullptr ? tree_->enrol()->TokenOf(key) : std::nullopt;
       },
-      membership_.settings.renew_grace_ms);
+      &*operators_, membership_.settings.renew_grace_ms);
   rpc_->RegisterCall<api::Empty>(api::verb::kAgentStatus, kByOperator,
                                  [this](const Request&, const auto&) -> Result<api::AgentStatus> { return Status(); });
   rpc_->RegisterCall<api::Empty>(api::verb::kAgentStop, kByOperator,
@@ -141,6 +153,7 @@ Result<void> Node::StartAuthority() {
   OTE_TRY(auto key, store::LoadAuthorityKey(folder_, membership_.AuthorityKey()));
   issuer_.emplace(*context_, std::move(key));
   trust_.emplace(*context_, *members_, *issuer_, *keys_);
+  trust_->OnOperators([this] { operators_->Refresh(); });
   authority_.emplace(*context_, *members_, *issuer_, keys_->transport.Public());
   members_->SetTrust(
       {[this](const api::Cluster& cluster) { return trust_->Revoke(cluster); },

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "agent/access/access.h"
+#include "agent/access/desk.h"
 #include "agent/authority.h"
 #include "agent/commands/commands.h"
 #include "agent/context.h"
@@ -53,6 +55,9 @@ class Node {
   // Runs `fn` in the thread of Step soon; any thread.
   void Post(std::function<void()> fn);
 
+  // Whether requests that only read are written to the audit too.
+  void AuditReads(bool yes) { access_->AuditReads(yes); }
+
   const store::Membership& membership() const noexcept { return membership_; }
   Members& members() noexcept { return *members_; }
   Uplink& uplink() noexcept { return *uplink_; }
@@ -60,6 +65,9 @@ class Node {
   State& state() noexcept { return *state_; }
   Commands& commands() noexcept { return *commands_; }
   Context& context() noexcept { return *context_; }
+  // What the desk of durable commands asks before it executes one for an operator.
+  Access& access() noexcept { return *access_; }
+  std::vector<std::string> OperatorVerbs() const { return rpc_->OperatorVerbs(); }
   bool stopping() const noexcept { return stop_; }
 
  private:
@@ -85,6 +93,9 @@ class Node {
   std::optional<Rpc> rpc_;
   std::optional<Context> context_;
   std::optional<Members> members_;
+  std::optional<Operators> operators_;
+  std::optional<Access> access_;  // outlives all requests
+  std::optional<AccessDesk> access_desk_;
   std::optional<Issuer> issuer_;  // at the root, as the next two
   std::optional<TrustDesk> trust_;
   std::optional<Authority> authority_;

@@ -20,6 +20,7 @@ api::TrustHeld Renewal::Held() const {
     if (const auto list = crypto::CheckRevocationList(*member.revocations, member.AuthorityKey(), 0))
       held.revocations = list->number;
   }
+  held.operators = list_number_.Of(member.operators, member.AuthorityKey());
   held.authority = crypto::ToBytes(crypto::FingerprintOf(member.AuthorityKey()));
   return held;
 }
@@ -42,7 +43,8 @@ Result<void> Renewal::TakeNews(const api::TrustNews& news) {
     OTE_TRY(authority, crypto::FollowSuccession(news.successions, crypto::FingerprintOf(authority)));
   }
   const bool succeeded = authority != member.AuthorityKey();
-  if (succeeded && (!news.certificate || !news.revocations)) {
+  const bool papers = news.certificate && news.revocations && (news.operators || !member.operators);
+  if (succeeded && !papers) {
     return Fail(ErrorId::kSuccessionInvalid, "a new authority came without the papers that it has signed");
   }
   if (news.certificate) {
@@ -53,6 +55,10 @@ Result<void> Renewal::TakeNews(const api::TrustNews& news) {
   if (news.revocations) {
     OTE_CHECK(crypto::CheckRevocationList(*news.revocations, authority, held.revocations));
     member.revocations = news.revocations;
+  }
+  if (news.operators) {
+    OTE_CHECK(api::CheckOperatorList(*news.operators, authority, held.operators));
+    member.operators = news.operators;
   }
   if (succeeded) {
     const auto from = crypto::SuccessionOf(news.successions, crypto::FingerprintOf(member.AuthorityKey()));

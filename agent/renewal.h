@@ -5,6 +5,7 @@
 #include <functional>
 #include <string_view>
 
+#include "agent/access/list_number.h"
 #include "agent/context.h"
 #include "core/api/requests.h"
 #include "crypto/keys.h"
@@ -43,6 +44,7 @@ class Renewal {
   const crypto::SigningKey& sign_;
   Hooks hooks_;
   Timers::Id renewal_ = 0;
+  mutable ListNumber list_number_;
 };
 
 }  // namespace ote::agent

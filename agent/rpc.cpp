@@ -28,8 +28,14 @@ Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Env
   return transport.Send(std::get<wire::LinkId>(to), std::move(envelope));
 }
 
-Request::Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope)
-    : transport_(transport), from_(from), who_(who), caller_(std::move(caller)), envelope_(std::move(envelope)) {}
+Request::Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope,
+                 Guard* guard)
+    : transport_(transport),
+      from_(from),
+      who_(who),
+      caller_(std::move(caller)),
+      envelope_(std::move(envelope)),
+      guard_(guard) {}
 
 Request::Request(Request&& other) noexcept
     : transport_(other.transport_),
@@ -38,6 +44,7 @@ Request::Request(Request&& other) noexcept
       caller_(std::move(other.caller_)),
       envelope_(std::move(other.envelope_)),
       ended_(std::exchange(other.ended_, nullptr)),
+      guard_(other.guard_),
       open_(std::exchange(other.open_, false)) {}
 
 Request& Request::operator=(Request&& other) noexcept {
@@ -49,6 +56,7 @@ Request& Request::operator=(Request&& other) noexcept {
     caller_ = std::move(other.caller_);
     envelope_ = std::move(other.envelope_);
     ended_ = std::exchange(other.ended_, nullptr);
+    guard_ = other.guard_;
     open_ = std::exchange(other.open_, false);
   }
   return *this;
@@ -58,27 +66,30 @@ Request::~Request() {
   if (open_) Refuse(Error{ErrorId::kInternal, envelope_.verb + ": left unanswered", {}});
 }
 
-void Request::End(const ErrorId* error) {
-  open_ = false;
-  if (const auto ended = std::exchange(ended_, nullptr)) ended(error);
+void Request::End(const Error* error) {
+  if (!std::exchange(open_, false)) return;
+  if (guard_ != nullptr) guard_->Over(*this, error);
+  if (const auto ended = std::exchange(ended_, nullptr)) ended(error != nullptr ? &error->id : nullptr);
 }
 
 void Request::Answer(Json body, wire::Blob blob) {
   End(nullptr);
+  if (guard_ != nullptr) guard_->Filter(*this, body);
   auto reply = wire::MakeReply(envelope_, std::move(body), std::move(blob));
   const auto sent = SendTo(*transport_, from_, std::move(reply));
   if (!sent) log::Debug("answer not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
 }
 
 bool Request::Item(Json body) {
+  if (guard_ != nullptr) guard_->Filter(*this, body);
   auto item = wire::MakeReply(envelope_, std::move(body), {}, false);
   const auto sent = SendTo(*transport_, from_, std::move(item));
-  if (!sent) End(&sent.error().id);
+  if (!sent) End(&sent.error());
   return sent.has_value();
 }
 
 void Request::Refuse(const Error& error) {
-  End(&error.id);
+  End(&error);
   auto reply = wire::MakeError(envelope_, error);
   const auto sent = SendTo(*transport_, from_, std::move(reply));
   if (!sent) log::Debug("refusal not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
@@ -109,6 +120,14 @@ void Rpc::Call(const Destination& to, std::string_view verb, Json body, std::chr
   waiting_.emplace(id, Waiting{to, std::move(then), timer});
 }
 
+std::vector<std::string> Rpc::OperatorVerbs() const {
+  std::vector<std::string> verbs;
+  for (const auto& [verb, handler] : handlers_) {
+    if ((handler.first & kByOperator) != 0) verbs.push_back(verb);
+  }
+  return verbs;
+}
+
 void Rpc::Finish(std::uint64_t id, Result<wire::Envelope> result) {
   const auto node = waiting_.extract(id);
   if (node.empty()) return;
@@ -117,8 +136,12 @@ void Rpc::Finish(std::uint64_t id, Result<wire::Envelope> result) {
 }
 
 void Rpc::Deliver(wire::Event event) {
-  if (relay_ && relay_(event)) return;
   const bool from_peer = event.kind == wire::EventKind::kPeerMessage;
+  // What is passed on arrives as this agent's own word, so an operator with rights of their own has to be asked about
+  // here: their requests are for this agent, whatever they say.
+  const bool stays = from_peer && event.caller.kind == wire::CallerKind::kOperator && guard_ != nullptr &&
+                     !guard_->MayPass(event.caller);
+  if (!stays && relay_ && relay_(event)) return;
   const Destination from = from_peer ? Destination(event.peer) : Destination(event.link);
   auto& envelope = event.envelope;
   if (envelope.kind != wire::MessageKind::kRequest) {
@@ -147,7 +170,8 @@ void Rpc::Deliver(wire::Event event) {
         break;
     }
   }
-  Request request(transport_, from, who, std::move(event.caller), std::move(envelope));
+  Request request(transport_, from, who, std::move(event.caller), std::move(envelope),
+                  who == kByOperator ? guard_ : nullptr);
   const auto handler = handlers_.find(request.envelope().verb);
   if (handler == handlers_.end()) {
     return request.Refuse(Error{
@@ -171,6 +195,9 @@ void Rpc::Deliver(wire::Event event) {
                                 fmt::format("{}: not for {}", request.envelope().verb,
                                             request.caller().name.empty() ? "this caller" : request.caller().name),
                                 {}});
+  }
+  if (who == kByOperator && guard_ != nullptr) {
+    if (auto admitted = guard_->Admit(request); !admitted) return request.Refuse(admitted.error());
   }
   // A copy, since a handler may register or replace others.
   const Handler run = handler->second.second;

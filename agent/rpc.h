@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "agent/timers.h"
 #include "core/base/log.h"
@@ -45,10 +46,28 @@ using Destination = std::variant<wire::PeerId, wire::LinkId, Route, Upward>;
 Destination FirstHop(const Destination& to);
 Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Envelope envelope);
 
+class Request;
+
+// Stands between operators and the handlers.
+class Guard {
+ public:
+  virtual ~Guard() = default;
+  // Before the handler runs; a refusal is what the caller gets.
+  virtual Result<void> Admit(const Request& request) = 0;
+  // Whether an operator's requests for other clusters may be passed on as they are.
+  virtual bool MayPass(const wire::Caller& caller) const = 0;
+  // What is answered, before it goes: takes out what the caller may not see.
+  virtual void Filter(const Request& request, Json& body) = 0;
+  // Before the answer goes (nullptr) or the refusal does. Once for each request of an operator.
+  virtual void Over(const Request& request, const Error* error) = 0;
+};
+
 // A request that came in. May be kept (moved) and answered later; one that is destroyed unanswered says kInternal.
 class Request {
  public:
-  Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope);
+  // `guard` may be nullptr.
+  Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope,
+          Guard* guard = nullptr);
   Request(Request&&) noexcept;
   Request& operator=(Request&&) noexcept;
   ~Request();
@@ -67,7 +86,7 @@ class Request {
   void OnEnd(std::function<void(const ErrorId*)> fn) { ended_ = std::move(fn); }
 
  private:
-  void End(const ErrorId* error);
+  void End(const Error* error);
 
   wire::Transport* transport_;
   Destination from_;
@@ -75,6 +94,7 @@ class Request {
   wire::Caller caller_;
   wire::Envelope envelope_;
   std::function<void(const ErrorId*)> ended_;
+  Guard* guard_ = nullptr;
   bool open_ = true;
 };
 
@@ -110,6 +130,11 @@ class Rpc {
     relay_lost_ = std::move(lost);
   }
 
+  // Asked about each request of an operator. Must outlive all requests.
+  void SetGuard(Guard* guard) { guard_ = guard; }
+  // Every verb that an operator may ask for.
+  std::vector<std::string> OperatorVerbs() const;
+
   // What the transport handed out: answers go to their continuation, requests to their handler. `who` for a link is
   // kByParent.
   void Deliver(wire::Event event);
@@ -136,6 +161,7 @@ class Rpc {
   std::map<std::uint64_t, Waiting> waiting_;
   std::function<bool(wire::Event&)> relay_;
   std::function<void(const Destination&)> relay_lost_;
+  Guard* guard_ = nullptr;
   std::uint64_t next_id_ = 1;
   log::Limiter limiter_;
   Tally* tally_ = nullptr;

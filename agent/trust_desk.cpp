@@ -13,6 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kNewsPatience{10};
+constexpr std::size_t kMostAtOnce = 768 << 10;  // bytes of lists in one header
 
 tl::unexpected<Error> NotAMember(const std::string& name) {
   return Fail(ErrorId::kRevoked, fmt::format("{}: not a member here", name));
@@ -103,11 +104,19 @@ api::TrustNews TrustDesk::NewsFor(const api::Cluster& cluster, const api::TrustH
     news.successions.assign(own.successions.begin() + static_cast<std::ptrdiff_t>(at), own.successions.end());
     news.certificate = cluster.certificate;
     news.revocations = own.revocations;
+    news.operators = own.operators;
     return news;
   }
   if (own.revocations) {
     const auto list = crypto::CheckRevocationList(*own.revocations, issuer_.Public(), 0);
     if (list && list->number > held.revocations) news.revocations = own.revocations;
+  }
+  if (own.operators) {
+    const std::size_t before = news.revocations ? news.revocations->body.size() : 0;
+    // What has no room goes with the next heartbeat.
+    if (list_number_.Of(own.operators, issuer_.Public()) > held.operators &&
+        before + own.operators->body.size() <= kMostAtOnce)
+      news.operators = own.operators;
   }
   // A renewal whose answer was lost.
   if (held.serial.value != 0 && held.serial < cluster.serial) news.certificate = cluster.certificate;
@@ -121,6 +130,7 @@ void TrustDesk::Announce() {
     if (!cluster || !peer) continue;
     api::TrustHeld held;
     held.revocations = -1;
+    held.operators = -1;
     if (cluster->trust) held.authority = cluster->trust->authority;
     // What is lost on the way goes again with the next heartbeat.
     context_.rpc.Call(*peer, api::verb::kTrustNews, ToJson(NewsFor(*cluster, held)), kNewsPatience,
@@ -228,6 +238,7 @@ Result<api::RenewReply> TrustDesk::Rotate(const Request& request, const api::Rot
 
 Result<void> TrustDesk::Succeed(const std::string& request_id) {
   OTE_CHECK(issuer_.Succeed(request_id));
+  if (signed_) signed_();
   OTE_CHECK(Reissue());
   Announce();
   return {};

@@ -13,8 +13,10 @@
 // key: the older serial is void once the member says that it holds the newer certificate.
 #pragma once
 
+#include <functional>
 #include <string>
 
+#include "agent/access/list_number.h"
 #include "agent/context.h"
 #include "agent/issuer.h"
 #include "agent/members.h"
@@ -36,6 +38,11 @@ class TrustDesk {
   // Voids all certificates of a member: the new list is on disk and on its way to the members when this returns.
   Result<void> Revoke(const api::Cluster& cluster);
 
+  // Called when the list of operators was signed anew.
+  void OnOperators(std::function<void()> fn) { signed_ = std::move(fn); }
+  // Tells the members that are there of the lists as they are now.
+  void Announce();
+
   // A new authority (Issuer::Succeed); every member's certificate is reissued, and those that are there are told.
   Result<void> Succeed(const std::string& request_id);
   // A new signing key for this agent. Its transport key is pinned by tokens and members, and stays.
@@ -51,13 +58,14 @@ class TrustDesk {
   api::TrustNews NewsFor(const api::Cluster& cluster, const api::TrustHeld& held);
   Result<void> Reissue();
   Result<void> RenewOwn();
-  void Announce();
 
   Context& context_;
   Members& members_;
   Issuer& issuer_;
   store::MemberKeys& keys_;
   log::Limiter limiter_;
+  std::function<void()> signed_;
+  ListNumber list_number_;
 };
 
 }  // namespace ote::agent

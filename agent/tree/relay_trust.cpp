@@ -30,9 +30,11 @@ api::TrustNews RelayTrust::Heard(const api::TrustHeld& held) const {
     news.ask_root = true;
     return news;
   }
-  if (!own.revocations) return news;
-  const auto list = crypto::CheckRevocationList(*own.revocations, own.AuthorityKey(), 0);
-  if (list && list->number > held.revocations) news.revocations = own.revocations;
+  if (own.revocations) {
+    const auto list = crypto::CheckRevocationList(*own.revocations, own.AuthorityKey(), 0);
+    if (list && list->number > held.revocations) news.revocations = own.revocations;
+  }
+  if (list_number_.Of(own.operators, own.AuthorityKey()) > held.operators) news.operators = own.operators;
   return news;
 }
 
@@ -53,13 +55,15 @@ Result<api::Empty> RelayTrust::TakeCertificate(const Request& request, const api
 }
 
 void RelayTrust::TakeNews(const api::TrustNews& news) {
-  if (!news.revocations) return;
+  if (!news.revocations && !news.operators) return;
   if (auto dropped = DropVoid(); !dropped) log::Error("state not saved", {{"why", dropped.error().message}});
   // What is lost on the way goes again with the next heartbeat.
   api::TrustNews passed;
-  passed.revocations = news.revocations;
   passed.ask_root = !news.successions.empty();
-  if (passed.ask_root) passed.revocations.reset();
+  if (!passed.ask_root) {
+    passed.revocations = news.revocations;
+    passed.operators = news.operators;
+  }
   for (const auto& cluster : members_.List()) {
     if (const auto peer = members_.PeerOf(cluster.name))
       context_.rpc.Call(*peer, api::verb::kTrustNews, ToJson(passed), kPatience, [](const Result<wire::Envelope>&) {});

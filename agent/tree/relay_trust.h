@@ -1,7 +1,8 @@
-// What a member that is no root does about the papers of its own children: passes on the list of void certificates,
-// takes their newer certificates, and cuts off those whose certificate is void. One thread.
+// What a member that is no root does about the papers of its own children: passes on the lists of void certificates and
+// of operators, takes their newer certificates, and cuts off those whose certificate is void. One thread.
 #pragma once
 
+#include "agent/access/list_number.h"
 #include "agent/context.h"
 #include "agent/members.h"
 #include "agent/uplink.h"
@@ -24,6 +25,7 @@ class RelayTrust {
   Context& context_;
   Members& members_;
   Uplink& uplink_;
+  mutable ListNumber list_number_;
 };
 
 }  // namespace ote::agent

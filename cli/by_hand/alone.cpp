@@ -10,7 +10,8 @@
 namespace ote::cli {
 
 Result<std::optional<site::HandSite>> OpenAlone(const Context& context) {
-  OTE_TRY(const ChosenState chosen, ChooseState(context));
+  OTE_TRY(const ChosenState chosen, ChooseAgent(context));
+  if (!chosen.credential.empty()) return std::optional<site::HandSite>();  // an agent answers, wherever it is
   const store::StateFolder folder{chosen.path};
   if (store::FolderLock::Held(folder) || !site::HandSite::IsByHand(folder)) return std::optional<site::HandSite>();
   crypto::Init();

@@ -52,6 +52,7 @@ Result<Exit> Approve(Context& context, const ApproveOptions& options) {
                             options.fingerprint));
   }
   OTE_TRY(AgentLink link, AgentLink::Open(context));
+  OTE_CHECK(link.NeedsFolder("to seal a grant"));
   std::vector<std::string> datasets;
   for (const auto& dataset : body.datasets) datasets.push_back(dataset.name);
   if (context.flags.dry_run) {

@@ -45,6 +45,7 @@ Result<bundle::Package> TaskOf(Context& context, AgentLink& link, const api::Exp
 Result<Exit> Export(Context& context, const ExportOptions& options) {
   crypto::Init();
   OTE_TRY(AgentLink link, AgentLink::Open(context));
+  OTE_CHECK(link.NeedsFolder("to seal a bundle"));
   api::ExportRequest ask{options.run, options.cluster, 0, {}};
   OTE_TRY(const auto out, link.Ask<api::ExportReply>(api::verb::kFlExport, ask, context.Patience(kQuick)));
   const std::string step(NameOf(out.task.kind));

@@ -71,6 +71,7 @@ Result<Exit> Import(Context& context, const ImportOptions& options) {
   if (update.About().kind == bundle::kind::kReceipt) return ImportReceipt(context, options, update);
   OTE_CHECK(bundle::CheckKind(update.About(), bundle::kind::kUpdate));
   OTE_TRY(AgentLink link, AgentLink::Open(context));
+  OTE_CHECK(link.NeedsFolder("to open a bundle"));
   OTE_TRY(const auto transport, link.Folder().TransportKey());
   OTE_CHECK(bundle::CheckReceiver(update.About(), link.Member().name, transport.Public()));
   OTE_TRY(const auto manifest, update.OpenManifest(&transport));

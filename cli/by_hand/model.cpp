@@ -93,6 +93,7 @@ Result<Exit> ExportModelBundle(Context& context, const std::string& model, const
     return Fail(ErrorId::kUsage, fmt::format("{}: only a model of the registry can be sent", model), "ote model list");
   }
   OTE_TRY(AgentLink link, AgentLink::Open(context));
+  OTE_CHECK(link.NeedsFolder("to seal a bundle"));
   // The certificates of members stand in the store of the root; the agent writes there, this only reads.
   OTE_TRY(auto store, store::Store::Open(link.Folder().Database()));
   OTE_TRY(const auto member, store.Get<api::Cluster>(cluster));

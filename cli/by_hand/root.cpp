@@ -22,6 +22,7 @@ bundle::Header HeaderOfRoot(const store::Membership& root, std::string_view kind
 }
 
 Result<crypto::SigningKey> SignKeyOf(const AgentLink& link) {
+  OTE_CHECK(link.NeedsFolder("to seal a bundle"));
   OTE_TRY(const auto own, link.Member().Own());
   OTE_TRY(auto sign, link.Folder().SignKey());
   if (sign.Public() != own.SignKey()) {

@@ -61,10 +61,16 @@ std::string ShipText(const api::ShipStatus& ship) {
 }
 
 Result<Exit> Status(Context& context) {
-  OTE_TRY(const ChosenState chosen, ChooseState(context));
+  OTE_TRY(const ChosenState chosen, ChooseAgent(context));
   const store::StateFolder folder{chosen.path};
-  OTE_TRY(const store::Membership member, folder.LoadMembership());
-  auto link = AgentLink::OpenAt(folder.path, context.Patience(kQuick));
+  const bool remote = !chosen.credential.empty();
+  store::Membership member;
+  if (!remote) {
+    OTE_TRY(member, folder.LoadMembership());
+  }
+  auto link = remote ? AgentLink::OpenWith(chosen.credential, context.Patience(kQuick))
+                     : AgentLink::OpenAt(folder.path, context.Patience(kQuick));
+  if (!link && remote) return Fail(std::move(link).error());
   if (!link) {
     Json json{
         {"name", member.name}, {"role", NameOf(member.role)}, {"state", folder.path.string()}, {"running", false}};
@@ -81,7 +87,7 @@ Result<Exit> Status(Context& context) {
           link->Ask<api::AgentStatus>(api::verb::kAgentStatus, api::Empty{}, context.Patience(kQuick)));
   Json json = ToJson(status);
   json["running"] = true;
-  json["state"] = folder.path.string();
+  if (!remote) json["state"] = folder.path.string();
   const UnixMillis now = context.clock.WallNow();
   Facts facts{{"name", status.name},
               {"role", std::string(NameOf(status.role))},

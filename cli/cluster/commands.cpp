@@ -22,6 +22,7 @@ Command ClusterCommand() {
   noun.Add(UncordonCommand());
   noun.Add(DrainCommand());
   noun.Add(TokenCommand());
+  noun.Add(AuditCommand());
   noun.Add(StartCommand());
   noun.Add(StopCommand());
   noun.Add(StatusCommand());

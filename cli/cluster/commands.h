@@ -25,6 +25,7 @@ Command TokenCommand();
 Command StartCommand();
 Command StopCommand();
 Command StatusCommand();
+Command AuditCommand();
 
 struct InitOptions {
   std::string name;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/frame/credential.h"
 #include "cli/frame/names.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
@@ -14,6 +15,10 @@ namespace {
 struct UseOptions {
   std::string name;
 };
+struct AddOptions {
+  std::string name;
+  std::filesystem::path file;
+};
 struct ShowOptions {
   std::string name;
   bool origin = false;
@@ -21,13 +26,13 @@ struct ShowOptions {
 
 Result<Exit> List(Context& context) {
   OTE_TRY(const Config config, LoadConfig(context));
-  Table table({{"CURRENT"}, {"NAME"}, {"STATE"}});
+  Table table({{"CURRENT"}, {"NAME"}, {"STATE"}, {"CREDENTIAL"}});
   std::vector<Json> items;
   std::vector<std::string> names;
   for (const auto& [name, entry] : config.contexts) {
     const bool current = name == config.current;
-    table.Add({current ? "*" : "", name, entry.state});
-    items.push_back({{"name", name}, {"state", entry.state}, {"current", current}});
+    table.Add({current ? "*" : "", name, entry.state, entry.credential});
+    items.push_back({{"name", name}, {"state", entry.state}, {"credential", entry.credential}, {"current", current}});
     names.push_back(name);
   }
   CacheNames(context, "context", names);
@@ -58,35 +63,58 @@ Result<Exit> Use(Context& context, const UseOptions& options) {
   return Exit::kDone;
 }
 
+Result<Exit> Add(Context& context, const AddOptions& options) {
+  OTE_CHECK(CheckName("context", options.name));
+  const auto file = context.Absolute(options.file);
+  OTE_TRY(const auto held, LoadCredential(file));
+  OTE_TRY(Config config, LoadConfig(context));
+  const auto found = config.contexts.find(options.name);
+  const bool there = found != config.contexts.end();
+  if (there && found->second.credential != file.string()) {
+    return Fail(ErrorId::kConflict, fmt::format("context {}: stands for something else already", options.name),
+                "ote context list");
+  }
+  config.contexts[options.name].credential = file.string();
+  if (!there && !context.flags.dry_run) OTE_CHECK(SaveConfig(context, config));
+  Say(context, fmt::format("context {}: {}", options.name,
+                           there                   ? "is there already"
+                           : context.flags.dry_run ? "would be added"
+                                                   : "speaks as operator " + held.about.name));
+  PrintOne(context, {{"name", options.name}, {"credential", file.string()}, {"operator", held.about.name}}, "",
+           options.name);
+  Next(context, "ote context use " + options.name);
+  return Exit::kDone;
+}
+
 Result<Exit> Show(Context& context, const ShowOptions& options) {
   if (!options.name.empty()) {
     context.flags.context = options.name;
     context.flags.state.clear();
+    context.flags.credential.clear();
   }
-  OTE_TRY(const ChosenState chosen, ChooseState(context));
-  const Json json{{"name", chosen.context},
-                  {"state", chosen.path.string()},
-                  {"origin", chosen.origin},
-                  {"config", ConfigFile(context).string()},
-                  {"cache", CacheFolder(context).string()}};
-  Facts facts{{"name", chosen.context}, {"state", chosen.path.string()}};
+  OTE_TRY(const ChosenState chosen, ChooseAgent(context));
+  const Json json{
+      {"name", chosen.context},  {"state", chosen.path.string()},          {"credential", chosen.credential.string()},
+      {"origin", chosen.origin}, {"config", ConfigFile(context).string()}, {"cache", CacheFolder(context).string()}};
+  Facts facts{{"name", chosen.context}, {"state", chosen.path.string()}, {"credential", chosen.credential.string()}};
   if (options.origin || context.flags.output == Format::kWide) {
     facts.push_back({"origin", chosen.origin});
     facts.push_back({"config", ConfigFile(context).string()});
     facts.push_back({"cache", CacheFolder(context).string()});
   }
-  PrintOne(context, json, FactsText(facts), chosen.context.empty() ? chosen.path.string() : chosen.context);
+  const auto where = chosen.credential.empty() ? chosen.path : chosen.credential;
+  PrintOne(context, json, FactsText(facts), chosen.context.empty() ? where.string() : chosen.context);
   return Exit::kDone;
 }
 
 }  // namespace
 
 Command ContextCommand() {
-  Command noun("context", "name state folders and choose between them");
+  Command noun("context", "name state folders and credentials, and choose between them");
   noun.About(
-      "A context is a name for a state folder, kept in config.yaml. Which folder a command speaks about is decided "
-      "by --state, then --context, then OTE_STATE, then OTE_CONTEXT, then the current context, then the default "
-      "folder.");
+      "A context is a name, kept in config.yaml, for a state folder, or for an operator's credential to an agent "
+      "elsewhere. Which one a command speaks about is decided by --state or --credential, then --context, then "
+      "OTE_STATE, then OTE_CREDENTIAL, then OTE_CONTEXT, then the current context, then the default folder.");
   noun.Example("ote context list", "what there is");
   noun.Example("ote context use hq", "speak to hq from now on");
 
@@ -108,8 +136,20 @@ Command ContextCommand() {
   use.Does([use_options](Context& context) { return Use(context, *use_options); });
   noun.Add(std::move(use));
 
+  auto add_options = std::make_shared<AddOptions>();
+  Command add("add", "give a credential a name");
+  add.About("The file stays where it is. Init and join name the state folders that they make by themselves.");
+  add.Argument("NAME", add_options->name, "the context");
+  add.Argument("FILE", add_options->file, "the credential, from ote key create").Completes(Names::kFile);
+  add.Example("ote context add hq-kim kim.credential", "name it");
+  add.Example("ote context add hq-kim kim.credential --dry-run", "see whether the file can be used");
+  add.Exits({Exit::kRefused, Exit::kConflict});
+  add.Changes();
+  add.Does([add_options](Context& context) { return Add(context, *add_options); });
+  noun.Add(std::move(add));
+
   auto show_options = std::make_shared<ShowOptions>();
-  Command show("show", "print which state folder commands speak about, and why");
+  Command show("show", "print what commands speak about, and why");
   show.About("With --origin it tells which setting decided, and where config.yaml and the cache are.");
   show.Argument("NAME", show_options->name, "a context; the one in effect without it")
       .Optional()

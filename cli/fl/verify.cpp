@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "cli/fl/commands.h"
+#include "cli/frame/credential.h"
 #include "cli/frame/link.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
@@ -69,7 +70,11 @@ Result<crypto::Fingerprint> Authority(const Context& context, const VerifyOption
     }
     return *fingerprint;
   }
-  OTE_TRY(const ChosenState state, ChooseState(context));
+  OTE_TRY(const ChosenState state, ChooseAgent(context));
+  if (!state.credential.empty()) {
+    OTE_TRY(const Credential held, LoadCredential(state.credential));
+    return crypto::KeyFromText(held.about.fingerprint);
+  }
   const auto member = store::StateFolder{state.path}.LoadMembership();
   if (!member) {
     return Fail(ErrorId::kUsage, "no authority to believe: this machine is no member of a tree",

@@ -96,6 +96,9 @@ std::vector<Parameter> GlobalParameters(Globals& flags, bool changes) {
   c.Fallback("$OTE_STATE, or the context's");
   c.Option("--context", "NAME", flags.context, "the context to use, see ote context list").Completes(Names::kContext);
   c.Fallback("$OTE_CONTEXT, or the current one");
+  c.Option("--credential", "FILE", flags.credential, "speak to an agent elsewhere, as the operator of the file")
+      .Completes(Names::kFile);
+  c.Fallback("$OTE_CREDENTIAL, or the context's");
   c.Option("--timeout", "DURATION", flags.timeout, "bounds every wait of the command, as in 90s or 5m");
   c.Switch("-y,--yes", flags.yes, "answer yes to the question before something is lost");
   c.Option("--progress", "MODE", flags.progress, "how progress is shown on standard error");

@@ -27,6 +27,7 @@ struct Globals {
   bool quiet = false;
   std::string state;
   std::string context;
+  std::string credential;
   std::optional<std::chrono::milliseconds> timeout;
   bool yes = false;
   ProgressMode progress = ProgressMode::kAuto;

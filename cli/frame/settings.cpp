@@ -75,23 +75,17 @@ Result<void> SaveConfig(const Context& context, const Config& config) {
   return WriteFileAtomic(file, AsBytes(DumpYaml(ToJson(config))));
 }
 
-Result<ChosenState> ChooseState(const Context& context) {
-  if (!context.flags.state.empty()) return ChosenState{context.Absolute(context.flags.state), "flag --state", ""};
-  std::string name = context.flags.context;
-  std::string origin = "flag --context";
-  if (name.empty()) {
-    if (const std::string state = context.Env("OTE_STATE"); !state.empty()) {
-      return ChosenState{context.Absolute(state), "OTE_STATE", ""};
-    }
-    name = context.Env("OTE_CONTEXT");
-    origin = "OTE_CONTEXT";
-  }
+namespace {
+
+enum class Wanted { kAgent, kFolder };
+
+Result<ChosenState> FromContext(const Context& context, std::string name, std::string origin, Wanted wanted) {
   OTE_TRY(const Config config, LoadConfig(context));
   if (name.empty()) {
     name = config.current;
     origin = "config.yaml";
   }
-  if (name.empty()) return ChosenState{DefaultState(context), "default", ""};
+  if (name.empty()) return ChosenState{DefaultState(context), "default", "", ""};
   const auto found = config.contexts.find(name);
   if (found == config.contexts.end()) {
     std::vector<std::string_view> known;
@@ -102,8 +96,42 @@ Result<ChosenState> ChooseState(const Context& context) {
                             near.empty() ? "" : fmt::format("; did you mean {}?", near)),
                 "ote context list");
   }
-  return ChosenState{found->second.state, fmt::format("context {} ({})", name, origin), name};
+  const auto& entry = found->second;
+  if (entry.state.empty() == entry.credential.empty()) {
+    return Fail(ErrorId::kInputBadValue, fmt::format("context {}: either state or credential is to be set in {}", name,
+                                                     ConfigFile(context).string()));
+  }
+  if (wanted == Wanted::kFolder && entry.state.empty()) {
+    return Fail(ErrorId::kUsage,
+                fmt::format("context {}: is a credential, and this needs the state folder of an agent here", name),
+                "give --state DIR");
+  }
+  return ChosenState{entry.state, fmt::format("context {} ({})", name, origin), name, entry.credential};
 }
+
+Result<ChosenState> Choose(const Context& context, Wanted wanted) {
+  const auto& flags = context.flags;
+  if (!flags.credential.empty()) {
+    if (!flags.state.empty()) return Fail(ErrorId::kUsage, "--state and --credential: one of the two");
+    if (wanted == Wanted::kFolder) {
+      return Fail(ErrorId::kUsage, "--credential: this needs the state folder of an agent on this machine",
+                  "give --state DIR");
+    }
+    return ChosenState{"", "flag --credential", "", context.Absolute(flags.credential)};
+  }
+  if (!flags.state.empty()) return ChosenState{context.Absolute(flags.state), "flag --state", "", ""};
+  if (!flags.context.empty()) return FromContext(context, flags.context, "flag --context", wanted);
+  if (const std::string state = context.Env("OTE_STATE"); !state.empty())
+    return ChosenState{context.Absolute(state), "OTE_STATE", "", ""};
+  if (const std::string file = context.Env("OTE_CREDENTIAL"); !file.empty() && wanted == Wanted::kAgent)
+    return ChosenState{"", "OTE_CREDENTIAL", "", context.Absolute(file)};
+  return FromContext(context, context.Env("OTE_CONTEXT"), "OTE_CONTEXT", wanted);
+}
+
+}  // namespace
+
+Result<ChosenState> ChooseAgent(const Context& context) { return Choose(context, Wanted::kAgent); }
+Result<ChosenState> ChooseState(const Context& context) { return Choose(context, Wanted::kFolder); }
 
 Result<bool> RememberContext(Context& context, const std::string& name, const fs::path& state) {
   const fs::path file = ConfigFile(context);
@@ -112,6 +140,7 @@ Result<bool> RememberContext(Context& context, const std::string& name, const fs
   OTE_TRY(Config config, LoadConfig(context));
   std::error_code ignored;
   const auto found = config.contexts.find(name);
+  if (found != config.contexts.end() && !found->second.credential.empty()) return false;
   if (found != config.contexts.end() && found->second.state != state.string() &&
       fs::exists(fs::path(found->second.state) / "member.json", ignored)) {
     return false;

@@ -18,12 +18,15 @@ std::filesystem::path ConfigFile(const Context& context);
 std::filesystem::path CacheFolder(const Context& context);
 std::filesystem::path DefaultState(const Context& context);
 
+// One of the two.
 struct ContextEntry {
   std::string state;
+  std::string credential;  // a file that ote key create wrote
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
-    v("state", self.state, kRequired);
+    v("state", self.state);
+    v("credential", self.credential);
   }
 };
 // config.yaml
@@ -41,13 +44,18 @@ struct Config {
 Result<Config> LoadConfig(const Context& context);
 Result<void> SaveConfig(const Context& context, const Config& config);
 
-// The state folder of this command, absolute, and where that was said.
+// The agent that this command speaks to, and where that was said: a state folder, or a credential for an agent that may
+// be elsewhere. Paths are absolute.
 struct ChosenState {
-  std::filesystem::path path;
-  std::string origin;   // "flag --state", "OTE_STATE", "context hq (config.yaml)", "default"
-  std::string context;  // its name, when a context said it
+  std::filesystem::path path;        // "" when it is a credential
+  std::string origin;                // "flag --state", "OTE_STATE", "context hq (config.yaml)", "default"
+  std::string context;               // its name, when a context said it
+  std::filesystem::path credential;  // "" when it is a state folder
 };
-// kNotFound for a context that is not there.
+// kNotFound for a context that is not there; kUsage for --state and --credential together.
+Result<ChosenState> ChooseAgent(const Context& context);
+// The same for commands that need the folder itself: OTE_CREDENTIAL says nothing to them, and --credential, or a
+// context that is one, is kUsage.
 Result<ChosenState> ChooseState(const Context& context);
 
 // Gives a state folder a name in config.yaml, and makes it the current context when there is none. Leaves a name that

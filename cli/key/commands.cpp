@@ -7,6 +7,7 @@
 #include "cli/frame/link.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
+#include "core/api/operator.h"
 #include "core/api/requests.h"
 
 namespace ote::cli {
@@ -18,17 +19,45 @@ struct RotateOptions {
   bool authority = false;
 };
 
-void PrintKeys(Context& context, const std::vector<api::KeyInfo>& keys) {
+std::string_view StatusOf(const api::Operator& who, UnixMillis now) {
+  if (who.revoked) return "revoked";
+  return who.ActiveAt(now) ? "in use" : "expired";
+}
+
+void PrintKeys(Context& context, const std::vector<api::KeyInfo>& keys,
+               const std::vector<api::Operator>& operators = {}) {
   const UnixMillis now = context.clock.WallNow();
-  Table table({{"NAME"}, {"STATUS"}, {"KEY"}, {"SERIAL"}, {"SINCE"}, {"EXPIRES"}, {"CHANGES", true}, {"WAITING FOR"}});
+  Table table({{"NAME"},
+               {"ROLE"},
+               {"STATUS"},
+               {"KEY"},
+               {"SERIAL"},
+               {"SINCE"},
+               {"EXPIRES"},
+               {"CHANGES", true},
+               {"WAITING FOR"},
+               {"SCOPE"}});
   std::vector<Json> items;
   std::vector<std::string> names;
   for (const api::KeyInfo& key : keys) {
-    table.Add({key.name, key.status, key.key, key.serial.value == 0 ? "" : std::to_string(key.serial.value),
+    table.Add({key.name, "", key.status, key.key, key.serial.value == 0 ? "" : std::to_string(key.serial.value),
                key.since == 0 ? "" : Ago(key.since, now), key.expires_at == 0 ? "" : Ago(key.expires_at, now),
                key.name == "authority" ? std::to_string(key.changes) : "", Join(key.waiting_for)});
     items.push_back(ToJson(key));
     names.push_back(key.key);
+  }
+  for (const auto& who : operators) {
+    const auto key = crypto::ToText(crypto::AsKey(who.transport_key));
+    table.Add({who.name, std::string(NameOf(who.role)), std::string(StatusOf(who, now)), key, "",
+               Ago(who.created_at, now), Ago(who.expires_at, now), "", "", who.scope});
+    items.push_back({{"name", who.name},
+                     {"role", NameOf(who.role)},
+                     {"scope", who.scope},
+                     {"key", key},
+                     {"status", StatusOf(who, now)},
+                     {"since", who.created_at},
+                     {"expiresAt", who.expires_at}});
+    names.push_back(key);
   }
   PrintList(context, items, table, names);
 }
@@ -36,7 +65,12 @@ void PrintKeys(Context& context, const std::vector<api::KeyInfo>& keys) {
 Result<Exit> List(Context& context) {
   OTE_TRY(AgentLink link, AgentLink::Open(context));
   OTE_TRY(const auto list, link.Ask<api::KeyList>(api::verb::kKeyList, api::Empty{}, context.Patience(kQuick)));
-  PrintKeys(context, list.items);
+  auto operators = link.Ask<api::OperatorBody>(api::verb::kOperatorList, api::Empty{}, context.Patience(kQuick));
+  // One with a scope sees the keys of the agent alone; an older agent knows of no operators.
+  const bool none =
+      !operators && (operators.error().id == ErrorId::kOutOfScope || operators.error().id == ErrorId::kUnsupported);
+  if (!operators && !none) return Fail(std::move(operators).error());
+  PrintKeys(context, list.items, operators ? operators->items : std::vector<api::Operator>());
   return Exit::kDone;
 }
 
@@ -88,22 +122,26 @@ Result<Exit> Rotate(Context& context, const RotateOptions& options) {
 }  // namespace
 
 Command KeyCommand() {
-  Command noun("key", "show and change the keys of an agent and of the tree's authority");
+  Command noun("key", "show and change the keys of an agent, of the tree's authority, and of its operators");
   noun.About(
       "Each agent has a signing key and a transport key, certified by the authority of the tree; the root has the "
-      "authority's key. Keys are changed in place: nobody enrols again, and runs go on.");
+      "authority's key. Keys are changed in place: nobody enrols again, and runs go on. An operator is a key too: it "
+      "lets somebody ask the agents of the tree from elsewhere, within a role and a scope.");
   noun.Example("ote key list", "the public halves, and when they end");
   noun.Example("ote key rotate", "new keys for this cluster");
 
   Command list("list", "list the keys of the agent, by their public halves");
   list.About(
       "For the authority the fingerprint is shown, as in ote cluster status, how often it was changed, and at the root "
-      "which clusters have not been heard to know the present one.");
+      "which clusters have not been heard to know the present one. Below them stand the operators of the tree, as this "
+      "agent knows them.");
   list.Example("ote key list", "for people");
   list.Example("ote key list -o json", "for a program");
   list.Exits({Exit::kUnreachable, Exit::kNotFound});
   list.Does([](Context& context) { return List(context); });
   noun.Add(std::move(list));
+  noun.Add(CreateKeyCommand());
+  noun.Add(RevokeKeyCommand());
 
   auto options = std::make_shared<RotateOptions>();
   Command rotate("rotate", "change the keys of the agent, or of the authority");

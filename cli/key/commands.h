@@ -1,4 +1,4 @@
-// ote key: the keys of a state folder's agent.
+// ote key: the keys of a state folder's agent, and those of the operators of its tree.
 #pragma once
 
 #include "cli/frame/command.h"
@@ -6,5 +6,7 @@
 namespace ote::cli {
 
 Command KeyCommand();
+Command CreateKeyCommand();
+Command RevokeKeyCommand();
 
 }  // namespace ote::cli

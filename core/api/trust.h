@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/api/operator.h"
 #include "core/base/clock.h"
 #include "core/base/codec.h"
 #include "crypto/certificate.h"
@@ -16,21 +17,24 @@ struct TrustHeld {
   BigId serial;                  // of its certificate; 0 when it does not say
   std::int64_t revocations = 0;  // the number of its list
   Bytes authority;               // the fingerprint that it pins
+  std::int64_t operators = 0;    // the number of its list of operators
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("serial", self.serial);
     v("revocations", self.revocations);
     v("authority", self.authority);
+    v("operators", self.operators);
   }
 };
 
-// What is newer than that. A chain of successions comes with the certificate and the list that its last authority
-// signed, and the three are taken together or not at all.
+// What is newer than that. A chain of successions comes with the certificate and the lists that its last authority
+// signed, and all are taken together or not at all.
 struct TrustNews {
   std::vector<crypto::Succession> successions;
   std::optional<crypto::Certificate> certificate;
   std::optional<crypto::RevocationList> revocations;
+  std::optional<OperatorList> operators;
   // Of the one that tells: whether it has a way to the root, and the root's latest count of its heartbeats that came
   // down that way. One that grows no more comes from nowhere, though everybody says that it is there: a loop.
   bool rooted = true;
@@ -38,7 +42,7 @@ struct TrustNews {
   bool ask_root = false;  // there is more, which the root alone can tell: tree.trust
 
   // Nothing new to be taken.
-  bool Empty() const { return successions.empty() && !certificate && !revocations; }
+  bool Empty() const { return successions.empty() && !certificate && !revocations && !operators; }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("successions", self.successions);
@@ -47,6 +51,7 @@ struct TrustNews {
     v("rooted", self.rooted);
     v("pulse", self.pulse);
     v("askRoot", self.ask_root);
+    v("operators", self.operators);
   }
 };
 

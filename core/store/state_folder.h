@@ -45,9 +45,10 @@ struct Membership {
   std::vector<crypto::Succession> successions;  // how the authority came to be it, as far as is known here
   crypto::Certificate certificate;
   std::optional<crypto::RevocationList> revocations;
-  std::optional<ParentRef> parent;     // empty at a root
-  std::vector<std::string> listen;     // what to bind; port 0 is replaced by the port that was picked
-  std::vector<std::string> advertise;  // what tokens carry; empty: worked out from `listen`
+  std::optional<api::OperatorList> operators;  // who beside the one at this machine may ask
+  std::optional<ParentRef> parent;             // empty at a root
+  std::vector<std::string> listen;             // what to bind; port 0 is replaced by the port that was picked
+  std::vector<std::string> advertise;          // what tokens carry; empty: worked out from `listen`
   api::TreeSettings settings;
   std::int64_t certificate_life_ms = 90LL * 24 * 3600 * 1000;  // root: of those that it issues
   std::string shim;          // what runs apps here: KIND or KIND:REST (ote-shim(7)); "" for the default
@@ -63,6 +64,7 @@ struct Membership {
     v("successions", self.successions);
     v("certificate", self.certificate, kRequired);
     v("revocations", self.revocations);
+    v("operators", self.operators);
     v("parent", self.parent);
     v("listen", self.listen);
     v("advertise", self.advertise);

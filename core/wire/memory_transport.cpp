@@ -221,7 +221,8 @@ void MemoryTransport::Try(LinkId id, Link& link) {
     if (std::exchange(link.state, LinkState::kWrongKey) != LinkState::kWrongKey) Report(id, EventKind::kLinkWrongKey);
     return;
   }
-  const auto caller = server.admission_->Admit(link.key);
+  const bool local = link.target.endpoint.starts_with("ipc://");
+  const auto caller = local ? server.admission_->AdmitLocal(link.key) : server.admission_->Admit(link.key);
   if (!caller) {
     if (std::exchange(link.state, LinkState::kRefused) != LinkState::kRefused) Report(id, EventKind::kLinkRefused);
     return;

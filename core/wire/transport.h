@@ -46,6 +46,8 @@ class Admission {
   virtual ~Admission() = default;
   // nullopt turns the connection away; the other side learns only that it was refused.
   virtual std::optional<Caller> Admit(const crypto::TransportPublic& key) = 0;
+  // The same for a connection that came over the control socket.
+  virtual std::optional<Caller> AdmitLocal(const crypto::TransportPublic& key) { return Admit(key); }
 };
 
 // A connection to us. Never reused within a process.

@@ -17,6 +17,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kCutAfter{200};  // lets the notice leave
 constexpr const char* kZapEndpoint = "inproc://zeromq.zap.01";
 constexpr std::string_view kDomain = "ote";
+constexpr std::string_view kLocalDomain = "ote-local";  // of the control socket
 
 std::string_view TextOf(const zmq::message_t& frame) { return {frame.data<const char>(), frame.size()}; }
 
@@ -64,15 +65,16 @@ Result<std::string> ZmqListener::Bind(const std::string& text, const crypto::Tra
     address = "tcp://127.0.0.1:" + endpoint.port;  // ZeroMQ looks up no names when it binds
   }
   // ZeroMQ copies a socket's options into each of its listeners when that is made.
-  const auto prove = [this](const crypto::TransportKey& key) {
+  const auto prove = [this](const crypto::TransportKey& key, std::string_view domain) {
     const ByteView secret = key.Secret();
     router_->set(zmq::sockopt::curve_secretkey, zmq::const_buffer(secret.data(), secret.size()));
+    router_->set(zmq::sockopt::zap_domain, std::string(domain));
   };
   const auto bound_as = Guard("listen on " + text, [&] {
-    if (as != nullptr) prove(*as);
+    prove(as != nullptr ? *as : key_, endpoint.scheme == Scheme::kIpc ? kLocalDomain : kDomain);
     router_->bind(address);
   });
-  if (as != nullptr) OTE_CHECK(Guard("listen on " + text, [&] { prove(key_); }));
+  OTE_CHECK(Guard("listen on " + text, [&] { prove(key_, kDomain); }));
   OTE_CHECK(bound_as);
   if (endpoint.scheme == Scheme::kIpc) {
     folders_.push_back(std::move(folder));
@@ -159,10 +161,11 @@ void ZmqListener::AnswerZap() {
     while (frame.more() && ReceiveFrame(*zap_, frame)) request.emplace_back(TextOf(frame));
     std::optional<Caller> caller;
     crypto::TransportPublic key;
-    if (request.size() == 7 && request[0] == "1.0" && request[2] == kDomain && request[5] == "CURVE" &&
+    const bool local = request.size() == 7 && request[2] == kLocalDomain;
+    if (request.size() == 7 && request[0] == "1.0" && (local || request[2] == kDomain) && request[5] == "CURVE" &&
         request[6].size() == key.bytes.size()) {
       std::copy(request[6].begin(), request[6].end(), reinterpret_cast<char*>(key.bytes.data()));
-      caller = admission_.Admit(key);
+      caller = local ? admission_.AdmitLocal(key) : admission_.Admit(key);
     }
     if (!caller && request.size() > 3 && limiter_.Allow(SteadyNow())) {
       log::Info("connection refused: its key is not admitted",
