@@ -47,8 +47,8 @@ Result<std::vector<YamlDocument>> ParseYamlDocuments(std::string_view text, std:
   }
   const auto parts = Split(text);
   if (parts.size() > kMaxDocuments) {
-    return Fail(ErrorId::kInputSyntax, fmt::format("{}: it has more than {} documents", file.empty() ? "YAML" : file,
-                                                   kMaxDocuments));
+    return Fail(ErrorId::kInputSyntax,
+                fmt::format("{}: it has more than {} documents", file.empty() ? "YAML" : file, kMaxDocuments));
   }
   std::vector<YamlDocument> documents;
   for (const Part& part : parts) {

@@ -95,9 +95,9 @@ Result<std::vector<Applier::Item>> Applier::Prepare(const api::Assignment& assig
     Json& metadata = item.object.json["metadata"];
     if (!item.member.namespaced) {
       if (!object.Namespace().empty()) {
-        return Fail(In(Error{ErrorId::kKubeInvalid,
-                             fmt::format("{}: a {} is in no namespace", object.Label(), object.Kind()), ""},
-                       object));
+        return Fail(In(
+            Error{ErrorId::kKubeInvalid, fmt::format("{}: a {} is in no namespace", object.Label(), object.Kind()), ""},
+            object));
       }
     } else if (object.Namespace().empty()) {
       metadata["namespace"] = settings_.name_space;
@@ -234,8 +234,8 @@ Result<ApplyRecord> Applier::Apply(const api::Assignment& assignment) {
   std::vector<Member> kept;
   std::vector<Member> gone;
   for (const Member& member : record.members) {
-    const bool wanted = std::any_of(items.begin(), items.end(),
-                                    [&member](const Item& item) { return item.member.IsSame(member); });
+    const bool wanted =
+        std::any_of(items.begin(), items.end(), [&member](const Item& item) { return item.member.IsSame(member); });
     (wanted ? kept : gone).push_back(member);
   }
   const bool pruned = !gone.empty();
@@ -293,8 +293,8 @@ Result<void> Applier::Remove(const std::string& key) {
   auto deleted = Delete(record->members, record->Id());
   OTE_CHECK(records_.Save(*record));
   OTE_CHECK(deleted);
-  const Member parent{"", "v1", "ConfigMap", "configmaps", true, record->name_space, record->parent,
-                      record->parent_uid, false};
+  const Member parent{
+      "", "v1", "ConfigMap", "configmaps", true, record->name_space, record->parent, record->parent_uid, false};
   // Its own label is the id, not a membership: without a UID it is looked at first.
   if (!parent.uid.empty()) {
     OTE_CHECK(DeleteOne(parent, record->Id()));

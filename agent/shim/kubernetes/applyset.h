@@ -27,7 +27,7 @@ struct Member {
   std::string group, version, kind, plural;
   bool namespaced = false;
   std::string name_space, name;
-  std::string uid;     // "" when it was about to be applied, and nobody knows yet whether it was
+  std::string uid;      // "" when it was about to be applied, and nobody knows yet whether it was
   bool shared = false;  // it was there before, and is not ours to delete
 
   Resource Kind() const;

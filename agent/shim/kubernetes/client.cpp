@@ -38,8 +38,6 @@ class Client::Loop {
   }
   ~Loop() {
     Stop();
-    if (refresher_.joinable()) refresher_.join();
-    if (thread_.joinable()) thread_.join();
     curl_multi_cleanup(multi_);
   }
 
@@ -86,6 +84,8 @@ class Client::Loop {
     }
     thread_.request_stop();
     curl_multi_wakeup(multi_);
+    if (thread_.joinable()) thread_.join();
+    if (refresher_.joinable()) refresher_.join();
   }
 
  private:

@@ -21,7 +21,8 @@ class Client final : public Api {
   std::uint64_t Send(Request request, Done done) override;
   void Cancel(std::uint64_t id) override;
   void After(std::chrono::milliseconds delay, std::function<void()> fn) override;
-  // Ends every request and every later one, so that no thread waits for one any more. Any thread.
+  // Ends every request and every later one, and waits for the thread: nothing is called any more. Not in its own
+  // thread.
   void Stop();
 
  private:

@@ -116,7 +116,8 @@ Result<void> ReadUser(const Json& user, const fs::path& folder, Credentials& out
     }
   }
   for (const std::string_view as : {"as", "as-uid", "as-groups", "as-user-extra"}) {
-    if (!At(user, {as}).is_null()) return Bad(out.from, fmt::format("{}: acting as somebody else is not supported", as));
+    if (!At(user, {as}).is_null())
+      return Bad(out.from, fmt::format("{}: acting as somebody else is not supported", as));
   }
   if (const std::string file = TextAt(user, {"tokenFile"}); !file.empty()) {
     out.token_file = folder / file;
@@ -169,8 +170,8 @@ Result<Credentials> ParseKubeconfig(std::string_view text, const fs::path& file,
 Result<Credentials> InCluster(const fs::path& folder, const std::string& host, const std::string& port) {
   Credentials out;
   out.from = "in cluster";
-  out.server = fmt::format("https://{}:{}", host.find(':') != host.npos ? "[" + host + "]" : host,
-                           port.empty() ? "443" : port);
+  out.server =
+      fmt::format("https://{}:{}", host.find(':') != host.npos ? "[" + host + "]" : host, port.empty() ? "443" : port);
   out.token_file = folder / "token";
   auto ca = ReadTextFile(folder / "ca.crt", kMaxFile);
   if (!ca) return Bad(out.from, ca.error().message);

@@ -65,7 +65,17 @@ std::vector<Step> Steps(const std::vector<std::string>& a, const std::vector<std
   return steps;
 }
 
-Json Shown(const Json& object) {
+// Whether a value differs may be seen, and nothing else of it.
+void Hide(Json& secret, const Json& other, const char* side) {
+  for (const char* field : {"data", "stringData"}) {
+    if (!secret.contains(field) || !secret[field].is_object()) continue;
+    for (auto& [key, value] : secret[field].items()) {
+      value = At(other, {field, key}) == value ? "(hidden)" : fmt::format("(hidden, {})", side);
+    }
+  }
+}
+
+Json Shown(const Json& object, const Json& other, const char* side) {
   if (!object.is_object()) return object;
   Json json = object;
   json.erase("status");
@@ -79,18 +89,13 @@ Json Shown(const Json& object) {
       metadata["annotations"].erase("deployment.kubernetes.io/revision");
     }
   }
-  if (TextAt(json, {"kind"}) == "Secret") {
-    for (const char* field : {"data", "stringData"}) {
-      if (!json.contains(field) || !json[field].is_object()) continue;
-      for (auto& [key, value] : json[field].items()) {
-        value = "hidden (" + Sha256Hex(value.dump(-1, ' ', false, Json::error_handler_t::replace)).substr(0, 8) + ")";
-      }
-    }
-  }
+  if (TextAt(json, {"kind"}) == "Secret") Hide(json, other, side);
   return json;
 }
 
-std::string TextOf(const Json& object) { return object.is_null() ? std::string() : DumpYaml(Shown(object)); }
+std::string TextOf(const Json& object, const Json& other, const char* side) {
+  return object.is_null() ? std::string() : DumpYaml(Shown(object, other, side));
+}
 
 }  // namespace
 
@@ -129,8 +134,8 @@ std::string UnifiedDiff(const std::string& before, const std::string& after, con
 }
 
 std::string DiffObjects(const std::string& what, const Json& before, const Json& after) {
-  return UnifiedDiff(TextOf(before), TextOf(after), before.is_null() ? "/dev/null" : what,
-                     after.is_null() ? "/dev/null" : what);
+  return UnifiedDiff(TextOf(before, after, "before"), TextOf(after, before, "after"),
+                     before.is_null() ? "/dev/null" : what, after.is_null() ? "/dev/null" : what);
 }
 
 }  // namespace ote::kube

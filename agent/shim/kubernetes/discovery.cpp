@@ -31,8 +31,8 @@ const Json& ListAt(const Json& json, std::string_view key) {
 
 // What becomes part of a path may be a name only.
 bool IsName(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") ==
-                              text.npos;
+  return !text.empty() &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == text.npos;
 }
 
 bool IsSound(const Resource& r) {

@@ -50,8 +50,8 @@ Error StatusError(int code, const Json& status, const std::string& what) {
       if (++told > 16) break;
       const bool manager = TextAt(cause, {"reason"}) == "FieldManagerConflict";
       managers = managers || manager;
-      fields += fmt::format("{}{}: {}", fields.empty() ? "" : "; ", TextAt(cause, {"field"}),
-                            TextAt(cause, {"message"}));
+      fields +=
+          fmt::format("{}{}: {}", fields.empty() ? "" : "; ", TextAt(cause, {"field"}), TextAt(cause, {"message"}));
     }
   }
   // The server's own message says the same as the causes, at length.
@@ -66,8 +66,9 @@ Result<void> CheckAnswer(const Answer& answer, const std::string& what) {
   if (answer.status >= 200 && answer.status < 300) return {};
   const auto status = ParseAnswer(answer.body);
   if (status && TextAt(*status, {"kind"}) == "Status") return Fail(StatusError(answer.status, *status, what));
-  return Fail(IdOf(answer.status), fmt::format("{}: the server answered with status {}{}{}", what, answer.status,
-                                               answer.body.empty() ? "" : ": ", Words(answer.body, 200)),
+  return Fail(IdOf(answer.status),
+              fmt::format("{}: the server answered with status {}{}{}", what, answer.status,
+                          answer.body.empty() ? "" : ": ", Words(answer.body, 200)),
               Hint(answer.status));
 }
 

@@ -20,9 +20,9 @@ std::int64_t NumberAt(const Json& json, std::initializer_list<std::string_view> 
 // Milliseconds of an RFC 3339 time; 0 for what is none.
 UnixMillis TimeOf(std::string_view text);
 
-std::string Base64Encode(ByteView bytes);                 // RFC 4648 section 4, padded
-Result<Bytes> Base64Decode(std::string_view text);        // the same; white space is passed over
-std::string Escape(std::string_view text);                // for a path or a query
+std::string Base64Encode(ByteView bytes);           // RFC 4648 section 4, padded
+Result<Bytes> Base64Decode(std::string_view text);  // the same; white space is passed over
+std::string Escape(std::string_view text);          // for a path or a query
 std::string Sha256Hex(std::string_view text);
 
 }  // namespace ote::kube

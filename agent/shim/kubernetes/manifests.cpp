@@ -116,7 +116,7 @@ Phase PhaseOf(const Object& object) {
   // A hook that stands before the pods of what answers it would refuse them.
   if (kind.ends_with("WebhookConfiguration") || kind == "APIService") return Phase::kWorkloads;
   return version.find(".k8s.io/") != version.npos || version.starts_with("policy/") ? Phase::kConfig
-                                                                                     : Phase::kWorkloads;
+                                                                                    : Phase::kWorkloads;
 }
 
 Json* PodTemplate(Json& object) {
@@ -131,7 +131,7 @@ Json* PodTemplate(Json& object) {
   if (spec != nullptr && kind == "CronJob") {
     Json* job = spec->contains("jobTemplate") ? &(*spec)["jobTemplate"] : nullptr;
     spec = job != nullptr && job->is_object() && job->contains("spec") && (*job)["spec"].is_object() ? &(*job)["spec"]
-                                                                                                      : nullptr;
+                                                                                                     : nullptr;
   }
   if (spec == nullptr || !spec->contains("template") || !(*spec)["template"].is_object()) return nullptr;
   return &(*spec)["template"];

@@ -16,11 +16,10 @@ struct Suffix {
   int twos;  // power of two
   int tens;  // power of ten
 };
-constexpr std::array kSuffixes = {
-    Suffix{"", 0, 0},    Suffix{"n", 0, -9},  Suffix{"u", 0, -6},  Suffix{"m", 0, -3},  Suffix{"k", 0, 3},
-    Suffix{"M", 0, 6},   Suffix{"G", 0, 9},   Suffix{"T", 0, 12},  Suffix{"P", 0, 15},  Suffix{"E", 0, 18},
-    Suffix{"Ki", 10, 0}, Suffix{"Mi", 20, 0}, Suffix{"Gi", 30, 0}, Suffix{"Ti", 40, 0}, Suffix{"Pi", 50, 0},
-    Suffix{"Ei", 60, 0}};
+constexpr std::array kSuffixes = {Suffix{"", 0, 0},    Suffix{"n", 0, -9},  Suffix{"u", 0, -6},  Suffix{"m", 0, -3},
+                                  Suffix{"k", 0, 3},   Suffix{"M", 0, 6},   Suffix{"G", 0, 9},   Suffix{"T", 0, 12},
+                                  Suffix{"P", 0, 15},  Suffix{"E", 0, 18},  Suffix{"Ki", 10, 0}, Suffix{"Mi", 20, 0},
+                                  Suffix{"Gi", 30, 0}, Suffix{"Ti", 40, 0}, Suffix{"Pi", 50, 0}, Suffix{"Ei", 60, 0}};
 
 tl::unexpected<Error> Bad(std::string_view text, std::string_view why) {
   return Fail(ErrorId::kQuantityInvalid, fmt::format("quantity \"{}\": {}", text.substr(0, 40), why));

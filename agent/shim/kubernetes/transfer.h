@@ -40,8 +40,8 @@ struct Transfer {
   bool ended = false;      // by its own chunk
   bool cancelled = false;  // nobody waits for it any more
   bool too_large = false;
-  bool streamed = false;   // bytes were given away
-  void* easy = nullptr;    // CURL, while it runs
+  bool streamed = false;    // bytes were given away
+  void* easy = nullptr;     // CURL, while it runs
   void* headers = nullptr;  // curl_slist
   void* connect_to = nullptr;
   char error[256] = {};

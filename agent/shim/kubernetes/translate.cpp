@@ -14,9 +14,7 @@ namespace {
 constexpr std::uint64_t kMaxFiles = 1'000'000;  // a ConfigMap may have 1 MiB, names and base64 included
 constexpr const char* kWork = "/work";
 
-std::int64_t Seconds(std::int64_t millis, std::int64_t least) {
-  return std::max(least, (millis + 999) / 1000);
-}
+std::int64_t Seconds(std::int64_t millis, std::int64_t least) { return std::max(least, (millis + 999) / 1000); }
 
 // Kubernetes would put variables in: "$(" is written "$$(".
 std::string Verbatim(const std::string& text) {
@@ -58,8 +56,7 @@ class Maker {
 
   Result<std::vector<Object>> Make() {
     if (w_.image.empty()) {
-      return Fail(ErrorId::kAppInvalid,
-                  a_.app + ": a native command runs on no Kubernetes cluster: it needs an image",
+      return Fail(ErrorId::kAppInvalid, a_.app + ": a native command runs on no Kubernetes cluster: it needs an image",
                   "name an image, or choose clusters whose shim is process");
     }
     container_ = {{"name", "app"}, {"image", w_.image}};
@@ -101,8 +98,7 @@ class Maker {
         continue;
       }
       secrets[name] = Base64Encode(AsBytes(value));
-      env.push_back(
-          {{"name", name}, {"valueFrom", {{"secretKeyRef", {{"name", name_ + "-env"}, {"key", name}}}}}});
+      env.push_back({{"name", name}, {"valueFrom", {{"secretKeyRef", {{"name", name_ + "-env"}, {"key", name}}}}}});
     }
     if (!env.empty()) container_["env"] = std::move(env);
     if (secrets.empty()) return;
@@ -125,11 +121,12 @@ class Maker {
         OTE_TRY(Bytes content, ReadFile(path, kMaxFiles));
         size += content.size();
         if (size > kMaxFiles) {
-          return Fail(ErrorId::kAppInvalid, fmt::format("{}: its {} have more than {} bytes, which Kubernetes keeps in "
-                                                        "no {}",
-                                                        a_.app, secret ? "secret files" : "files", kMaxFiles,
-                                                        secret ? "Secret" : "ConfigMap"),
-                      "put large files into the image");
+          return Fail(
+              ErrorId::kAppInvalid,
+              fmt::format("{}: its {} have more than {} bytes, which Kubernetes keeps in "
+                          "no {}",
+                          a_.app, secret ? "secret files" : "files", kMaxFiles, secret ? "Secret" : "ConfigMap"),
+              "put large files into the image");
         }
         const std::string key = fmt::format("f{}", i);
         data[key] = Base64Encode(content);
@@ -146,8 +143,9 @@ class Maker {
       object[secret ? "data" : "binaryData"] = std::move(data);
       if (secret) object["type"] = "Opaque";
       Emit(std::move(object));
-      volumes_.push_back(secret ? Json{{"name", volume}, {"secret", {{"secretName", name_ + "-files"}, {"items", items}}}}
-                                : Json{{"name", volume}, {"configMap", {{"name", name_ + "-files"}, {"items", items}}}});
+      volumes_.push_back(secret
+                             ? Json{{"name", volume}, {"secret", {{"secretName", name_ + "-files"}, {"items", items}}}}
+                             : Json{{"name", volume}, {"configMap", {{"name", name_ + "-files"}, {"items", items}}}});
     }
     if (!mounts_.empty()) container_["volumeMounts"] = mounts_;
     return {};
@@ -163,10 +161,12 @@ class Maker {
       std::transform(protocol.begin(), protocol.end(), protocol.begin(),
                      [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
       std::string name;
-      for (const char c : port.name) name.push_back(std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(c)) : '-');
+      for (const char c : port.name)
+        name.push_back(std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(c)) : '-');
       // At most 15 characters, one letter at least, no hyphen at an end or two in a row (RFC 6335).
-      const bool sound = !name.empty() && name.size() <= 15 && name.find_first_of("abcdefghijklmnopqrstuvwxyz") != name.npos &&
-                         name.front() != '-' && name.back() != '-' && name.find("--") == name.npos;
+      const bool sound = !name.empty() && name.size() <= 15 &&
+                         name.find_first_of("abcdefghijklmnopqrstuvwxyz") != name.npos && name.front() != '-' &&
+                         name.back() != '-' && name.find("--") == name.npos;
       if (!sound || !names.insert(name).second) {
         name = fmt::format("p{}-{}", port.port, port.protocol);
         names.insert(name);
