@@ -121,12 +121,12 @@ std::string UnifiedDiff(const std::string& before, const std::string& after, con
     std::size_t of_b = 0;
     std::string body;
     for (std::size_t i = begin; i < end; ++i) {
-      of_a += steps[i].mark != '+' ? 1 : 0;
-      of_b += steps[i].mark != '-' ? 1 : 0;
+      of_a += steps[i].mark != '+' ? 1U : 0U;
+      of_b += steps[i].mark != '-' ? 1U : 0U;
       body += fmt::format("{}{}\n", steps[i].mark, steps[i].mark == '+' ? b[steps[i].b] : a[steps[i].a]);
     }
-    out += fmt::format("@@ -{},{} +{},{} @@\n{}", steps[begin].a + (of_a > 0 ? 1 : 0), of_a,
-                       steps[begin].b + (of_b > 0 ? 1 : 0), of_b, body);
+    out += fmt::format("@@ -{},{} +{},{} @@\n{}", steps[begin].a + (of_a > 0 ? 1U : 0U), of_a,
+                       steps[begin].b + (of_b > 0 ? 1U : 0U), of_b, body);
     at = last + 1;
   }
   if (out.empty()) return out;

@@ -281,7 +281,7 @@ api::AppStatus StatusOf(const AppFacts& facts, const std::vector<WorkFacts>& wor
     out.phase = api::AppPhase::kFailed;
     out.code = Error{ErrorId::kKubeFailed, "", ""}.Code();
   } else if (const auto missing = MissingOf(facts, work); missing > 0) {
-    out.phase = api::AppPhase::kDegraded;
+    out.phase = api::AppPhase::kProgressing;
     out.message = fmt::format("{} of its objects {} not there", missing, missing == 1 ? "is" : "are");
   } else if (out.healthy >= out.wanted && current) {
     out.phase = api::AppPhase::kHealthy;
