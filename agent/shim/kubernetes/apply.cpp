@@ -84,9 +84,9 @@ Result<std::vector<Applier::Item>> Applier::Prepare(const api::Assignment& assig
                    [](const Object& a, const Object& b) { return PhaseOf(a) < PhaseOf(b); });
   std::vector<Item> items;
   for (const Object& object : objects) {
-    Item item{object, {}, false};
+    Item item{object, {}, Defines(objects, object), false};
     if (auto resolved = Resolve(item); !resolved) {
-      if (resolved.error().id != ErrorId::kKubeInvalid || !Defines(objects, object)) {
+      if (resolved.error().id != ErrorId::kKubeInvalid || !item.defined) {
         return Fail(In(std::move(resolved).error(), object));
       }
       FromDefinition(objects, object, item.member);
@@ -188,7 +188,16 @@ Result<void> Applier::ApplyItem(Item& item, const ApplyRecord& record) {
   OTE_CHECK(AwaitServed(item));
   if (!item.member.shared) item.object.json["metadata"]["labels"][kPartOf] = record.Id();
   Json answer;
-  OTE_CHECK(Patch(item.member, item.object.json, kManager, &answer));
+  using std::chrono::milliseconds;
+  const SystemClock clock;
+  const auto until = clock.SteadyNow() + settings_.served;
+  for (milliseconds wait{200};; wait = std::min(wait * 2, milliseconds(2000))) {
+    auto applied = Patch(item.member, item.object.json, kManager, &answer);
+    if (applied) break;
+    // What discovery told may be older than a definition that went and came again, and servers learn one by one.
+    const bool soon = item.defined && applied.error().id == ErrorId::kNotFound && clock.SteadyNow() + wait < until;
+    if (!soon || !Pause(wait)) return applied;
+  }
   item.member.uid = TextAt(answer, {"metadata", "uid"});
   return {};
 }

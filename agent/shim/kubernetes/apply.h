@@ -36,7 +36,8 @@ class Applier {
   struct Item {
     Object object;
     Member member;
-    bool unknown = false;  // its kind is defined in this very set, and not served yet
+    bool defined = false;  // its kind is, in this very set
+    bool unknown = false;  // and it is not served yet
   };
 
   Result<std::vector<Item>> Prepare(const api::Assignment& assignment);

@@ -45,6 +45,7 @@ class KubernetesShim final : public Shim {
     for (const auto& reader : readers_) {
       if (const auto still = reader.lock()) still->Silence();
     }
+    if (view_ != nullptr) view_->Quiet();
     // First the thread of the client, so that whoever waits for an answer gets one; the workers end with that.
     client_.Stop();
   }

@@ -84,6 +84,7 @@ void View::Start() {
 
 std::function<void(const Error*)> View::HealthOf(const std::string& what) {
   return [this, what](const Error* error) {
+    if (quiet_) return;
     const std::string words = error == nullptr ? "" : error->message;
     auto& now = ill_[what];
     if (words.empty()) Soon();  // what was listed may let an app be told

@@ -1,6 +1,7 @@
 // What goes on in a cluster, from watches: nodes, pods, what makes pods, events. Lives in the thread of the API.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,7 +24,9 @@ class View {
 
   View(Api& api, Hooks hooks);
   ~View();
-  // All in the thread of the API.
+  // Before the API stops: what breaks from then on is no news. Any thread.
+  void Quiet() { quiet_ = true; }
+  // All that follows in the thread of the API.
   void Start();
   // By NameOfKey; nothing is told of what is not tracked.
   void Track(const std::string& name, AppFacts facts);
@@ -61,6 +64,7 @@ class View {
   Api& api_;
   Hooks hooks_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
+  std::atomic<bool> quiet_{false};
   std::vector<std::unique_ptr<Watch>> watches_;
   Mirror<api::NodeStatus> nodes_;
   Mirror<PodFacts> pods_;

@@ -238,6 +238,11 @@ class Store:
         self.note("DELETED", key[0], obj)
         for other in [k for k in self.objects if self.owner(k) == obj["metadata"]["uid"]]:
             self.remove(other)
+        if key[0] == "customresourcedefinitions":
+            plural = obj["spec"]["names"]["plural"]
+            self.kinds = [k for k in self.kinds if k["plural"] != plural]
+            for other in [k for k in self.objects if k[0] == plural]:
+                self.remove(other)
         if key[0] == "namespaces":
             for other in [k for k in self.objects if k[1] == key[2]]:
                 self.remove(other)

@@ -126,6 +126,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     store.note("MODIFIED", key[0], store.objects[key])
                 else:
                     store.create(key[0], key[1], body["object"])
+            elif what == "many":
+                for i in range(body["count"]):
+                    store.create("configmaps", "default", {"apiVersion": "v1", "kind": "ConfigMap",
+                                                           "metadata": {"name": f"many-{i:05}"}})
             elif what == "remove":
                 store.remove((body["plural"], body.get("namespace", ""), body["name"]))
         return {}
