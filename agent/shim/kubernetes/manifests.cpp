@@ -34,7 +34,11 @@ void DropServerFields(Json& json) {
 }
 
 Result<void> Add(Json json, const SourceMap& map, const std::string& pointer, std::vector<Object>& out) {
-  const std::string where = Place(map, pointer);
+  // A map begins where its first key stands.
+  std::string where = Place(map, pointer);
+  for (const char* key : {"/metadata", "/kind", "/apiVersion"}) {
+    if (map.lines.contains(pointer + key)) where = Place(map, pointer + key);
+  }
   if (!json.is_object()) return Bad(where, "not an object");
   const Json& kind = At(json, {"kind"});
   if (!kind.is_string() || kind.get_ref<const std::string&>().empty()) return Bad(where, "kind is missing");

@@ -268,9 +268,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def logs(self, pod):
-        lines = state["logs"].get(pod, [])[-int(self.query.get("tailLines", 1000)):]
+        lines = state["logs"].get(pod, [])
         self.start_stream("text/plain")
-        told = 0
+        told = max(0, len(lines) - int(self.query.get("tailLines", 1000)))
         try:
             while True:
                 for line in lines[told:]:

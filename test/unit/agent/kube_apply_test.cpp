@@ -22,7 +22,8 @@ struct Fixture {
 
   // One as after a start: with what is on disk, and nothing else.
   Applier Fresh() {
-    return Applier(client, Records(server.Folder() / "records"), no_files, {"default", std::chrono::seconds(20)}, &stop);
+    return Applier(client, Records(server.Folder() / "records"), no_files, {"default", std::chrono::seconds(20)},
+                   &stop);
   }
   static api::Assignment Manifests(const std::string& app, const std::string& text) {
     api::Assignment a;
@@ -44,16 +45,16 @@ struct Fixture {
 };
 
 std::string Map(const std::string& name, const std::string& value, const std::string& ns = "") {
-  return "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name + (ns.empty() ? "" : "\n  namespace: " + ns) +
-         "\ndata:\n  key: " + value + "\n";
+  return "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name +
+         (ns.empty() ? "" : "\n  namespace: " + ns) + "\ndata:\n  key: " + value + "\n";
 }
 
 }  // namespace
 
 TEST_CASE_METHOD(Fixture, "what is no longer wanted is deleted, and the parent shrinks after it") {
   auto applier = Fresh();
-  REQUIRE(applier.Apply(Manifests("app", Map("a", "one") + Map("b", "two") +
-                                             "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n")));
+  REQUIRE(applier.Apply(Manifests(
+      "app", Map("a", "one") + Map("b", "two") + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n")));
   const Json parent = server.Object(std::string(kMap) + "ote-app");
   const std::string id = ApplySetIdOf("ote-app", "default", "ConfigMap", "");
   CHECK(parent["metadata"]["labels"][kApplySetId] == id);
@@ -103,7 +104,10 @@ TEST_CASE_METHOD(Fixture, "a field that another manager owns is a conflict with 
   auto applier = Fresh();
   REQUIRE(applier.Apply(Web(2)));
   server.ApplyAs("autoscaler", std::string(kDeployments) + "web",
-                 {{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"metadata", {{"name", "web"}}}, {"spec", {{"replicas", 7}}}});
+                 {{"apiVersion", "apps/v1"},
+                  {"kind", "Deployment"},
+                  {"metadata", {{"name", "web"}}},
+                  {"spec", {{"replicas", 7}}}});
   const auto applied = applier.Apply(Web(3));
   REQUIRE_FALSE(applied);
   CHECK(applied.error().id == ErrorId::kKubeConflict);
@@ -126,7 +130,8 @@ TEST_CASE_METHOD(Fixture, "a namespace that was there before is used, and never 
   server.Control("put", {{"plural", "namespaces"},
                          {"object", {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "old"}}}}}});
   const std::string namespaces =
-      "apiVersion: v1\nkind: Namespace\nmetadata: {name: old}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: new}\n";
+      "apiVersion: v1\nkind: Namespace\nmetadata: {name: old}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: "
+      "new}\n";
   auto applier = Fresh();
   // The objects in it stand before it: the order is ours.
   REQUIRE(applier.Apply(Manifests("app", Map("a", "x", "new") + Map("b", "x", "old") + "---\n" + namespaces)));
@@ -222,7 +227,8 @@ TEST_CASE_METHOD(Fixture, "a restart changes the pods' template and nothing that
   REQUIRE(applier.Apply(Web(1)));
   REQUIRE(applier.Restart("web", "2026-01-01T00:00:00Z"));
   const Json d = server.Object(std::string(kDeployments) + "web");
-  CHECK(d["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] == "2026-01-01T00:00:00Z");
+  CHECK(d["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] ==
+        "2026-01-01T00:00:00Z");
   REQUIRE(applier.Apply(Web(1)));
   CHECK(server.Object(std::string(kDeployments) + "web")["metadata"]["generation"] == d["metadata"]["generation"]);
 }

@@ -41,9 +41,10 @@ std::string WhyNot(const std::string& cluster, const std::string& user) {
 }  // namespace
 
 TEST_CASE("a kubeconfig gives server, CA, names and token of a context") {
-  const auto c = Parse(Config("server: 'https://h:6443/', certificate-authority-data: Q0E=, tls-server-name: n, "
-                              "proxy-url: 'http://p:1'",
-                              "token: abc"));
+  const auto c =
+      Parse(Config("server: 'https://h:6443/', certificate-authority-data: Q0E=, tls-server-name: n, "
+                   "proxy-url: 'http://p:1'",
+                   "token: abc"));
   REQUIRE(c);
   CHECK(c->server == "https://h:6443");
   CHECK(c->ca == "CA");

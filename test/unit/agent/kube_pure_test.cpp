@@ -106,7 +106,8 @@ TEST_CASE("a manifest that lacks what it needs is refused with its line") {
   const std::string first = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n---\n";
   CHECK_THAT(refused(first + "kind: Secret\nmetadata:\n  name: b\n"), Catch::Contains("apiVersion is missing"));
   CHECK_THAT(refused(first + "apiVersion: v1\nmetadata:\n  name: b\n"), Catch::Contains("kind is missing"));
-  CHECK_THAT(refused(first + "apiVersion: v1\nkind: Secret\nmetadata: {}\n"), Catch::Contains("metadata.name is missing"));
+  CHECK_THAT(refused(first + "apiVersion: v1\nkind: Secret\nmetadata: {}\n"),
+             Catch::Contains("metadata.name is missing"));
   CHECK_THAT(refused(first + "apiVersion: v1\nkind: Secret\nmetadata:\n  name: b\n  labels:\n    a: 1\n"),
              Catch::Contains("f.yaml:11") && Catch::Contains("not a string"));
   CHECK_THAT(refused(first + first), Catch::Contains("twice"));
@@ -117,7 +118,8 @@ TEST_CASE("a manifest that lacks what it needs is refused with its line") {
 
 TEST_CASE("a parent's id is the one that KEP-3659 defines") {
   // printf 'ote-web.default.ConfigMap.' | sha256sum, in base64url
-  CHECK(ApplySetIdOf("ote-web", "default", "ConfigMap", "") == "applyset-frjDN8PGCJ6Ac92xJ6dMvmFhiin1wg9DDQ7WvqQcyfk-v1");
+  CHECK(ApplySetIdOf("ote-web", "default", "ConfigMap", "") ==
+        "applyset-frjDN8PGCJ6Ac92xJ6dMvmFhiin1wg9DDQ7WvqQcyfk-v1");
 }
 
 TEST_CASE("a diff shows what changes with three lines around it") {

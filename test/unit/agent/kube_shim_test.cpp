@@ -196,20 +196,22 @@ TEST_CASE_METHOD(Fixture, "the logs of all replicas are read, and followed until
   server.Control("set", {{"logs", {{"web-1-0", {"a", "b"}}, {"web-1-1", {"c"}}}}});
   std::vector<std::string> lines;
   REQUIRE(Wait([&](Shim::Done done) {
-    shim->Logs({"web", "", 10, false},
-               [&lines](const agent::LogLine& line) {
-                 lines.push_back(line.replica + " " + line.text);
-                 return true;
-               },
-               std::move(done));
+    shim->Logs(
+        {"web", "", 10, false},
+        [&lines](const agent::LogLine& line) {
+          lines.push_back(line.replica + " " + line.text);
+          return true;
+        },
+        std::move(done));
   }));
   std::sort(lines.begin(), lines.end());
   CHECK(lines == std::vector<std::string>{"web-1-0 a", "web-1-0 b", "web-1-1 c"});
   // A stream that has no end holds up nothing else.
   std::optional<Result<void>> ended;
   int got = 0;
-  shim->Logs({"web", "web-1-0", 1, true}, [&got](const agent::LogLine&) { return ++got < 2; },
-             [&ended](Result<void> r) { ended = std::move(r); });
+  shim->Logs(
+      {"web", "web-1-0", 1, true}, [&got](const agent::LogLine&) { return ++got < 2; },
+      [&ended](Result<void> r) { ended = std::move(r); });
   REQUIRE(posts.Until([&] { return got == 1; }));
   REQUIRE(Apply(Web(2, 2)));
   CHECK_FALSE(ended.has_value());
@@ -217,7 +219,8 @@ TEST_CASE_METHOD(Fixture, "the logs of all replicas are read, and followed until
   REQUIRE(posts.Until([&] { return ended.has_value(); }));
   CHECK(got == 2);
   const auto none = Wait([&](Shim::Done done) {
-    shim->Logs({"web", "nobody", 1, false}, [](const agent::LogLine&) { return true; }, std::move(done));
+    shim->Logs(
+        {"web", "nobody", 1, false}, [](const agent::LogLine&) { return true; }, std::move(done));
   });
   REQUIRE_FALSE(none);
   CHECK(none.error().id == ErrorId::kNotFound);
