@@ -43,6 +43,13 @@ void FromDefinition(const std::vector<Object>& objects, const Object& wanted, Me
   member.kind = wanted.Kind();
 }
 
+// What a server put in for a rolling update stands against Recreate, and only null takes it out.
+void FitStrategy(Json& object, const Json& live) {
+  if (TextAt(object, {"kind"}) != "Deployment" || TextAt(object, {"spec", "strategy", "type"}) != "Recreate") return;
+  if (At(live, {"spec", "strategy", "rollingUpdate"}).is_object())
+    object["spec"]["strategy"]["rollingUpdate"] = nullptr;
+}
+
 Error In(Error error, const Object& object) {
   return object.where.empty() ? std::move(error) : std::move(error).Context(object.where);
 }
@@ -84,7 +91,7 @@ Result<std::vector<Applier::Item>> Applier::Prepare(const api::Assignment& assig
                    [](const Object& a, const Object& b) { return PhaseOf(a) < PhaseOf(b); });
   std::vector<Item> items;
   for (const Object& object : objects) {
-    Item item{object, {}, Defines(objects, object), false};
+    Item item{object, {}, Defines(objects, object)};
     if (auto resolved = Resolve(item); !resolved) {
       if (resolved.error().id != ErrorId::kKubeInvalid || !item.defined) {
         return Fail(In(std::move(resolved).error(), object));
@@ -121,10 +128,20 @@ Result<Json> Applier::Live(const Member& member) {
   return ParseAnswer(answer->body);
 }
 
-Result<void> Applier::CheckOwner(Item& item, const ApplyRecord& record) {
+Result<void> Applier::CheckOwner(Item& item, const ApplyRecord& record, bool applied) {
   if (item.unknown) return {};
   OTE_TRY(const Json live, Live(item.member));
-  if (live.is_null()) return {};
+  if (live.is_null()) {
+    // Jobs may go by themselves when they have ended; what was applied whole is not begun anew.
+    for (const Member& member : record.members) {
+      if (member.kind == "Job" && member.IsSame(item.member) && !member.uid.empty() && applied) {
+        item.member = member;
+        item.done = true;
+      }
+    }
+    return {};
+  }
+  FitStrategy(item.object.json, live);
   const std::string uid = TextAt(live, {"metadata", "uid"});
   const std::string set = TextAt(live, {"metadata", "labels", kPartOf});
   if (set == record.Id()) return {};
@@ -157,7 +174,7 @@ Result<void> Applier::Patch(const Member& member, const Json& object, const std:
 }
 
 Result<void> Applier::ApplyParent(ApplyRecord& record, const std::vector<Member>& members) {
-  Member parent{"", "v1", "ConfigMap", "configmaps", true, record.name_space, record.parent, "", false};
+  Member parent{"", "v1", "ConfigMap", "configmaps", true, record.name_space, record.parent, "", false, 0};
   OTE_TRY(const Json live, Live(parent));
   if (!live.is_null() && TextAt(live, {"metadata", "labels", kApplySetId}) != record.Id()) {
     return Fail(ErrorId::kKubeConflict, WhatOf(parent) + ": it is there already, and was not made by this app",
@@ -199,6 +216,7 @@ Result<void> Applier::ApplyItem(Item& item, const ApplyRecord& record) {
     if (!soon || !Pause(wait)) return applied;
   }
   item.member.uid = TextAt(answer, {"metadata", "uid"});
+  item.member.generation = NumberAt(answer, {"metadata", "generation"});
   return {};
 }
 
@@ -210,13 +228,14 @@ Result<ApplyRecord> Applier::Apply(const api::Assignment& assignment) {
   record.app = assignment.app;
   record.from = assignment.from;
   record.revision = assignment.revision;
+  const bool applied = record.digest == assignment.digest;
   record.digest.clear();
   if (record.parent.empty()) {
     record.parent = "ote-" + NameOfKey(record.key);
     record.name_space = settings_.name_space;
   }
   for (Item& item : items) {
-    if (auto owned = CheckOwner(item, record); !owned) return Fail(In(std::move(owned).error(), item.object));
+    if (auto owned = CheckOwner(item, record, applied); !owned) return Fail(In(std::move(owned).error(), item.object));
   }
   // All that there was and all that there will be: on disk, and in the parent, before anything is made.
   for (const Item& item : items) {
@@ -232,11 +251,12 @@ Result<ApplyRecord> Applier::Apply(const api::Assignment& assignment) {
     }
   };
   for (Item& item : items) {
-    auto applied = ApplyItem(item, record);
+    if (item.done) continue;
+    auto result = ApplyItem(item, record);
     note(item.member);
-    if (applied) continue;
+    if (result) continue;
     OTE_CHECK(records_.Save(record));
-    return Fail(In(std::move(applied).error(), item.object));
+    return Fail(In(std::move(result).error(), item.object));
   }
   OTE_CHECK(records_.Save(record));
   // What is no longer wanted goes, the last to come first.
@@ -303,7 +323,7 @@ Result<void> Applier::Remove(const std::string& key) {
   OTE_CHECK(records_.Save(*record));
   OTE_CHECK(deleted);
   const Member parent{
-      "", "v1", "ConfigMap", "configmaps", true, record->name_space, record->parent, record->parent_uid, false};
+      "", "v1", "ConfigMap", "configmaps", true, record->name_space, record->parent, record->parent_uid, false, 0};
   // Its own label is the id, not a membership: without a UID it is looked at first.
   if (!parent.uid.empty()) {
     OTE_CHECK(DeleteOne(parent, record->Id()));
@@ -347,9 +367,11 @@ Result<std::string> Applier::Diff(const api::Assignment& assignment) {
   }
   std::string out;
   for (Item& item : items) {
-    if (auto owned = CheckOwner(item, record); !owned) return Fail(In(std::move(owned).error(), item.object));
+    if (auto owned = CheckOwner(item, record, record.digest == assignment.digest); !owned)
+      return Fail(In(std::move(owned).error(), item.object));
     Json live;
     Json after = item.object.json;
+    if (item.done) continue;
     if (!item.unknown) {
       OTE_TRY(live, Live(item.member));
       if (!item.member.shared) item.object.json["metadata"]["labels"][kPartOf] = record.Id();

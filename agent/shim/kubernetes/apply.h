@@ -37,12 +37,14 @@ class Applier {
     Object object;
     Member member;
     bool defined = false;  // its kind is, in this very set
+    bool done = false;     // a Job that ran and is gone: not run again
     bool unknown = false;  // and it is not served yet
   };
 
   Result<std::vector<Item>> Prepare(const api::Assignment& assignment);
   Result<void> Resolve(Item& item);
-  Result<void> CheckOwner(Item& item, const ApplyRecord& record);
+  // `applied`: the same workload was applied whole before.
+  Result<void> CheckOwner(Item& item, const ApplyRecord& record, bool applied);
   Result<void> ApplyParent(ApplyRecord& record, const std::vector<Member>& members);
   Result<void> ApplyItem(Item& item, const ApplyRecord& record);
   Result<void> AwaitServed(Item& item);

@@ -27,8 +27,9 @@ struct Member {
   std::string group, version, kind, plural;
   bool namespaced = false;
   std::string name_space, name;
-  std::string uid;      // "" when it was about to be applied, and nobody knows yet whether it was
-  bool shared = false;  // it was there before, and is not ours to delete
+  std::string uid;              // "" when it was about to be applied, and nobody knows yet whether it was
+  bool shared = false;          // it was there before, and is not ours to delete
+  std::int64_t generation = 0;  // that the last apply made
 
   Resource Kind() const;
   // Whether it names the same object, whatever the version.
@@ -45,6 +46,7 @@ struct Member {
     v("name", self.name);
     v("uid", self.uid);
     v("shared", self.shared);
+    v("generation", self.generation);
   }
 };
 

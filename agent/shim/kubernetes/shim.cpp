@@ -23,9 +23,17 @@ namespace {
 
 constexpr std::chrono::seconds kTryAgain{20};
 
-// Pods come and go with these, and they stay until they are deleted.
-bool IsLasting(const kube::Member& m) {
-  return m.group == "apps" && (m.kind == "Deployment" || m.kind == "StatefulSet" || m.kind == "DaemonSet");
+// What makes pods, and pods, with what they are to become: the health of an app is theirs.
+std::vector<kube::AppFacts::Expected> ExpectedOf(const kube::ApplyRecord& record) {
+  std::vector<kube::AppFacts::Expected> out;
+  for (const auto& m : record.members) {
+    const bool job = m.group == "batch" && m.kind == "Job";
+    const bool lasting =
+        (m.group.empty() && m.kind == "Pod") ||
+        (m.group == "apps" && (m.kind == "Deployment" || m.kind == "StatefulSet" || m.kind == "DaemonSet"));
+    if (job || lasting) out.push_back({m.uid, m.generation, lasting});
+  }
+  return out;
 }
 
 class KubernetesShim final : public Shim {
@@ -160,8 +168,7 @@ class KubernetesShim final : public Shim {
     facts.revision = it->second.assignment.revision;
     facts.applied = applied.has_value();
     if (applied) {
-      facts.expected =
-          static_cast<std::size_t>(std::count_if(applied->members.begin(), applied->members.end(), IsLasting));
+      facts.expected = ExpectedOf(*applied);
     } else {
       facts.error = applied.error().message;
       facts.code = applied.error().Code();

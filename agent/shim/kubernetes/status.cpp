@@ -161,13 +161,13 @@ WorkFacts ReadWork(const Json& object) {
   out.uid = TextAt(object, {"metadata", "uid"});
   out.app = TextAt(object, {"metadata", "labels", kAppLabel});
   out.label = kind + " " + TextAt(object, {"metadata", "name"});
+  out.generation = NumberAt(object, {"metadata", "generation"});
   const bool seen = NumberAt(object, {"status", "observedGeneration"}) >= NumberAt(object, {"metadata", "generation"});
   if (kind == "DaemonSet") {
     out.wanted = NumberAt(object, {"status", "desiredNumberScheduled"});
     out.ready = NumberAt(object, {"status", "numberReady"});
     out.current = seen && NumberAt(object, {"status", "updatedNumberScheduled"}) >= out.wanted;
   } else if (kind == "Job") {
-    out.lasting = false;
     out.wanted = NumberAt(object, {"spec", "completions"}, 1);
     out.ready = NumberAt(object, {"status", "ready"}) + NumberAt(object, {"status", "succeeded"});
     out.current = true;
@@ -184,11 +184,11 @@ WorkFacts ReadWork(const Json& object) {
     out.current = seen && updated >= out.wanted;
     if (kind == "Deployment") out.current = out.current && NumberAt(object, {"status", "replicas"}) <= updated;
     const Json& progress = Condition(object, "Progressing");
-    if (TextAt(progress, {"reason"}) == "ProgressDeadlineExceeded") {
+    if (seen && TextAt(progress, {"reason"}) == "ProgressDeadlineExceeded") {
       out.failed = Reasoned(TextAt(progress, {"reason"}), TextAt(progress, {"message"}));
     }
     const Json& refused = Condition(object, "ReplicaFailure");
-    if (TextAt(refused, {"status"}) == "True") {
+    if (seen && TextAt(refused, {"status"}) == "True") {
       out.failed = Reasoned(TextAt(refused, {"reason"}), TextAt(refused, {"message"}));
     }
   }
@@ -238,13 +238,23 @@ api::ClusterEvent ReadEvent(const Json& event) {
   return out;
 }
 
-std::size_t MissingOf(const AppFacts& facts, const std::vector<WorkFacts>& work) {
-  const auto there =
-      static_cast<std::size_t>(std::count_if(work.begin(), work.end(), [](const WorkFacts& w) { return w.lasting; }));
-  return facts.applied && facts.expected > there ? facts.expected - there : 0;
+Behind BehindOf(const AppFacts& facts, const std::vector<WorkFacts>& work, const std::vector<PodFacts>& pods,
+                const std::set<std::string>& seen) {
+  Behind out;
+  for (const auto& expected : facts.expected) {
+    const auto w = std::find_if(work.begin(), work.end(), [&](const WorkFacts& f) { return f.uid == expected.uid; });
+    const bool pod = std::any_of(pods.begin(), pods.end(), [&](const PodFacts& f) { return f.uid == expected.uid; });
+    if (w != work.end()) {
+      out.old = out.old || w->generation < expected.generation;
+    } else if (!pod && (expected.lasting || !seen.contains(expected.uid))) {
+      out.missing = true;
+    }
+  }
+  return out;
 }
 
-api::AppStatus StatusOf(const AppFacts& facts, const std::vector<WorkFacts>& work, const std::vector<PodFacts>& pods) {
+api::AppStatus StatusOf(const AppFacts& facts, const std::vector<WorkFacts>& work, const std::vector<PodFacts>& pods,
+                        const Behind& behind) {
   api::AppStatus out;
   out.app = facts.app;
   out.from = facts.from;
@@ -277,12 +287,12 @@ api::AppStatus StatusOf(const AppFacts& facts, const std::vector<WorkFacts>& wor
     out.phase = facts.failed ? api::AppPhase::kFailed : api::AppPhase::kPending;
   } else if (!facts.applied) {
     out.phase = api::AppPhase::kPending;
-  } else if (gave_up) {
+  } else if (gave_up && !behind.old) {
     out.phase = api::AppPhase::kFailed;
     out.code = Error{ErrorId::kKubeFailed, "", ""}.Code();
-  } else if (const auto missing = MissingOf(facts, work); missing > 0) {
+  } else if (behind.missing || behind.old) {
     out.phase = api::AppPhase::kProgressing;
-    out.message = fmt::format("{} of its objects {} not there", missing, missing == 1 ? "is" : "are");
+    out.message = behind.missing ? "not all of its objects are there" : "";
   } else if (out.healthy >= out.wanted && current) {
     out.phase = api::AppPhase::kHealthy;
     out.message.clear();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,8 @@ struct WorkFacts {
   std::string uid, app, label;  // "Deployment web"
   std::int64_t wanted = 0;
   std::int64_t ready = 0;
+  std::int64_t generation = 0;
   bool current = false;  // the controller has seen what is wanted, and all replicas are of it
-  bool lasting = true;   // not a Job, which may go when it has ended
   std::string failed;    // why the controller gave up
 };
 // Of a Deployment, StatefulSet, DaemonSet or Job.
@@ -42,14 +43,26 @@ struct AppFacts {
   std::string app, from;
   std::int64_t revision = 0;
   bool applied = false;
-  std::size_t expected = 0;  // Deployments, StatefulSets and DaemonSets that it has
-  std::string error, code;   // of the last apply
-  bool failed = false;       // what time does not heal
+  struct Expected {
+    std::string uid;
+    std::int64_t generation = 0;
+    bool lasting = true;  // not a Job, which may go when it has ended
+  };
+  std::vector<Expected> expected;  // what makes pods, and pods
+  std::string error, code;         // of the last apply
+  bool failed = false;             // what time does not heal
 };
-// How many of its lasting objects are not there: somebody else removed them.
-std::size_t MissingOf(const AppFacts& facts, const std::vector<WorkFacts>& work);
+// What of it is not as it was applied: not seen yet in that generation, or removed by somebody else.
+struct Behind {
+  bool missing = false;  // something that should last is not there
+  bool old = false;      // something is there as it was before the last apply
+};
+// `seen` are UIDs that were there once.
+Behind BehindOf(const AppFacts& facts, const std::vector<WorkFacts>& work, const std::vector<PodFacts>& pods,
+                const std::set<std::string>& seen);
 // Without `since`.
-api::AppStatus StatusOf(const AppFacts& facts, const std::vector<WorkFacts>& work, const std::vector<PodFacts>& pods);
+api::AppStatus StatusOf(const AppFacts& facts, const std::vector<WorkFacts>& work, const std::vector<PodFacts>& pods,
+                        const Behind& behind);
 
 void Sum(api::Capacity& total, const api::Capacity& more);
 

@@ -202,7 +202,12 @@ void View::Soon() {
 }
 
 void View::Track(const std::string& name, AppFacts facts) {
-  apps_[name].facts = std::move(facts);
+  auto& tracked = apps_[name];
+  tracked.facts = std::move(facts);
+  std::erase_if(tracked.seen, [&tracked](const std::string& uid) {
+    return std::none_of(tracked.facts.expected.begin(), tracked.facts.expected.end(),
+                        [&uid](const auto& expected) { return expected.uid == uid; });
+  });
   dirty_.insert(name);
   Soon();
 }
@@ -236,8 +241,10 @@ void View::TellApp(const std::string& name, Tracked& tracked) {
   }
   // Before everything was listed once, what is missing is no news.
   if (!listed && tracked.facts.error.empty()) return;
-  if (MissingOf(tracked.facts, work) > 0) hooks_.missing(name);
-  auto status = StatusOf(tracked.facts, work, pods);
+  for (const auto& facts : work) tracked.seen.insert(facts.uid);
+  const Behind behind = BehindOf(tracked.facts, work, pods, tracked.seen);
+  if (behind.missing && tracked.facts.applied) hooks_.missing(name);
+  auto status = StatusOf(tracked.facts, work, pods, behind);
   const bool same_phase = tracked.ever && tracked.told.phase == status.phase;
   status.since = same_phase ? tracked.told.since : SystemClock().WallNow();
   if (tracked.ever && tracked.told == status) return;

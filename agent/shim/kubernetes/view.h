@@ -36,6 +36,7 @@ class View {
   struct Tracked {
     AppFacts facts;
     api::AppStatus told;
+    std::set<std::string> seen;  // UIDs of its objects that were there once
     bool ever = false;
   };
   template <class T>

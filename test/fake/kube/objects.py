@@ -138,6 +138,10 @@ def check(obj):
         if labels.get(name) != value:
             causes.append({"reason": "FieldValueInvalid", "field": "spec.template.metadata.labels",
                            "message": "Invalid value: `selector` does not match template `labels`"})
+    strategy = spec.get("strategy") or {}
+    if kind == "Deployment" and strategy.get("type") == "Recreate" and strategy.get("rollingUpdate"):
+        causes.append({"reason": "FieldValueForbidden", "field": "spec.strategy.rollingUpdate",
+                       "message": "Forbidden: may not be specified when strategy `type` is 'Recreate'"})
     if causes:
         name = obj["metadata"]["name"]
         text = ", ".join(f"{c['field']}: {c['message']}" for c in causes)
@@ -292,6 +296,11 @@ class Store:
                 drop(result, path)
         for path, value in new.items():
             put(result, path, value)
+        strategy = (result.get("spec") or {}).get("strategy") or {}
+        if result["kind"] == "Deployment" and strategy.get("type") == "RollingUpdate":
+            strategy.setdefault("rollingUpdate", {"maxSurge": "25%", "maxUnavailable": "25%"})
+        if strategy.get("rollingUpdate", "") is None:
+            del strategy["rollingUpdate"]
         check(result)
         mine = {m: set(p) for m, p in owners.items()}
         mine[manager] = set(new)

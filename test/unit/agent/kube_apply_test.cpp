@@ -232,3 +232,34 @@ TEST_CASE_METHOD(Fixture, "a restart changes the pods' template and nothing that
   REQUIRE(applier.Apply(Web(1)));
   CHECK(server.Object(std::string(kDeployments) + "web")["metadata"]["generation"] == d["metadata"]["generation"]);
 }
+
+TEST_CASE_METHOD(Fixture, "a Deployment goes from a rolling update to none and back") {
+  auto applier = Fresh();
+  auto app = Web(1);
+  REQUIRE(applier.Apply(app));
+  CHECK(server.Object(std::string(kDeployments) + "web")["spec"]["strategy"].contains("rollingUpdate"));
+  app.workload.update = api::UpdateKind::kRecreate;
+  REQUIRE(applier.Apply(app));
+  CHECK(server.Object(std::string(kDeployments) + "web")["spec"]["strategy"] == Json({{"type", "Recreate"}}));
+  REQUIRE(applier.Apply(Web(1)));
+}
+
+TEST_CASE_METHOD(Fixture, "a job that ran and was cleared away is not run again") {
+  auto applier = Fresh();
+  auto app = Web(1);
+  app.workload.restart = api::RestartPolicy::kNever;
+  app.digest = api::DigestOf(app.workload);
+  const auto record = applier.Apply(app);
+  REQUIRE(record);
+  const std::string path = "/apis/batch/v1/namespaces/default/jobs/" + record->members.at(0).name;
+  CHECK_FALSE(server.Object(path).is_null());
+  server.Control("remove", {{"plural", "jobs"}, {"namespace", "default"}, {"name", record->members.at(0).name}});
+  REQUIRE(Fresh().Apply(app));
+  CHECK(server.Object(path).is_null());
+  app.workload.env["A"] = "b";
+  app.digest = api::DigestOf(app.workload);
+  const auto next = Fresh().Apply(app);
+  REQUIRE(next);
+  CHECK(next->members.size() == 1);
+  CHECK(next->members.at(0).name != record->members.at(0).name);
+}

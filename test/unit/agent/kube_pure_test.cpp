@@ -8,6 +8,7 @@
 #include "agent/shim/kubernetes/json.h"
 #include "agent/shim/kubernetes/manifests.h"
 #include "agent/shim/kubernetes/quantity.h"
+#include "agent/shim/kubernetes/status.h"
 #include "agent/shim/kubernetes/stream.h"
 
 using namespace ote;
@@ -166,4 +167,57 @@ TEST_CASE("times of the API are read with fractions and offsets") {
   CHECK(TimeOf("1970-01-02T00:00:01Z") == 86'401'000);
   CHECK(TimeOf("1970-01-01T01:00:00.250123456+01:00") == 250);
   CHECK(TimeOf("yesterday") == 0);
+}
+
+TEST_CASE("an app is not healthy by what its objects were before it was applied") {
+  Json deployment = Json::parse(R"({"kind":"Deployment","metadata":{"uid":"u","name":"web","generation":1,
+    "labels":{"ote/app":"web"}},"spec":{"replicas":1},
+    "status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1}})");
+  AppFacts facts;
+  facts.app = "web";
+  facts.revision = 2;
+  facts.applied = true;
+  facts.expected = {{"u", 2, true}};
+  const auto phase = [&] {
+    const std::vector<WorkFacts> work{ReadWork(deployment)};
+    return StatusOf(facts, work, {}, BehindOf(facts, work, {}, {})).phase;
+  };
+  CHECK(phase() == api::AppPhase::kProgressing);
+  deployment["metadata"]["generation"] = 2;
+  CHECK(phase() == api::AppPhase::kProgressing);  // the controller has not seen it
+  deployment["status"]["observedGeneration"] = 2;
+  CHECK(phase() == api::AppPhase::kHealthy);
+  CHECK(StatusOf(facts, {}, {}, BehindOf(facts, {}, {}, {})).phase == api::AppPhase::kProgressing);
+}
+
+TEST_CASE("a job that ended and went is no trouble, one that was never seen is waited for") {
+  AppFacts facts;
+  facts.applied = true;
+  facts.expected = {{"j", 1, false}};
+  CHECK(BehindOf(facts, {}, {}, {}).missing);
+  CHECK_FALSE(BehindOf(facts, {}, {}, {"j"}).missing);
+}
+
+TEST_CASE("a rollout that the controller gave up is failed, with its words") {
+  const Json deployment = Json::parse(R"({"kind":"Deployment","metadata":{"uid":"u","name":"web","generation":1},
+    "spec":{"replicas":1},"status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"conditions":[
+    {"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","message":"too long"}]}})");
+  AppFacts facts;
+  facts.applied = true;
+  const auto status = StatusOf(facts, {ReadWork(deployment)}, {}, {});
+  CHECK(status.phase == api::AppPhase::kFailed);
+  CHECK_THAT(status.message, Catch::Contains("Deployment web") && Catch::Contains("too long"));
+}
+
+TEST_CASE("what a pod asks for counts its containers together, or the one before them that asks for more") {
+  const Json pod = Json::parse(R"({"metadata":{"uid":"p"},"spec":{"nodeName":"n",
+    "containers":[{"resources":{"requests":{"cpu":"100m","memory":"1Gi"}}},{"resources":{"requests":{"cpu":"200m",
+    "nvidia.com/gpu":"1"}}}],"initContainers":[{"resources":{"requests":{"cpu":"1","memory":"1Mi"}}}]},
+    "status":{"phase":"Running"}})");
+  const PodFacts facts = ReadPod(pod);
+  CHECK(facts.running);
+  CHECK_FALSE(facts.ready);
+  CHECK(facts.asks.cpu_milli == 1000);
+  CHECK(facts.asks.memory == 1 << 30);
+  CHECK(facts.asks.accelerators.at("nvidia.com/gpu") == 1);
 }
