@@ -85,7 +85,9 @@ class Client::Loop {
     thread_.request_stop();
     curl_multi_wakeup(multi_);
     if (thread_.joinable()) thread_.join();
-    if (refresher_.joinable()) refresher_.join();
+    if (!refresher_.joinable()) return;
+    refresher_.request_stop();
+    refresher_.join();
   }
 
  private:
@@ -182,9 +184,9 @@ class Client::Loop {
     if (auth_failed_ > Now()) return false;
     refreshing_ = true;
     if (refresher_.joinable()) refresher_.join();
-    refresher_ = std::jthread([this] {
+    refresher_ = std::jthread([this](const std::stop_token& stop) {
       // Moved through the timers' queue, which wants what can be copied.
-      auto made = std::make_shared<Result<Auth>>(Authenticate(credentials_, clock_.WallNow()));
+      auto made = std::make_shared<Result<Auth>>(Authenticate(credentials_, clock_.WallNow(), stop));
       After(Millis(0), [this, made] { TakeAuth(std::move(*made)); });
     });
     return false;

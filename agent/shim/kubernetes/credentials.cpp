@@ -204,7 +204,7 @@ Result<Credentials> LoadCredentials(const std::string& rest) {
   return out;
 }
 
-Result<Auth> Authenticate(const Credentials& from, UnixMillis now) {
+Result<Auth> Authenticate(const Credentials& from, UnixMillis now, const std::stop_token& stop) {
   Auth auth;
   const bool files = !from.token_file.empty() || !from.key_file.empty() || !from.certificate_file.empty();
   if (files) auth.until = now + std::chrono::milliseconds(kReadAgain).count();
@@ -223,7 +223,7 @@ Result<Auth> Authenticate(const Credentials& from, UnixMillis now) {
   }
   // As in client-go: a token or a certificate of the user's own goes before the plugin.
   if (from.exec && auth.token.empty() && auth.key.empty()) {
-    auto made = RunExecPlugin(*from.exec, from);
+    auto made = RunExecPlugin(*from.exec, from, stop);
     if (!made) return Fail(std::move(made).error().Context(from.from).Hint(from.exec->hint));
     return made;
   }

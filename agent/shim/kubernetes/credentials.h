@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,7 @@ Result<Credentials> ParseKubeconfig(std::string_view text, const std::filesystem
 Result<Credentials> InCluster(const std::filesystem::path& folder, const std::string& host, const std::string& port);
 
 // Reads files and runs the plugin, for at most a minute: not for a thread that may not wait.
-Result<Auth> Authenticate(const Credentials& credentials, UnixMillis now);
+Result<Auth> Authenticate(const Credentials& credentials, UnixMillis now, const std::stop_token& stop = {});
 // What a plugin printed.
 Result<Auth> ParseExecCredential(std::string_view text, const std::string& api_version);
 

@@ -5,10 +5,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <optional>
 
 #include "agent/shim/kubernetes/json.h"
 #include "core/base/descriptor.h"
@@ -71,9 +75,20 @@ bool ReadAll(int fd, std::int64_t deadline, std::string& out) {
   return true;
 }
 
+// Whether the process ends in time.
+bool AwaitEnd(pid_t child, std::int64_t deadline) {
+  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  pollfd wait{process.get(), POLLIN, 0};
+  int ready = -1;
+  do {
+    ready = process ? ::poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(0, deadline - Now()))) : 0;
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
+
 }  // namespace
 
-Result<Auth> RunExecPlugin(const ExecPlugin& plugin, const Credentials& credentials) {
+Result<Auth> RunExecPlugin(const ExecPlugin& plugin, const Credentials& credentials, const std::stop_token& stop) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) {
     return Fail(ErrorId::kKubeConfig, fmt::format("exec: no pipe: {}", std::strerror(errno)));
@@ -106,9 +121,17 @@ Result<Auth> RunExecPlugin(const ExecPlugin& plugin, const Credentials& credenti
   }
   write.Close();
   std::string output;
-  const bool whole = ReadAll(read.get(), Now() + kPatience, output);
-  // Its output is closed or no longer wanted: it has no more to do, and may not hold us up.
-  if (!whole) ::kill(-child, SIGKILL);
+  const auto kill = [child] { ::kill(-child, SIGKILL); };
+  std::optional<std::stop_callback<decltype(kill)>> killer(std::in_place, stop, kill);
+  const std::int64_t deadline = Now() + kPatience;
+  const bool whole = ReadAll(read.get(), deadline, output);
+  // Its output is closed, or no longer wanted: it has no more to do, and may not hold us up.
+  if (!whole || !AwaitEnd(child, deadline)) ::kill(-child, SIGKILL);
+  // It ends now; until it is reaped below its number is nobody else's.
+  siginfo_t ended{};
+  while (::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+  killer.reset();
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

@@ -22,6 +22,7 @@ namespace ote::agent {
 namespace {
 
 constexpr std::chrono::seconds kTryAgain{20};
+constexpr std::chrono::seconds kMakeAgain{3};  // what somebody else removed
 
 // What makes pods, and pods, with what they are to become: the health of an app is theirs.
 std::vector<kube::AppFacts::Expected> ExpectedOf(const kube::ApplyRecord& record) {
@@ -174,16 +175,16 @@ class KubernetesShim final : public Shim {
       facts.code = applied.error().Code();
       facts.failed = applied.error().id != ErrorId::kKubeUnreachable;
       log::Warn("an app is not applied", {{"app", key}, {"why", facts.error}});
-      if (!facts.failed) ApplyAgain(key);
+      if (!facts.failed) ApplyAgain(key, kTryAgain);
     }
     client_.After({}, [this, name = kube::NameOfKey(key), facts] { view_->Track(name, facts); });
   }
 
-  void ApplyAgain(const std::string& key) {
+  void ApplyAgain(const std::string& key, std::chrono::seconds delay) {
     const auto it = wanted_.find(key);
     if (it == wanted_.end() || it->second.again_due) return;
     it->second.again_due = true;
-    Later(kTryAgain, [this, key] {
+    Later(delay, [this, key] {
       const auto due = wanted_.find(key);
       if (due == wanted_.end()) return;
       due->second.again_due = false;
@@ -194,7 +195,7 @@ class KubernetesShim final : public Shim {
 
   void Missing(const std::string& name) {
     for (const auto& [key, wanted] : wanted_) {
-      if (kube::NameOfKey(key) == name) return ApplyAgain(key);
+      if (kube::NameOfKey(key) == name) return ApplyAgain(key, kMakeAgain);
     }
   }
 

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "agent/shim/kubernetes/credentials.h"
 
@@ -126,4 +127,20 @@ TEST_CASE("a credential plugin that fails is told with its name and status, with
   REQUIRE_FALSE(auth);
   CHECK_THAT(auth.error().message, Catch::Contains("status 7") && !Catch::Contains("hunter2"));
   CHECK_FALSE(ParseExecCredential("{}", "client.authentication.k8s.io/v1"));
+}
+
+TEST_CASE("a credential plugin that hangs is killed when the agent stops") {
+  const Folder folder;
+  folder.Write("plugin", "#!/bin/sh\nexec sleep 1000\n");
+  std::filesystem::permissions(folder.path / "plugin", std::filesystem::perms::owner_all);
+  const auto c = ParseKubeconfig(
+      Config("server: 'https://h'", "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin}"), "/k", "",
+      folder.path);
+  REQUIRE(c);
+  std::stop_source source;
+  std::thread stopper([&source] { source.request_stop(); });
+  const auto auth = Authenticate(*c, 0, source.get_token());
+  stopper.join();
+  REQUIRE_FALSE(auth);
+  CHECK_THAT(auth.error().message, Catch::Contains("failed with status -1"));
 }

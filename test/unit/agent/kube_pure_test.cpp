@@ -10,6 +10,7 @@
 #include "agent/shim/kubernetes/quantity.h"
 #include "agent/shim/kubernetes/status.h"
 #include "agent/shim/kubernetes/stream.h"
+#include "core/base/files.h"
 
 using namespace ote;
 using namespace ote::kube;
@@ -220,4 +221,32 @@ TEST_CASE("what a pod asks for counts its containers together, or the one before
   CHECK(facts.asks.cpu_milli == 1000);
   CHECK(facts.asks.memory == 1 << 30);
   CHECK(facts.asks.accelerators.at("nvidia.com/gpu") == 1);
+}
+
+TEST_CASE("the manifest that runs an agent in a cluster is one, and gives it the rights that the manual names") {
+  const auto text = ReadTextFile(std::string(OTE_SOURCE_DIR) + "/templates/kubernetes/agent.yaml");
+  REQUIRE(text);
+  auto objects = ParseManifests(*text, "agent.yaml");
+  REQUIRE(objects);
+  const auto find = [&objects](const std::string& kind) -> Json& {
+    for (Object& object : *objects) {
+      if (object.Kind() == kind) return object.json;
+    }
+    FAIL("no " << kind);
+    std::abort();
+  };
+  const Json& pod = (*PodTemplate(find("StatefulSet")))["spec"];
+  CHECK(pod["serviceAccountName"] == find("ServiceAccount")["metadata"]["name"]);
+  CHECK(find("StatefulSet")["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] == "state");
+  CHECK(find("ClusterRoleBinding")["roleRef"]["name"] == find("ClusterRole")["metadata"]["name"]);
+  for (const Json& rule : find("ClusterRole")["rules"]) {
+    for (const Json& verb : rule["verbs"]) CHECK((verb == "get" || verb == "list" || verb == "watch"));
+  }
+  const auto page = ReadTextFile(std::string(OTE_SOURCE_DIR) + "/man/ote-kubernetes.7");
+  REQUIRE(page);
+  const auto begin = page->find("rules:");
+  REQUIRE(begin != std::string::npos);
+  const auto rules = ParseYaml(page->substr(begin, page->find(".EE", begin) - begin), "man", nullptr);
+  REQUIRE(rules);
+  CHECK((*rules)["rules"] == find("ClusterRole")["rules"]);
 }

@@ -156,7 +156,9 @@ TEST_CASE_METHOD(Fixture, "a Deployment that somebody deletes is made again") {
   REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
   server.Control("remove", {{"plural", "deployments"}, {"namespace", "default"}, {"name", "web"}});
   REQUIRE(UntilPhase("web", api::AppPhase::kProgressing));
-  CHECK_THAT(apps["web"].message, Catch::Contains("not there"));
+  CHECK_THAT(apps["web"].message, Catch::Contains("not all of its objects"));
+  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
+  CHECK_FALSE(Deployment().is_null());
 }
 
 TEST_CASE_METHOD(Fixture, "watches go on after a version that is too old, and find what happened meanwhile") {
