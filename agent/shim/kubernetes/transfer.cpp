@@ -182,8 +182,11 @@ Result<void> Transfer::Open(const Credentials& credentials, const Auth& auth, Mi
   options.Set(CURLOPT_USERAGENT, fmt::format("ote/{}", Version()).c_str());
   options.Set(CURLOPT_CONNECTTIMEOUT_MS, kConnectMillis);
   options.Set(CURLOPT_TCP_KEEPALIVE, 1L);
-  options.Set(CURLOPT_TCP_KEEPIDLE, 30L);
-  options.Set(CURLOPT_TCP_KEEPINTVL, 10L);
+  options.Set(CURLOPT_TCP_KEEPIDLE, 20L);
+  options.Set(CURLOPT_TCP_KEEPINTVL, 5L);
+  // A connection for each that runs: with HTTP/2 one that is half open would hold up all of them, and again those that
+  // try again.
+  options.Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   options.Set(CURLOPT_LOW_SPEED_LIMIT, 1L);
   if (IsStream()) {
     options.Set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(std::max<std::int64_t>(1, request.patience.count() / 1000)));

@@ -15,6 +15,8 @@ constexpr std::chrono::milliseconds kGather{200};  // changes that come together
 constexpr std::chrono::seconds kMeasure{30};
 constexpr std::chrono::minutes kVersion{10};
 
+std::string NameOfPath(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
 // A sink that keeps a mirror: `read` makes the facts, `touch` tells that they changed.
 template <class T, class M>
 Watch::Sink Keep(M& mirror, std::function<T(const Json&)> read, std::function<void(const T&)> touch,
@@ -121,7 +123,7 @@ void View::WatchWork(const std::string& path) {
   std::function<void(const WorkFacts&)> touch = [this](const WorkFacts& work) { TouchApp(work.app); };
   watches_.push_back(std::make_unique<Watch>(
       api_, path, "labelSelector=" + Escape(kAppLabel),
-      Keep<WorkFacts>(work_[path], std::function(ReadWork), touch, HealthOf(path.substr(path.rfind('/') + 1)))));
+      Keep<WorkFacts>(work_[path], std::function(ReadWork), touch, HealthOf(NameOfPath(path)))));
 }
 
 void View::WatchEvents() {
@@ -226,11 +228,18 @@ void View::Forget(const std::string& name) {
   hooks_.app(gone);
 }
 
+bool View::IsIll(const std::string& what) const {
+  const auto it = ill_.find(what);
+  return it != ill_.end() && !it->second.empty();
+}
+
 void View::TellApp(const std::string& name, Tracked& tracked) {
   std::vector<WorkFacts> work;
-  bool listed = pods_.ready;
+  bool sees_all = pods_.ready;
+  bool waits = !pods_.ready && !IsIll("pods");
   for (const auto& [path, mirror] : work_) {
-    listed = listed && mirror.ready;
+    sees_all = sees_all && mirror.ready;
+    waits = waits || (!mirror.ready && !IsIll(NameOfPath(path)));
     for (const auto& [uid, facts] : mirror.all) {
       if (facts.app == name) work.push_back(facts);
     }
@@ -239,11 +248,11 @@ void View::TellApp(const std::string& name, Tracked& tracked) {
   for (const auto& [uid, facts] : pods_.all) {
     if (facts.app == name) pods.push_back(facts);
   }
-  // Before everything was listed once, what is missing is no news.
-  if (!listed && tracked.facts.error.empty()) return;
+  // Before everything was listed once, what is missing is no news; what cannot be listed is not waited for.
+  if (waits && tracked.facts.error.empty()) return;
   for (const auto& facts : work) tracked.seen.insert(facts.uid);
   const Behind behind = BehindOf(tracked.facts, work, pods, tracked.seen);
-  if (behind.missing && tracked.facts.applied) hooks_.missing(name);
+  if (behind.missing && tracked.facts.applied && sees_all) hooks_.missing(name);
   auto status = StatusOf(tracked.facts, work, pods, behind);
   const bool same_phase = tracked.ever && tracked.told.phase == status.phase;
   status.since = same_phase ? tracked.told.since : SystemClock().WallNow();
@@ -266,8 +275,7 @@ api::ShimStatus View::Cluster() const {
   for (const auto& [uid, pod] : pods_.all) {
     if (pod.running) Sum(asked[pod.node], pod.asks);
   }
-  const auto nodes_ill = ill_.find("nodes");
-  const bool blind = nodes_ill != ill_.end() && !nodes_ill->second.empty();
+  const bool blind = IsIll("nodes");
   for (const auto& [uid, node] : nodes_.all) {
     api::NodeStatus one = node;
     // What we cannot see is not shown as ready.

@@ -51,6 +51,7 @@ class View {
   void WatchWork(const std::string& path);
   void WatchEvents();
   std::function<void(const Error*)> HealthOf(const std::string& what);
+  bool IsIll(const std::string& what) const;
   void AskVersion();
   void AskMetrics();
   void TakeMetrics(const Json& list);

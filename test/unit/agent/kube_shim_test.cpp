@@ -245,6 +245,13 @@ TEST_CASE_METHOD(Fixture, "a right that lacks makes the shim unhealthy, and tell
   CHECK_THAT(cluster->message, Catch::Contains("nodes"));
 }
 
+TEST_CASE_METHOD(Fixture, "a kind that may not be watched holds up the health of no app") {
+  server.Fault("GET /apis/apps/v1/daemonsets", 1000, {{"status", 403}});
+  Start();
+  REQUIRE(Apply(Web(1)));
+  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
+}
+
 TEST_CASE("lists come in pages, and a page that expires is asked for again from the start") {
   KubeServer server;
   server.Control("many", {{"count", 1203}});
