@@ -121,7 +121,9 @@ Result<std::vector<Applier::Item>> Applier::Prepare(const api::Assignment& assig
 }
 
 Result<Json> Applier::Live(const Member& member) {
-  auto answer = Call(api_, Get(member.Kind().Path(member.name_space, member.name)));
+  Request request = Get(member.Kind().Path(member.name_space, member.name));
+  request.patience = std::chrono::seconds(10);  // a server that is away holds up those who wait in turn
+  auto answer = Call(api_, std::move(request));
   if (!answer) return Fail(std::move(answer).error().Context(WhatOf(member)));
   if (answer->status == 404) return Json();
   OTE_CHECK(CheckAnswer(*answer, WhatOf(member)));
