@@ -23,6 +23,7 @@ class Commands final : public CommandBus {
   }
   void OnOutcome(std::function<void(const api::CommandOutcome&)> fn) override { outbox_.OnOutcome(std::move(fn)); }
 
+  void SetWarden(Inbox::Warden warden) { inbox_.SetWarden(std::move(warden)); }
   void SetLimits(Outbox::Limits limits) { outbox_.SetLimits(limits); }
   // What command.run does.
   Result<api::CommandOutcome> Take(const api::Command& command) { return inbox_.Take(command); }

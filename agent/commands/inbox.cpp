@@ -100,6 +100,9 @@ void Inbox::Execute(const std::string& key) {
     return Finish(key,
                   Fail(ErrorId::kUnsupported, fmt::format("{}: this agent does not know the command", command.verb)));
   }
+  if (warden_.may) {
+    if (auto may = warden_.may(command); !may) return Finish(key, Fail(may.error()));
+  }
   log::Info("command begun",
             {{"command", command.id}, {"verb", command.verb}, {"of", command.issuer}, {"by", command.by}});
   const auto execute = it->second.execute;
@@ -146,6 +149,7 @@ void Inbox::Finish(const std::string& key, Result<Json> result) {
     outcome.message = result.error().message;
     outcome.hint = result.error().hint;
   }
+  if (warden_.ran) warden_.ran(it->second.command, result ? nullptr : &result.error());
   Close(key, std::move(outcome));
   Tell();
 }

@@ -37,6 +37,12 @@ class Inbox {
 
   // Loads what there is; once the agent runs, goes on with what was under way.
   Result<void> Start();
+  // Asked before each command is executed, and told of each that is over.
+  struct Warden {
+    std::function<Result<void>(const api::Command&)> may;
+    std::function<void(const api::Command&, const Error*)> ran;
+  };
+  void SetWarden(Warden warden) { warden_ = std::move(warden); }
   void Handle(std::string_view verb, bool repeatable,
               std::function<void(const api::Command&, CommandBus::Done)> execute);
 
@@ -65,6 +71,7 @@ class Inbox {
   Context& context_;
   Uplink& uplink_;
   Local local_;
+  Warden warden_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   std::map<std::string, Handler, std::less<>> handlers_;
   std::map<std::string, TakenRow> taken_;  // by key

@@ -1,0 +1,97 @@
+#include "agent/shim/kubernetes/http.h"
+
+#include <fmt/format.h>
+
+#include <future>
+#include <memory>
+
+#include "agent/shim/kubernetes/json.h"
+
+namespace ote::kube {
+namespace {
+
+ErrorId IdOf(int code) {
+  if (code == 401 || code == 403) return ErrorId::kKubeRefused;
+  if (code == 404) return ErrorId::kNotFound;
+  if (code == 409) return ErrorId::kKubeConflict;
+  if (code == 400 || code == 413 || code == 415 || code == 422) return ErrorId::kKubeInvalid;
+  if (code == 429 || code == 503 || code == 504) return ErrorId::kKubeUnreachable;
+  return ErrorId::kKubeFailed;
+}
+
+// What a server says goes to people's terminals: one line, bounded, printable.
+std::string Words(std::string_view text, std::size_t limit = 600) {
+  std::string out;
+  for (const char c : text.substr(0, limit)) {
+    out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c);
+  }
+  for (int i = 0; i < 3 && text.size() > limit && !IsUtf8(out); ++i) out.pop_back();  // a cut character
+  while (out.ends_with(' ')) out.pop_back();
+  return IsUtf8(out) ? out : std::string("words that are not UTF-8");
+}
+
+std::string Hint(int code) {
+  if (code == 401) return "the credentials are not taken: see CREDENTIALS in ote-kubernetes(7)";
+  if (code == 403) return "the agent's role lacks a right: see RIGHTS in ote-kubernetes(7)";
+  return {};
+}
+
+}  // namespace
+
+Error StatusError(int code, const Json& status, const std::string& what) {
+  std::string message = TextAt(status, {"message"});
+  if (message.empty()) message = fmt::format("the server answered with status {}", code);
+  std::string fields;
+  int told = 0;
+  bool managers = false;
+  const Json& causes = At(status, {"details", "causes"});
+  if (causes.is_array()) {
+    for (const Json& cause : causes) {
+      if (++told > 16) break;
+      const bool manager = TextAt(cause, {"reason"}) == "FieldManagerConflict";
+      managers = managers || manager;
+      fields +=
+          fmt::format("{}{}: {}", fields.empty() ? "" : "; ", TextAt(cause, {"field"}), TextAt(cause, {"message"}));
+    }
+  }
+  // The server's own message says the same as the causes, at length.
+  if (managers) message = "another manager owns what it sets";
+  if (!fields.empty() && (managers || message.find(fields) == message.npos)) message += " (" + fields + ")";
+  std::string hint = Hint(code);
+  if (managers) hint = "leave the field out, or let the other manager give it up";
+  return Error{IdOf(code), fmt::format("{}: {}", what, Words(message, 2000)), hint};
+}
+
+Result<void> CheckAnswer(const Answer& answer, const std::string& what) {
+  if (answer.status >= 200 && answer.status < 300) return {};
+  const auto status = ParseAnswer(answer.body);
+  if (status && TextAt(*status, {"kind"}) == "Status") return Fail(StatusError(answer.status, *status, what));
+  return Fail(IdOf(answer.status),
+              fmt::format("{}: the server answered with status {}{}{}", what, answer.status,
+                          answer.body.empty() ? "" : ": ", Words(answer.body, 200)),
+              Hint(answer.status));
+}
+
+Result<Answer> Call(Api& api, Request request) {
+  // Shared with the answer: it may come after we stopped to wait.
+  auto promise = std::make_shared<std::promise<Result<Answer>>>();
+  auto future = promise->get_future();
+  const auto patience = request.patience + std::chrono::seconds(10);
+  const auto id = api.Send(std::move(request), [promise](Result<Answer> r) { promise->set_value(std::move(r)); });
+  if (future.wait_for(patience) != std::future_status::ready) {
+    api.Cancel(id);
+    return Fail(ErrorId::kKubeUnreachable, "the API server does not answer");
+  }
+  return future.get();
+}
+
+Result<Json> CallJson(Api& api, Request request, const std::string& what) {
+  auto answer = Call(api, std::move(request));
+  if (!answer) return Fail(std::move(answer).error().Context(what));
+  OTE_CHECK(CheckAnswer(*answer, what));
+  auto json = ParseAnswer(answer->body);
+  if (!json) return Fail(std::move(json).error().Context(what));
+  return json;
+}
+
+}  // namespace ote::kube

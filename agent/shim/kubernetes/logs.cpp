@@ -1,0 +1,135 @@
+#include "agent/shim/kubernetes/logs.h"
+
+#include <fmt/format.h>
+
+#include "agent/shim/kubernetes/json.h"
+#include "agent/shim/kubernetes/stream.h"
+#include "agent/shim/kubernetes/translate.h"
+
+namespace ote::kube {
+namespace {
+
+// Lines on their way to a reader who is slower than they come; what is over is dropped, and counted to the reader.
+constexpr int kMaxWaiting = 5000;
+constexpr int kMaxStreams = 64;
+
+}  // namespace
+
+LogReader::LogReader(Api& api, Post post, agent::LogQuery query, std::string app_name, Line line,
+                     agent::Shim::Done done)
+    : api_(api),
+      post_(std::move(post)),
+      query_(std::move(query)),
+      app_name_(std::move(app_name)),
+      line_(std::move(line)),
+      done_(std::move(done)) {}
+
+void LogReader::Start() {
+  Request request = Get("/api/v1/pods?labelSelector=" + Escape(fmt::format("{}={}", kAppLabel, app_name_)));
+  api_.Send(std::move(request),
+            [self = shared_from_this()](Result<Answer> answer) { self->TakePods(std::move(answer)); });
+}
+
+void LogReader::Stop() {
+  if (stopped_.exchange(true)) return;
+  api_.After(std::chrono::milliseconds(0), [self = shared_from_this()] {
+    for (const auto id : self->requests_) self->api_.Cancel(id);
+  });
+  Finish({});
+}
+
+void LogReader::Silence() {
+  stopped_ = true;
+  line_ = nullptr;
+  done_ = nullptr;
+}
+
+void LogReader::TakePods(Result<Answer> answer) {
+  if (!answer) return Finish(Fail(std::move(answer).error()));
+  if (auto checked = CheckAnswer(*answer, "pods of " + query_.app); !checked) return Finish(std::move(checked));
+  if (stopped_) return;
+  const auto list = ParseAnswer(answer->body);
+  if (!list) return Finish(Fail(list.error()));
+  const Json& pods = At(*list, {"items"});
+  open_ = 1;  // this loop itself: streams may end before it does
+  bool found = false;
+  int streams = 0;
+  for (const Json& pod : pods.is_array() ? pods : Json::array()) {
+    const std::string name = TextAt(pod, {"metadata", "name"});
+    if (!query_.replica.empty() && query_.replica != name) continue;
+    found = true;
+    const Json& containers = At(pod, {"spec", "containers"});
+    if (!containers.is_array()) continue;
+    for (const Json& container : containers) {
+      if (++streams > kMaxStreams) break;
+      ++open_;
+      Open(TextAt(pod, {"metadata", "namespace"}), name, TextAt(container, {"name"}), containers.size() > 1);
+    }
+  }
+  if (!found && !query_.replica.empty()) {
+    first_ = Fail(ErrorId::kNotFound, fmt::format("{}: {} has no such replica", query_.replica, query_.app));
+  }
+  StreamEnded("", {});
+}
+
+void LogReader::Open(const std::string& name_space, const std::string& pod, const std::string& container, bool many) {
+  const std::string replica = many ? pod + "/" + container : pod;
+  Request request = Get(fmt::format("/api/v1/namespaces/{}/pods/{}/log?container={}&timestamps=true&tailLines={}{}",
+                                    Escape(name_space), Escape(pod), Escape(container), query_.tail,
+                                    query_.follow ? "&follow=true" : ""));
+  request.accept = "*/*";
+  request.patience = query_.follow ? std::chrono::milliseconds(std::chrono::hours(24)) : std::chrono::seconds(30);
+  auto splitter = std::make_shared<LineSplitter>();
+  const auto give = [self = shared_from_this(), replica](std::string_view text) {
+    self->Give(replica, text);
+    return true;
+  };
+  request.chunk = [self = shared_from_this(), splitter, give](std::string_view bytes) {
+    return !self->stopped_ && splitter->Feed(bytes, give);
+  };
+  const auto id =
+      api_.Send(std::move(request), [self = shared_from_this(), splitter, give, replica](Result<Answer> answer) {
+        if (!self->stopped_) splitter->End(give);
+        if (!answer) return self->StreamEnded(replica, Fail(std::move(answer).error()));
+        auto checked = CheckAnswer(*answer, "logs of " + replica);
+        // A container that has not started has no logs yet.
+        if (!checked && checked.error().id == ErrorId::kKubeInvalid) checked = {};
+        self->StreamEnded(replica, std::move(checked));
+      });
+  requests_.push_back(id);
+}
+
+void LogReader::Give(const std::string& replica, std::string_view text) {
+  if (waiting_ >= kMaxWaiting) {
+    ++dropped_;
+    return;
+  }
+  agent::LogLine line;
+  line.replica = replica;
+  const std::size_t space = text.find(' ');
+  line.at = TimeOf(text.substr(0, space));
+  line.text =
+      line.at == 0 || space == text.npos ? std::string(line.at == 0 ? text : "") : std::string(text.substr(space + 1));
+  if (const auto dropped = std::exchange(dropped_, 0); dropped > 0) {
+    line.text.insert(0, fmt::format("[{} lines were dropped] ", dropped));
+  }
+  ++waiting_;
+  post_([self = shared_from_this(), line = std::move(line)] {
+    --self->waiting_;
+    if (!self->stopped_ && !self->line_(line)) self->Stop();
+  });
+}
+
+void LogReader::StreamEnded(const std::string&, Result<void> how) {
+  if (!how && first_) first_ = std::move(how);
+  if (--open_ == 0) Finish(first_);
+}
+
+void LogReader::Finish(Result<void> how) {
+  post_([self = shared_from_this(), how = std::move(how)]() mutable {
+    self->stopped_ = true;
+    if (const auto done = std::exchange(self->done_, nullptr)) done(std::move(how));
+  });
+}
+
+}  // namespace ote::kube
