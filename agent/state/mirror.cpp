@@ -188,7 +188,8 @@ api::SourceAck State::Take(const std::string& child, const api::SourceReport& re
 }
 
 void State::MemberChanged(const api::Cluster& cluster, bool removed) {
-  if (removed) return Drop(cluster.name);
+  // One that is below somebody else now is told of there.
+  if (removed || !members_.Find(cluster.name)) return Drop(cluster.name);
   if (members_.WayTo(cluster.name)) return;
   for (auto& [name, source] : sources_) {
     if ((name != cluster.name && source.via != cluster.name) || !source.current) continue;
