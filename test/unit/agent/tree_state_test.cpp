@@ -1,0 +1,82 @@
+// What clusters tell of themselves, and commands, through relays.
+#include <catch2/catch.hpp>
+
+#include "agent/commands/commands.h"
+#include "agent/state/mirror.h"
+#include "test/fake/tree.h"
+
+namespace ote::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+agent::CommandBus::Order OrderOf(const std::string& verb) {
+  agent::CommandBus::Order order;
+  order.verb = verb;
+  order.by = "local";
+  return order;
+}
+
+void Grow(Tree& tree) {
+  for (const std::string relay : {"r1", "r2"}) tree.JoinAt("hq", relay, true);
+  tree.Pass(seconds(2));
+  tree.JoinAt("r1", "leaf");
+  tree.JoinAt("r2", "other");
+  tree.Pass(seconds(6));
+}
+
+TEST_CASE("what a cluster tells of itself is known at every tier above it, and of no other of the same names") {
+  Tree tree;
+  Grow(tree);
+  tree.Node("leaf").state().Set("app", "web", {{"v", 1}});
+  tree.Node("other").state().Set("app", "web", {{"v", 2}});
+  tree.Settle(20);
+  CHECK(tree.Node("r1").state().Get("leaf", "app", "web") == Json{{"v", 1}});
+  CHECK(tree.Node("hq").state().Get("leaf", "app", "web") == Json{{"v", 1}});
+  CHECK(tree.Node("hq").state().Get("other", "app", "web") == Json{{"v", 2}});
+  CHECK_FALSE(tree.Node("r2").state().Get("leaf", "app", "web"));
+}
+
+TEST_CASE("a command reaches a cluster behind a relay once, also when that is lost in between, and is answered") {
+  Tree tree;
+  Grow(tree);
+  int done = 0;
+  tree.Node("leaf").commands().Handle("test.count", false, [&](const api::Command&, agent::CommandBus::Done answer) {
+    ++done;
+    answer(Json{{"count", done}});
+  });
+  const auto issue = [&] { return Must(tree.Node("hq").commands().Issue(OrderOf("test.count"), {"leaf"})); };
+  const auto first = issue();
+  tree.Settle(20);
+  tree.Pass(seconds(2));
+  REQUIRE(tree.Node("hq").commands().OutcomesOf(first).size() == 1);
+  CHECK(tree.Node("hq").commands().OutcomesOf(first)[0].phase == api::CommandPhase::kDone);
+  CHECK(done == 1);
+  // With the relay gone it waits, goes another way, and is executed there once.
+  tree.StopNode("r1");
+  const auto second = issue();
+  tree.Pass(seconds(60), milliseconds(250));
+  CHECK(tree.Shown("leaf").via != "r1");
+  CHECK(tree.Node("hq").commands().OutcomesOf(second)[0].phase == api::CommandPhase::kDone);
+  CHECK(done == 2);
+  tree.StartNode("r1");
+  tree.Pass(seconds(40), milliseconds(250));
+  CHECK(tree.Shown("leaf").via == "r1");
+  CHECK(done == 2);
+}
+
+TEST_CASE("a relay issues commands to those below it, and has the outcomes") {
+  Tree tree;
+  Grow(tree);
+  tree.Node("leaf").commands().Handle(
+      "test.note", true, [](const api::Command&, agent::CommandBus::Done answer) { answer(Json::object()); });
+  const auto id = Must(tree.Node("r1").commands().Issue(OrderOf("test.note"), {"leaf"}));
+  tree.Settle(20);
+  tree.Pass(seconds(2));
+  CHECK(tree.Node("r1").commands().OutcomesOf(id)[0].phase == api::CommandPhase::kDone);
+  CHECK(tree.Node("hq").commands().OutcomesOf(id).empty());
+}
+
+}  // namespace
+}  // namespace ote::test
