@@ -119,13 +119,13 @@ now_ms() { echo $(($(date +%s%N) / 1000000)); }
   grow
   local relay leaf names=()
   for relay in "${relays[@]}"; do for leaf in a b c; do names+=("$relay$leaf"); done; done
-  ote data split "$source_root/templates/samples/digits.csv" --label label --parts 9 --seed 1 \
+  ote data split "$source_root/templates/samples/digits.csv" --label digit --parts 9 --seed 1 \
     --names "$(IFS=,; echo "${names[*]}")" --out parts -q >/dev/null
   for leaf in "${names[@]}"; do
-    ote data add digits --path "parts/$leaf.csv" --label label --state "$leaf" -q >/dev/null
+    ote data add digits --path "parts/$leaf.csv" --label digit --state "$leaf" -q >/dev/null
   done
   wait_until 10 all_have_data
-  run_once() { ote fl run --state hq --dataset digits --model softmax --rounds 12 --seed 7 --set round.deadline=120s "$@"; }
+  run_once() { ote fl run --state hq --dataset digits --model softmax --rounds 20 --seed 7 --minimum 9 --set sites.deadline=120s "$@"; }
   run_once --name quiet -q >/dev/null
   run_once --name rough --detach -q >/dev/null
   cut r1a r1
