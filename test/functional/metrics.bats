@@ -50,7 +50,7 @@ tree() {
   start_prometheus
   wait_until 60 is 2 ask 'sum(up{job="ote"})'
   wait_until 10 is 2 ask 'sum(ote_build_info)'
-  wait_until 10 is 1 ask 'ote_clusters{status="ready"}'
+  wait_until 10 is 1 ask 'sum(ote_clusters{status="ready"})'
   wait_until 10 is 1 ask ote_uplink_connected
   ote data add digits --path "$source_root/templates/samples/digits.csv" --label digit --state clinic-a -q
   ote fl run --dataset digits --model softmax --rounds 2 --state hq -q
