@@ -197,6 +197,7 @@ class Tree {
     membership.settings = enrolled.reply.settings;
     membership.place = enrolled.reply.place;
     membership.listen = listen;
+    membership.shim = "none";  // nothing of this machine shows in tests
     membership.parent =
         store::ParentRef{token.endpoints, Bytes(token.parent_key.bytes.begin(), token.parent_key.bytes.end())};
     OTE_CHECK(folder.SaveMembership(membership));

@@ -11,6 +11,8 @@
 namespace ote::kube {
 namespace {
 
+constexpr std::size_t kMostEventsKnown = 8192;
+
 constexpr std::chrono::milliseconds kGather{200};  // changes that come together are told together
 constexpr std::chrono::seconds kMeasure{30};
 constexpr std::chrono::minutes kVersion{10};
@@ -128,9 +130,13 @@ void View::WatchWork(const std::string& path) {
 
 void View::WatchEvents() {
   Watch::Sink sink;
-  // Those that were there already were told before, or are old.
+  // What is listed may have happened while no watch was there; what is from before the start is old. The two clocks may
+  // differ a little.
+  constexpr UnixMillis kSkew = 60'000;
   sink.begin = [] {};
-  sink.item = [](const Json&) {};
+  sink.item = [this](const Json& object) {
+    if (ReadEvent(object).at >= began_ - kSkew) TakeEvent(object);
+  };
   sink.end = [] {};
   sink.event = [this](const std::string& type, const Json& object) {
     if (type != "DELETED") TakeEvent(object);
@@ -148,7 +154,14 @@ void View::TakeEvent(const Json& event) {
     const auto it = mirror.all.find(uid);
     if (it != mirror.all.end()) ours = ours || apps_.contains(it->second.app);
   }
-  if (ours) hooks_.happened(ReadEvent(event));
+  if (!ours) return;
+  const auto told = ReadEvent(event);
+  // An event that happens again comes again, with another count.
+  if (told_events_.size() >= kMostEventsKnown) told_events_.clear();
+  auto& count = told_events_[TextAt(event, {"metadata", "uid"}) + TextAt(event, {"metadata", "name"})];
+  if (count >= told.count) return;
+  count = told.count;
+  hooks_.happened(told);
 }
 
 void View::AskVersion() {

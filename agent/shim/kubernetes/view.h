@@ -10,6 +10,7 @@
 
 #include "agent/shim/kubernetes/status.h"
 #include "agent/shim/kubernetes/watch.h"
+#include "core/base/clock.h"
 
 namespace ote::kube {
 
@@ -68,6 +69,8 @@ class View {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   std::atomic<bool> quiet_{false};
   std::vector<std::unique_ptr<Watch>> watches_;
+  UnixMillis began_ = SystemClock().WallNow();
+  std::map<std::string, std::int64_t> told_events_;  // by uid, how often each had happened; bounded
   Mirror<api::NodeStatus> nodes_;
   Mirror<PodFacts> pods_;
   std::map<std::string, Mirror<WorkFacts>> work_;  // by path

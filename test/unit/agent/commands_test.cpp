@@ -15,7 +15,7 @@ CommandBus::Order Work(std::chrono::milliseconds ttl = 1h) {
   CommandBus::Order order;
   order.verb = "test.work";
   order.body = {{"n", 1}};
-  order.by = "anna";
+  order.by = "local";
   order.ttl = ttl;
   return order;
 }
@@ -77,7 +77,7 @@ TEST_CASE("a command is executed where it was sent and its outcome comes back") 
   CHECK(seen.back() == CommandPhase::kDone);
   const auto list = Must(tree.Ask<api::CommandList>("hq", api::verb::kClusterCommands, api::CommandQuery{}));
   REQUIRE(list.items.size() == 1);
-  CHECK(list.items[0].by == "anna");
+  CHECK(list.items[0].by == "local");
   CHECK(list.items[0].phases == std::map<std::string, std::int64_t>{{"done", 2}});
   const auto there =
       Must(tree.Ask<api::CommandList>("clinic-a", api::verb::kClusterCommands, api::CommandQuery{id, {}}));

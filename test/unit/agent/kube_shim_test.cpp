@@ -4,6 +4,7 @@
 
 #include "agent/shim/kubernetes/watch.h"
 #include "agent/shim/shim.h"
+#include "core/base/clock.h"
 #include "test/fake/kube/kube_server.h"
 
 using namespace ote;
@@ -183,7 +184,7 @@ TEST_CASE_METHOD(Fixture, "events of our objects are told, and those of others a
          {"reason", "BackOff"},
          {"type", "Warning"},
          {"count", 3},
-         {"lastTimestamp", "2026-01-01T00:00:00Z"},
+         {"lastTimestamp", FormatTime(SystemClock().WallNow())},
          {"message", "restarting"}});
   };
   event("e1", {{"kind", "Pod"}, {"name", "other"}, {"uid", "other"}});
