@@ -4,16 +4,17 @@
 __ote_verbs() {
   REPLY=''
   case "$1" in
-    'ote') REPLY='quickstart cluster data trainer fl model key bundle context explain version completion help' ;;
-    'ote cluster') REPLY='init join approve list show tree label remove token start stop status' ;;
+    'ote') REPLY='quickstart cluster app data trainer fl model key bundle context doctor explain version completion help' ;;
+    'ote cluster') REPLY='init join approve list show tree commands label remove cordon uncordon drain token audit start stop status' ;;
     'ote cluster token') REPLY='create list revoke' ;;
+    'ote app') REPLY='init templates deploy list show status plan diff logs restart rollback remove' ;;
     'ote data') REPLY='add list show stats remove split' ;;
     'ote trainer') REPLY='add list show remove' ;;
     'ote fl') REPLY='run simulate list show logs watch cancel strategies report compare metrics verify export train import' ;;
     'ote model') REPLY='list show tag diff remove import export evaluate predict kinds' ;;
-    'ote key') REPLY='list rotate' ;;
+    'ote key') REPLY='list create revoke rotate' ;;
     'ote bundle') REPLY='inspect verify' ;;
-    'ote context') REPLY='list use show' ;;
+    'ote context') REPLY='list use add show' ;;
   esac
 }
 
@@ -21,16 +22,30 @@ __ote_flags() {
   REPLY=''
   case "$1" in
     'ote quickstart') REPLY='--dir --keep --rounds --seed' ;;
-    'ote cluster init') REPLY='--listen --advertise --heartbeat --certificate-life --no-start --dry-run --request-id' ;;
-    'ote cluster join') REPLY='--token-file --name --label --replace --no-start --offline -o --out --grant --fingerprint --check-dates --force --dry-run --request-id' ;;
+    'ote cluster init') REPLY='--listen --advertise --heartbeat --certificate-life --shim --no-start --metrics --log-format --ship-logs --ship-ca --ship-key-file --ship-user-file --ship-index --ship-spool --dry-run --request-id' ;;
+    'ote cluster join') REPLY='--token-file --name --label --listen --advertise --shim --replace --no-start --metrics --log-format --ship-logs --ship-ca --ship-key-file --ship-user-file --ship-index --ship-spool --offline -o --out --grant --fingerprint --check-dates --force --dry-run --request-id' ;;
     'ote cluster approve') REPLY='-o --out --split --force --fingerprint --label --dry-run --request-id' ;;
     'ote cluster list') REPLY='-l --selector' ;;
+    'ote cluster commands') REPLY='--cluster --limit' ;;
     'ote cluster label') REPLY='--dry-run --request-id' ;;
     'ote cluster remove') REPLY='--dry-run --request-id' ;;
+    'ote cluster cordon') REPLY='--dry-run --request-id' ;;
+    'ote cluster uncordon') REPLY='--dry-run --request-id' ;;
+    'ote cluster drain') REPLY='--dry-run --request-id' ;;
     'ote cluster token create') REPLY='--ttl --uses --label --dry-run --request-id' ;;
     'ote cluster token revoke') REPLY='--dry-run --request-id' ;;
-    'ote cluster start') REPLY='--dry-run --request-id' ;;
+    'ote cluster audit') REPLY='--since --who --verb --limit' ;;
+    'ote cluster start') REPLY='--metrics --log-format --ship-logs --ship-ca --ship-key-file --ship-user-file --ship-index --ship-spool --dry-run --request-id' ;;
     'ote cluster stop') REPLY='--force --dry-run --request-id' ;;
+    'ote app init') REPLY='--template --set --set-file -o --out --help-values --force --dry-run --request-id' ;;
+    'ote app deploy') REPLY='-f --file --name --selector --cluster --all --note --over --detach --dry-run --request-id' ;;
+    'ote app status') REPLY='-w --watch' ;;
+    'ote app plan') REPLY='-f --file --name --selector --cluster --all' ;;
+    'ote app diff') REPLY='-f --file --name --selector --cluster --all' ;;
+    'ote app logs') REPLY='-f --follow --tail --cluster --replica' ;;
+    'ote app restart') REPLY='--cluster --dry-run --request-id' ;;
+    'ote app rollback') REPLY='--to --detach --dry-run --request-id' ;;
+    'ote app remove') REPLY='--detach --dry-run --request-id' ;;
     'ote data add') REPLY='--path --label --label-path --ignore --format --task --categorical --missing --test-fraction --split-seed --min-rows --privacy-budget --privacy-delta --privacy-noise --privacy-forget --replace --dry-run --request-id' ;;
     'ote data stats') REPLY='--federated --clusters -l --selector' ;;
     'ote data remove') REPLY='--dry-run --request-id' ;;
@@ -55,12 +70,15 @@ __ote_flags() {
     'ote model export') REPLY='--format -o --to --force --for --split --dry-run --request-id' ;;
     'ote model evaluate') REPLY='--data --label --label-path --ignore --format --missing' ;;
     'ote model predict') REPLY='--data --label --label-path --ignore --format --missing' ;;
+    'ote key create') REPLY='--role --scope --ttl -o --out --server --dry-run --request-id' ;;
+    'ote key revoke') REPLY='--dry-run --request-id' ;;
     'ote key rotate') REPLY='--authority --dry-run --request-id' ;;
     'ote bundle verify') REPLY='--fingerprint --check-dates' ;;
     'ote context use') REPLY='--dry-run --request-id' ;;
+    'ote context add') REPLY='--dry-run --request-id' ;;
     'ote context show') REPLY='--origin' ;;
   esac
-  REPLY="$REPLY --help -o --output -q --quiet --state --context --timeout -y --yes --progress --color"
+  REPLY="$REPLY --help -o --output -q --quiet --state --context --credential --timeout -y --yes --progress --color"
 }
 
 __ote_value() {
@@ -73,9 +91,29 @@ __ote_value() {
     'ote cluster init --advertise') REPLY='@none' ;;
     'ote cluster init --heartbeat') REPLY='@none' ;;
     'ote cluster init --certificate-life') REPLY='@none' ;;
+    'ote cluster init --shim') REPLY='@none' ;;
+    'ote cluster init --metrics') REPLY='@none' ;;
+    'ote cluster init --log-format') REPLY='text json' ;;
+    'ote cluster init --ship-logs') REPLY='@none' ;;
+    'ote cluster init --ship-ca') REPLY='@file' ;;
+    'ote cluster init --ship-key-file') REPLY='@file' ;;
+    'ote cluster init --ship-user-file') REPLY='@file' ;;
+    'ote cluster init --ship-index') REPLY='@none' ;;
+    'ote cluster init --ship-spool') REPLY='@none' ;;
     'ote cluster join --token-file') REPLY='@file' ;;
     'ote cluster join --name') REPLY='@none' ;;
     'ote cluster join --label') REPLY='@none' ;;
+    'ote cluster join --listen') REPLY='@none' ;;
+    'ote cluster join --advertise') REPLY='@none' ;;
+    'ote cluster join --shim') REPLY='@none' ;;
+    'ote cluster join --metrics') REPLY='@none' ;;
+    'ote cluster join --log-format') REPLY='text json' ;;
+    'ote cluster join --ship-logs') REPLY='@none' ;;
+    'ote cluster join --ship-ca') REPLY='@file' ;;
+    'ote cluster join --ship-key-file') REPLY='@file' ;;
+    'ote cluster join --ship-user-file') REPLY='@file' ;;
+    'ote cluster join --ship-index') REPLY='@none' ;;
+    'ote cluster join --ship-spool') REPLY='@none' ;;
     'ote cluster join -o' | 'ote cluster join --out') REPLY='@file' ;;
     'ote cluster join --grant') REPLY='@file' ;;
     'ote cluster join --fingerprint') REPLY='@none' ;;
@@ -84,9 +122,46 @@ __ote_value() {
     'ote cluster approve --fingerprint') REPLY='@none' ;;
     'ote cluster approve --label') REPLY='@none' ;;
     'ote cluster list -l' | 'ote cluster list --selector') REPLY='@none' ;;
+    'ote cluster commands --cluster') REPLY='@cluster' ;;
+    'ote cluster commands --limit') REPLY='@none' ;;
     'ote cluster token create --ttl') REPLY='@none' ;;
     'ote cluster token create --uses') REPLY='@none' ;;
     'ote cluster token create --label') REPLY='@none' ;;
+    'ote cluster audit --since') REPLY='@none' ;;
+    'ote cluster audit --who') REPLY='@none' ;;
+    'ote cluster audit --verb') REPLY='@none' ;;
+    'ote cluster audit --limit') REPLY='@none' ;;
+    'ote cluster start --metrics') REPLY='@none' ;;
+    'ote cluster start --log-format') REPLY='text json' ;;
+    'ote cluster start --ship-logs') REPLY='@none' ;;
+    'ote cluster start --ship-ca') REPLY='@file' ;;
+    'ote cluster start --ship-key-file') REPLY='@file' ;;
+    'ote cluster start --ship-user-file') REPLY='@file' ;;
+    'ote cluster start --ship-index') REPLY='@none' ;;
+    'ote cluster start --ship-spool') REPLY='@none' ;;
+    'ote app init --template') REPLY='@none' ;;
+    'ote app init --set') REPLY='@none' ;;
+    'ote app init --set-file') REPLY='@file' ;;
+    'ote app init -o' | 'ote app init --out') REPLY='@file' ;;
+    'ote app deploy -f' | 'ote app deploy --file') REPLY='@file' ;;
+    'ote app deploy --name') REPLY='@none' ;;
+    'ote app deploy --selector') REPLY='@none' ;;
+    'ote app deploy --cluster') REPLY='@cluster' ;;
+    'ote app deploy --note') REPLY='@none' ;;
+    'ote app deploy --over') REPLY='@none' ;;
+    'ote app plan -f' | 'ote app plan --file') REPLY='@file' ;;
+    'ote app plan --name') REPLY='@none' ;;
+    'ote app plan --selector') REPLY='@none' ;;
+    'ote app plan --cluster') REPLY='@cluster' ;;
+    'ote app diff -f' | 'ote app diff --file') REPLY='@file' ;;
+    'ote app diff --name') REPLY='@none' ;;
+    'ote app diff --selector') REPLY='@none' ;;
+    'ote app diff --cluster') REPLY='@cluster' ;;
+    'ote app logs --tail') REPLY='@none' ;;
+    'ote app logs --cluster') REPLY='@cluster' ;;
+    'ote app logs --replica') REPLY='@none' ;;
+    'ote app restart --cluster') REPLY='@cluster' ;;
+    'ote app rollback --to') REPLY='@none' ;;
     'ote data add --path') REPLY='@file' ;;
     'ote data add --label') REPLY='@none' ;;
     'ote data add --label-path') REPLY='@file' ;;
@@ -227,6 +302,11 @@ __ote_value() {
     'ote model predict --ignore') REPLY='@none' ;;
     'ote model predict --format') REPLY='csv idx npy libsvm' ;;
     'ote model predict --missing') REPLY='@none' ;;
+    'ote key create --role') REPLY='viewer operator admin' ;;
+    'ote key create --scope') REPLY='@none' ;;
+    'ote key create --ttl') REPLY='@none' ;;
+    'ote key create -o' | 'ote key create --out') REPLY='@file' ;;
+    'ote key create --server') REPLY='@none' ;;
     'ote bundle verify --fingerprint') REPLY='@none' ;;
   esac
   [ -z "$REPLY" ] || return 0
@@ -234,6 +314,7 @@ __ote_value() {
     '-o' | '--output') REPLY='table wide json jsonl yaml name' ;;
     '--state') REPLY='@file' ;;
     '--context') REPLY='@context' ;;
+    '--credential') REPLY='@file' ;;
     '--timeout') REPLY='@none' ;;
     '--progress') REPLY='auto plain json none' ;;
     '--color') REPLY='auto always never' ;;
@@ -248,6 +329,9 @@ __ote_argument() {
     'ote cluster show') REPLY='@cluster' ;;
     'ote cluster label') REPLY='@cluster' ;;
     'ote cluster remove') REPLY='@cluster' ;;
+    'ote cluster cordon') REPLY='@cluster' ;;
+    'ote cluster uncordon') REPLY='@cluster' ;;
+    'ote cluster drain') REPLY='@cluster' ;;
     'ote cluster token revoke') REPLY='@token' ;;
     'ote data show') REPLY='@dataset' ;;
     'ote data stats') REPLY='@dataset' ;;
