@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <ctime>
 #include <memory>
 #include <set>
 #include <string>
@@ -76,7 +78,9 @@ class BigTree {
       bool any = false;
       for (const auto& relay : relays_) any = StepNode(relay) || any;
       for (const auto& leaf : leaves) any = leaf->Step() || any;
+      const auto begun = ThreadCpu();
       any = StepNode("hq") || any;
+      root_cpu_ += ThreadCpu() - begun;
       still = any ? 0 : still + 1;
     }
   }
@@ -117,6 +121,14 @@ class BigTree {
     return ready;
   }
   std::chrono::milliseconds Heartbeat() { return std::chrono::milliseconds(Root().membership().settings.heartbeat_ms); }
+
+  // What the root used of the processor, in this thread.
+  std::chrono::nanoseconds RootCpu() const noexcept { return root_cpu_; }
+  static std::chrono::nanoseconds ThreadCpu() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  }
 
   Tree tree;
   std::vector<std::unique_ptr<Leaf>> leaves;
@@ -165,6 +177,7 @@ class BigTree {
   std::vector<std::string> relays_;
   std::set<std::string> frozen_;
   bool heard_ = false;
+  std::chrono::nanoseconds root_cpu_{0};
 };
 
 }  // namespace ote::test
