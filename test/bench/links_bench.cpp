@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -33,6 +34,7 @@ using std::chrono::milliseconds;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t kBody = 1'024;
+constexpr std::size_t kInOneProcess = 100;
 constexpr auto kLongest = std::chrono::seconds(120);
 
 [[noreturn]] void Die(const std::string& why) {
@@ -258,13 +260,20 @@ int main(int argc, char** argv) {
     }));
   }
   const auto key = Must(folder.TransportKey()).Public();
+  // Several processes: what one may have of sockets is less.
   int ready[2];
   if (::pipe(ready) != 0) Die("no pipe");
-  const auto child = ::fork();
-  if (child == 0) {
-    char endpoint[128] = {};
-    if (::read(ready[0], endpoint, sizeof endpoint - 1) <= 0) std::_Exit(1);
-    Members(members, {endpoint, key});
+  std::vector<pid_t> children;
+  for (std::size_t from = 0; from < members.size(); from += kInOneProcess) {
+    const auto child = ::fork();
+    if (child == 0) {
+      std::array<char, 64> endpoint{};
+      if (::read(ready[0], endpoint.data(), endpoint.size()) <= 0) std::_Exit(1);
+      std::vector<Joined> own;
+      for (auto i = from; i < std::min(from + kInOneProcess, members.size()); ++i) own.push_back(std::move(members[i]));
+      Members(own, {endpoint.data(), key});
+    }
+    children.push_back(child);
   }
   auto node =
       Must(agent::Node::Open(folder.path, clock, [](const crypto::TransportKey* own, wire::Admission* admission) {
@@ -274,10 +283,16 @@ int main(int argc, char** argv) {
   const auto endpoint = node->membership().listen.front();
   const double resident = Resident();
   const Timed since;
-  if (::write(ready[1], endpoint.data(), endpoint.size()) < 0) Die("no pipe");
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    std::array<char, 64> message{};
+    std::copy(endpoint.begin(), endpoint.end(), message.begin());
+    if (::write(ready[1], message.data(), message.size()) < 0) Die("no pipe");
+  }
   Root(*node, members, since, resident);
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
+  for (const auto child : children) {
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
   node.reset();
   std::filesystem::remove_all(scratch);
   return 0;
