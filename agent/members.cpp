@@ -22,6 +22,18 @@ api::Cluster Shown(api::Cluster cluster) {
   return cluster;
 }
 
+// Of its certificates. What is in the store was checked when it was issued.
+std::vector<crypto::CertificateBody> BodiesOf(const api::Cluster& cluster) {
+  std::vector<crypto::CertificateBody> bodies;
+  const auto add = [&](const std::optional<crypto::Certificate>& certificate) {
+    if (!certificate) return;
+    if (auto body = FromCbor<crypto::CertificateBody>(certificate->body)) bodies.push_back(std::move(*body));
+  };
+  add(cluster.certificate);
+  if (cluster.trust) add(cluster.trust->next);
+  return bodies;
+}
+
 // What one is that has no link now.
 api::ClusterStatus Away(const api::Cluster& cluster) {
   return cluster.by_hand ? api::ClusterStatus::kByHand : api::ClusterStatus::kUnreachable;
@@ -102,17 +114,26 @@ const Members::Holder* Members::HolderOf(const Bytes& transport_key) const {
   return guest == guest_keys_.end() ? nullptr : &guest->second;
 }
 
-void Members::Index(const api::Cluster& cluster) {
-  std::erase_if(by_key_, [&](const auto& entry) { return entry.second.name == cluster.name; });
-  const auto add = [&](const std::optional<crypto::Certificate>& certificate) {
-    if (!certificate) return;
-    // What is in the store was checked when it was issued.
-    if (const auto body = FromCbor<crypto::CertificateBody>(certificate->body)) {
-      by_key_.insert_or_assign(body->transport_key, Holder{cluster.name, body->serial, body->not_after});
-    }
+const crypto::Certificate* Members::CertificateOf(const std::string& name) const {
+  const auto of = [](const std::optional<crypto::Certificate>& certificate) {
+    return certificate ? &*certificate : nullptr;
   };
-  add(cluster.certificate);
-  if (cluster.trust) add(cluster.trust->next);
+  if (const auto it = clusters_.find(name); it != clusters_.end()) return of(it->second.certificate);
+  const auto* below = routes_.Find(name);
+  return below == nullptr ? nullptr : of(below->entry.cluster.certificate);
+}
+
+void Members::Index(const api::Cluster& cluster) {
+  if (const auto before = clusters_.find(cluster.name); before != clusters_.end()) Unindex(before->second);
+  for (const auto& body : BodiesOf(cluster))
+    by_key_.insert_or_assign(body.transport_key, Holder{cluster.name, body.serial, body.not_after});
+}
+
+void Members::Unindex(const api::Cluster& cluster) {
+  for (const auto& body : BodiesOf(cluster)) {
+    const auto it = by_key_.find(body.transport_key);
+    if (it != by_key_.end() && it->second.name == cluster.name) by_key_.erase(it);
+  }
 }
 
 std::optional<wire::PeerId> Members::PeerOf(const std::string& name) const {
@@ -354,7 +375,7 @@ Result<void> Members::Drop(const std::string& name) {
     live_.erase(live);
   }
   clusters_.erase(it);
-  std::erase_if(by_key_, [&](const auto& entry) { return entry.second.name == removed.name; });
+  Unindex(removed);
   // Whatever certificate a connection of it is by.
   const BigId any{std::numeric_limits<std::uint64_t>::max()};
   context_.transport.Evict(wire::Caller{wire::CallerKind::kMember, removed.name, any, false});

@@ -29,6 +29,10 @@ class Members {
   // All members, this agent first; status as of now (unreachable after three heartbeats without a word).
   std::vector<api::Cluster> List() const;
   std::optional<api::Cluster> Find(const std::string& name) const;
+  // What is kept of each but this agent, guests among them; how they are now only Find and List say.
+  const std::map<std::string, api::Cluster>& records() const noexcept { return clusters_; }
+  // nullptr when it is not known here. Valid until a member changes.
+  const crypto::Certificate* CertificateOf(const std::string& name) const;
   // Whose connections use this key, by which certificate; nullptr when nobody's. Valid until a member changes.
   struct Holder {
     std::string name;
@@ -100,6 +104,7 @@ class Members {
     std::vector<std::string> endpoints;
   };
   void Index(const api::Cluster& cluster);
+  void Unindex(const api::Cluster& cluster);
   // Whether its certificate has ended; cuts its connections if so.
   bool Ended(const api::Cluster& cluster);
   void Sweep();
@@ -115,7 +120,9 @@ class Members {
   Result<api::TrustNews> Heartbeat(const Request& request, const api::TrustHeld& held);
   Result<api::Empty> TakeDatasets(const Request& request, const api::DatasetList& list);
   Result<api::Empty> TakeRoutes(const Request& request, const api::RouteChange& change);
-  bool Believed(const std::string& child, api::RouteEntry& entry, std::vector<api::Session>& stale);
+  // Adds to `unsaved` whose record is to be written.
+  bool Believed(const std::string& child, api::RouteEntry& entry, std::vector<api::Session>& stale,
+                std::set<std::string>& unsaved);
   void Tell(const tree::Routes::Effect& effect);
   // Its connection is over: gone, or replaced.
   void Leave(const std::string& name);

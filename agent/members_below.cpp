@@ -75,7 +75,8 @@ void Members::Tell(const tree::Routes::Effect& effect) {
   for (const auto& name : effect.changed) Changed(name);
 }
 
-bool Members::Believed(const std::string& child, api::RouteEntry& entry, std::vector<api::Session>& stale) {
+bool Members::Believed(const std::string& child, api::RouteEntry& entry, std::vector<api::Session>& stale,
+                       std::set<std::string>& unsaved) {
   auto& told = entry.cluster;
   const auto& self = context_.membership.name;
   if (!CheckName("cluster", told.name) || told.name == self || told.name == child) return false;
@@ -110,7 +111,7 @@ bool Members::Believed(const std::string& child, api::RouteEntry& entry, std::ve
     kept.version = told.version;
     kept.platform = told.platform;
     kept.datasets = told.datasets;
-    if (auto saved = Save(kept); !saved) log::Error("state not saved", {{"why", saved.error().message}});
+    unsaved.insert(kept.name);
   }
   api::Cluster brief;
   brief.name = told.name;
@@ -129,9 +130,18 @@ Result<api::Empty> Members::TakeRoutes(const Request& request, const api::RouteC
   api::RouteChange believed{change.whole, change.more, {}, change.gone};
   tree::Routes::Effect effect;
   std::vector<api::Session> stale;
+  std::set<std::string> unsaved;
   for (auto entry : change.set) {
-    if (Believed(child, entry, stale)) believed.set.push_back(std::move(entry));
+    if (Believed(child, entry, stale, unsaved)) believed.set.push_back(std::move(entry));
   }
+  // In one write for all.
+  const auto saved = unsaved.empty() ? Result<void>() : context_.store.Transaction([&]() -> Result<void> {
+    for (const auto& name : unsaved) {
+      if (const auto it = clusters_.find(name); it != clusters_.end()) OTE_CHECK(Save(it->second));
+    }
+    return {};
+  });
+  if (!saved) log::Error("state not saved", {{"why", saved.error().message}});
   effect = routes_.Apply(child, believed);
   for (auto& session : stale) effect.stale.emplace_back(child, std::move(session));
   Tell(effect);
@@ -164,12 +174,12 @@ std::optional<api::RouteEntry> Members::EntryOf(const std::string& name) const {
 
 std::vector<api::ParentEntry> Members::Takers() const {
   std::vector<api::ParentEntry> takers;
-  for (const auto& [name, cluster] : clusters_) {
-    const auto live = live_.find(name);
-    if (live == live_.end() || live->second.endpoints.empty() || !cluster.certificate || visiting_.contains(name))
-      continue;
-    const auto body = FromCbor<crypto::CertificateBody>(cluster.certificate->body);
-    if (body) takers.push_back({name, live->second.endpoints, body->transport_key, 0});
+  for (const auto& [name, live] : live_) {
+    if (live.endpoints.empty() || visiting_.contains(name)) continue;
+    const auto* certificate = CertificateOf(name);
+    if (certificate == nullptr) continue;
+    const auto body = FromCbor<crypto::CertificateBody>(certificate->body);
+    if (body) takers.push_back({name, live.endpoints, body->transport_key, 0});
   }
   return takers;
 }

@@ -6,6 +6,7 @@
 #include "agent/endpoints.h"
 #include "core/base/log.h"
 #include "core/tree/alternates.h"
+#include "crypto/digest.h"
 
 namespace ote::agent {
 namespace {
@@ -26,17 +27,14 @@ struct GuestList {
   }
 };
 
-std::vector<std::string> NamesBut(const std::string& name, const std::vector<api::ParentEntry>& entries) {
-  std::vector<std::string> names;
-  for (const auto& entry : entries) {
-    if (entry.name != name) names.push_back(entry.name);
-  }
-  return names;
-}
-
-bool IsMeant(const std::string& who, const std::string& taker, std::vector<std::string> takers, std::size_t most) {
-  const auto meant = tree::Meant(who, std::move(takers), most);
-  return std::ranges::find(meant, taker) != meant.end();
+// Of all that is told: a certificate is known by its signature.
+Bytes DigestOf(api::TreePlace place) {
+  Bytes all;
+  for (const auto& guest : place.guests) all.insert(all.end(), guest.signature.begin(), guest.signature.end());
+  place.guests.clear();
+  const auto rest = ToCbor(place);
+  all.insert(all.end(), rest.begin(), rest.end());
+  return crypto::ToBytes(crypto::DigestOf(all).bytes);
 }
 
 }  // namespace
@@ -47,7 +45,10 @@ void PlaceDesk::Start() {
     if (const auto list = FromCbor<GuestList>(**kept)) members_.SetGuests("parent", list->items);
   }
   uplink_.OnPlace([this](const api::TreePlace& place) { TakePlace(place); });
-  members_.OnChange([this](const api::Cluster&, bool) { TellLater(); });
+  members_.OnChange([this](const api::Cluster&, bool) {
+    guests_known_ = false;
+    TellLater();
+  });
 }
 
 api::ParentEntry PlaceDesk::Self() const {
@@ -55,40 +56,52 @@ api::ParentEntry PlaceDesk::Self() const {
           crypto::ToBytes(context_.transport_key.Public().bytes), 0};
 }
 
-api::TreePlace PlaceDesk::PlaceFor(const std::string& child) const {
+std::vector<api::ParentEntry> PlaceDesk::Takers() const {
   auto takers = members_.Takers();
   if (takers.size() > kMostTakers) takers.resize(kMostTakers);
+  return takers;
+}
+
+api::TreePlace PlaceDesk::PlaceFor(const std::string& child) const { return PlaceFor(child, Takers()); }
+
+api::TreePlace PlaceDesk::PlaceFor(const std::string& child, const std::vector<api::ParentEntry>& takers) const {
   const bool is_root = !context_.membership.parent;
   auto place = tree::PlaceOf(child, is_root ? api::TreePlace{} : uplink_.Place(), Self(), takers);
-  place.guests = GuestsFor(child, takers);
+  if (std::ranges::find(takers, child, &api::ParentEntry::name) == takers.end()) return place;
+  FindGuests(takers);
+  const auto guests = guests_.find(child);
+  if (guests == guests_.end()) return place;
+  for (const auto& name : guests->second) {
+    if (place.guests.size() >= kMostGuests) break;
+    if (const auto* certificate = members_.CertificateOf(name)) place.guests.push_back(*certificate);
+  }
   return place;
 }
 
 api::TreePlace PlaceDesk::Welcome(const std::string& child) {
   auto place = PlaceFor(child);
-  told_[child] = ToCbor(place);
+  told_[child] = DigestOf(place);
   return place;
 }
 
-std::vector<crypto::Certificate> PlaceDesk::GuestsFor(const std::string& child,
-                                                      const std::vector<api::ParentEntry>& takers) const {
-  std::vector<crypto::Certificate> guests;
-  if (std::ranges::find(takers, child, &api::ParentEntry::name) == takers.end()) return guests;
-  const auto add = [&](const std::string& name) {
-    if (guests.size() >= kMostGuests) return;
-    const auto cluster = members_.Find(name);
-    if (cluster && cluster->certificate) guests.push_back(*cluster->certificate);
+// Of all at once: each cluster below is looked at one time, however many children there are.
+void PlaceDesk::FindGuests(const std::vector<api::ParentEntry>& takers) const {
+  std::vector<std::string> names;
+  for (const auto& taker : takers) names.push_back(taker.name);
+  if (guests_known_ && names == guests_among_) return;
+  guests_known_ = true;
+  guests_among_ = std::move(names);
+  guests_.clear();
+  const auto invite = [this](const std::string& name, const std::string& but, std::size_t most) {
+    for (const auto i : tree::MeantAmong(name, guests_among_, but, most)) guests_[guests_among_[i]].push_back(name);
   };
   // The children of its siblings, should those be lost, and its siblings, should we be.
   for (const auto& [name, below] : members_.routes().All()) {
-    if (below.child == child || below.entry.cluster.via != below.child) continue;
-    if (IsMeant(name, child, NamesBut(below.child, takers), tree::kUnclesEach)) add(name);
+    if (below.entry.cluster.via == below.child) invite(name, below.child, tree::kUnclesEach);
   }
-  for (const auto& cluster : members_.List()) {
-    if (cluster.parent != context_.membership.name || cluster.name == child) continue;
-    if (IsMeant(cluster.name, child, NamesBut(cluster.name, takers), tree::kSiblingsEach)) add(cluster.name);
+  for (const auto& [name, record] : members_.records()) {
+    if (record.parent == context_.membership.name) invite(name, name, tree::kSiblingsEach);
   }
-  return guests;
 }
 
 void PlaceDesk::TakePlace(const api::TreePlace& place) {
@@ -128,12 +141,16 @@ void PlaceDesk::TellAll() {
     members_.SetGuests("children", grandchildren);
   }
   std::map<std::string, Bytes> told;
-  for (const auto& cluster : members_.List()) {
-    if (!members_.PeerOf(cluster.name)) continue;
-    auto place = PlaceFor(cluster.name);
-    auto& now = told[cluster.name] = ToCbor(place);
-    const auto before = told_.find(cluster.name);
-    if (before == told_.end() || before->second != now) Tell(cluster.name, place);
+  const auto takers = Takers();
+  std::vector<std::string> children;
+  for (const auto& [name, record] : members_.records()) {
+    if (members_.PeerOf(name)) children.push_back(name);
+  }
+  for (const auto& name : children) {
+    const auto place = PlaceFor(name, takers);
+    auto& now = told[name] = DigestOf(place);
+    const auto before = told_.find(name);
+    if (before == told_.end() || before->second != now) Tell(name, place);
   }
   told_ = std::move(told);
 }

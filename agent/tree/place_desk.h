@@ -26,8 +26,9 @@ class PlaceDesk {
 
  private:
   api::ParentEntry Self() const;
-  std::vector<crypto::Certificate> GuestsFor(const std::string& child,
-                                             const std::vector<api::ParentEntry>& takers) const;
+  std::vector<api::ParentEntry> Takers() const;
+  api::TreePlace PlaceFor(const std::string& child, const std::vector<api::ParentEntry>& takers) const;
+  void FindGuests(const std::vector<api::ParentEntry>& takers) const;
   void TakePlace(const api::TreePlace& place);
   void TellLater();
   void TellAll();
@@ -36,7 +37,11 @@ class PlaceDesk {
   Context& context_;
   Members& members_;
   Uplink& uplink_;
-  std::map<std::string, Bytes> told_;  // what each child knows
+  std::map<std::string, Bytes> told_;  // a digest of what each child knows
+  // Who may come to each child that takes children; worked out when it is asked for and not known any more.
+  mutable std::map<std::string, std::vector<std::string>> guests_;
+  mutable std::vector<std::string> guests_among_;  // those children
+  mutable bool guests_known_ = false;
   Timers::Id later_ = 0;
 };
 

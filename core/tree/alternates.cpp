@@ -12,12 +12,14 @@ constexpr std::int64_t kGrandparentCost = 20;
 constexpr std::int64_t kSiblingCost = 30;
 
 // FNV-1a, with the finish of splitmix64: spread over all bits.
-std::uint64_t Weight(const std::string& who, const std::string& candidate) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](unsigned char byte) { hash = (hash ^ byte) * 0x100000001b3; };
-  for (const char c : who) add(static_cast<unsigned char>(c));
-  add(0);
-  for (const char c : candidate) add(static_cast<unsigned char>(c));
+std::uint64_t Hashed(std::uint64_t hash, const std::string& text) {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+// Of one that asks for its place: the part of the weight that is the same for all candidates.
+std::uint64_t Begun(const std::string& who) { return Hashed(0xcbf29ce484222325, who) * 0x100000001b3; }
+std::uint64_t Weight(std::uint64_t begun, const std::string& candidate) {
+  auto hash = Hashed(begun, candidate);
   hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9;
   hash = (hash ^ (hash >> 27)) * 0x94d049bb133111eb;
   return hash ^ (hash >> 31);
@@ -38,12 +40,30 @@ std::vector<api::ParentEntry> Picked(const std::string& who, const std::vector<a
 
 }  // namespace
 
+std::vector<std::size_t> MeantAmong(const std::string& who, const std::vector<std::string>& candidates,
+                                    const std::string& but, std::size_t most) {
+  const auto begun = Begun(who);
+  std::vector<std::pair<std::uint64_t, std::size_t>> weights;
+  weights.reserve(candidates.size());
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (candidates[i] != but) weights.emplace_back(Weight(begun, candidates[i]), i);
+  }
+  most = std::min(most, weights.size());
+  std::partial_sort(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(most), weights.end(),
+                    [&](const auto& a, const auto& b) {
+                      if (a.first != b.first) return a.first > b.first;
+                      return candidates[a.second] > candidates[b.second];
+                    });
+  std::vector<std::size_t> meant;
+  for (std::size_t i = 0; i < most; ++i) meant.push_back(weights[i].second);
+  return meant;
+}
+
 std::vector<std::string> Meant(const std::string& who, std::vector<std::string> candidates, std::size_t most) {
-  std::ranges::sort(candidates, [&](const std::string& a, const std::string& b) {
-    return std::pair(Weight(who, b), b) < std::pair(Weight(who, a), a);
-  });
-  if (candidates.size() > most) candidates.resize(most);
-  return candidates;
+  std::vector<std::string> meant;
+  // No cluster has an empty name, so that nobody is left out.
+  for (const auto i : MeantAmong(who, candidates, "", most)) meant.push_back(candidates[i]);
+  return meant;
 }
 
 std::vector<api::ParentEntry> Alternates(const api::TreePlace& place, const std::string& own) {

@@ -18,6 +18,9 @@ inline constexpr std::size_t kSiblingsEach = 2;
 
 // The `most` of `candidates` that are meant for `who`, the best first. The same everywhere, whatever their order.
 std::vector<std::string> Meant(const std::string& who, std::vector<std::string> candidates, std::size_t most);
+// The same as places in `candidates`, with `but` left out of these.
+std::vector<std::size_t> MeantAmong(const std::string& who, const std::vector<std::string>& candidates,
+                                    const std::string& but, std::size_t most);
 
 // The ways that `own` has beside its parent, by cost; each once, none to itself.
 std::vector<api::ParentEntry> Alternates(const api::TreePlace& place, const std::string& own);
