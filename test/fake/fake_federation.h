@@ -307,21 +307,22 @@ class Federation {
       if (lost_relays.count(what.via) != 0) {
         return Handle(federate::SumFailed{what.id, Error{ErrorId::kUnreachable, "gone", {}}});
       }
-      federate::FetchedSum fetched{what.id, {}, {}, {}};
+      federate::FetchedSum made{what.id, {}, {}, {}};
       federate::Accumulator sum(static_cast<std::size_t>(what.count), what.grid);
       for (const auto& item : what.items) {
-        auto folded = sum.FoldBytes(updates_.at(item.digest), item.weight);
-        if (slow_for_relays.erase(item.site) != 0) folded = Fail(ErrorId::kTimedOut, "not in time");
+        const bool slow = slow_for_relays.erase(item.site) != 0;
+        const auto folded = slow ? Result<void>(Fail(ErrorId::kTimedOut, "not in time"))
+                                 : sum.FoldBytes(updates_.at(item.digest), item.weight);
         if (folded) {
-          fetched.folded.push_back(item.site);
+          made.folded.push_back(item.site);
         } else {
-          fetched.failed.push_back({item.site, folded.error()});
+          made.failed.push_back({item.site, folded.error()});
         }
       }
-      Bytes saved = sum.Save();
-      fetched.sum = saved;
-      if (bend_sum) bend_sum(fetched, saved);
-      Handle(fetched);
+      Bytes bytes = sum.Save();
+      made.sum = bytes;
+      if (bend_sum) bend_sum(made, bytes);
+      Handle(made);
     });
   }
   void Do(federate::CloseRound&) { ++closed; }

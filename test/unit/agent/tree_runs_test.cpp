@@ -81,3 +81,86 @@ TEST_CASE("a relay lost in the middle of a round costs nothing but time") {
   CHECK(run.model.digest == flat);
   CHECK(tree.Shown("clinic-a").via != "north");
 }
+
+namespace {
+
+api::RunSpec Folded(std::int64_t rounds = 3) {
+  auto spec = RunTree::Spec(rounds);
+  spec.relays = api::RelayKind::kFold;
+  return spec;
+}
+
+bool Asks(const wire::Event& event, std::string_view verb) {
+  return event.kind == wire::EventKind::kLinkMessage && event.envelope.kind == wire::MessageKind::kRequest &&
+         event.envelope.verb == verb;
+}
+
+}  // namespace
+
+TEST_CASE("a run whose relays fold ends with the model of the flat one, and its root fetches one sum of each relay") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowTiers(tree);
+  int of_relays = 0;
+  int of_sites = 0;
+  int folds = 0;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to != "north" && to != "south") return;
+    if (Asks(event, api::verb::kArtifactGet)) ++(event.envelope.to.empty() ? of_relays : of_sites);
+    if (Asks(event, api::verb::kFlFold) && !event.envelope.body.at("work").get_binary().empty()) ++folds;
+  };
+  Must(tree.StartRun(Folded()));
+  const auto run = tree.Finish();
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.model.digest == flat);
+  CHECK(folds == 3 * 2);
+  CHECK(of_relays == 3 * 2);
+  CHECK(of_sites == 0);
+  // Neither a sum nor an update stays at a relay.
+  tree.Pass(2s);
+  for (const std::string relay : {"north", "south"}) {
+    CHECK(Must(Must(store::Artifacts::Open(tree.Folder(relay).path / "artifacts")).List()).size() <= 4);
+  }
+}
+
+TEST_CASE("a relay that is lost while it folds costs a folded run nothing but time") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowTiers(tree);
+  bool asked = false;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to != "north" || !Asks(event, api::verb::kFlFold)) return;
+    asked = true;
+    event.envelope.kind = wire::MessageKind::kReply;  // to nothing that was asked: it is passed over
+    event.envelope.id = 999'999'999;
+  };
+  Must(tree.StartRun(Folded()));
+  REQUIRE(tree.Until([&] { return asked; }));
+  tree.StopNode("north");
+  const auto run = tree.Finish();
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(run.model.digest == flat);
+  CHECK(tree.Happened("sum-failed"));
+  CHECK(tree.Shown("clinic-a").via != "north");
+}
+
+TEST_CASE("a root that is killed while relays fold goes on to the same model") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowTiers(tree);
+  int folds = 0;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to == "south" && Asks(event, api::verb::kFlFold)) ++folds;
+  };
+  Must(tree.StartRun(Folded()));
+  REQUIRE(tree.Until([&] { return folds >= 2; }));
+  tree.StopNode("hq");
+  tree.StartNode("hq");
+  const auto run = tree.Finish();
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(run.model.digest == flat);
+}
