@@ -93,7 +93,8 @@ void RunSeals::ForgetAll(const std::string& site) {
 Result<api::SealedCopy> RunSeals::UpdateOf(const std::string& site, const std::string& digest) const {
   const auto it = updates_.find({site, digest});
   if (it == updates_.end()) return Fail(ErrorId::kUnreachable, site + ": it has not offered its update again");
-  const auto& [offer, update] = it->second;
+  const auto& offer = it->second.offer;
+  const auto& update = it->second.update;
   const auto size = crypto::SealedSize(static_cast<std::uint64_t>(std::max<std::int64_t>(offer.size, 0)));
   if (!crypto::Digest::Parse(update.digest) || update.digest == offer.digest || !std::cmp_equal(update.size, size)) {
     return Fail(ErrorId::kSealBroken, fmt::format("{}: its update of {} bytes is said to be {} bytes when sealed", site,

@@ -41,6 +41,9 @@ struct FoldDesk::Job {
   }
 };
 
+FoldDesk::FoldDesk(Context& context, Members& members, Transfer& transfer)
+    : context_(context), members_(members), transfer_(transfer) {}
+
 FoldDesk::~FoldDesk() {
   while (!jobs_.empty()) DropJob(jobs_.begin()->first);
   while (!sums_.empty()) Release(std::string(sums_.begin()->first));

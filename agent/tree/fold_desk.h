@@ -30,8 +30,7 @@ class FoldDesk {
   static constexpr std::chrono::milliseconds kTime{240'000};
   static constexpr std::chrono::milliseconds kKeep{600'000};  // of a sum that nobody says is done
 
-  FoldDesk(Context& context, Members& members, Transfer& transfer)
-      : context_(context), members_(members), transfer_(transfer) {}
+  FoldDesk(Context& context, Members& members, Transfer& transfer);
   ~FoldDesk();
 
   void Start();
