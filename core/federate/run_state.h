@@ -55,8 +55,9 @@ struct Asked {
   bool reachable = false;
   bool by_hand = false;
   int fetches_failed = 0;
-  bool direct = false;  // its update is fetched by itself, though a relay stands before it
-  bool held = false;    // offered in time, and waits for a sum
+  bool direct = false;      // its update is fetched by itself, though a relay stands before it
+  std::int64_t in_sum = 0;  // the FetchSum that its update was asked for with; 0 for none
+  bool held = false;        // offered in time, and waits for a sum
   std::optional<std::chrono::milliseconds> ask_again;
 
   bool Open() const noexcept { return answer == Answer::kPending || answer == Answer::kOffered; }
@@ -377,9 +378,9 @@ struct RunMachine::State {
   bool Folds() const noexcept;  // whether relays do, in the open round
   const std::string& ViaOf(const Asked& asked) const;
   bool BySum(const Asked& asked) const;
-  bool InSum(const Asked& asked) const;
   bool Holds() const;  // whether the round waits past its deadline for what was offered in time
   void StartSums();
+  std::optional<Summing> EndSum(std::int64_t id);  // nothing when it is not waited for
   void OnFetchedSum(const FetchedSum& fetched);
   void OnSumFailed(const SumFailed& failed);
   Result<void> TakeSum(const Summing& asked_for, const FetchedSum& fetched);

@@ -29,13 +29,18 @@ const std::string& RunMachine::State::ViaOf(const Asked& asked) const {
 }
 
 bool RunMachine::State::BySum(const Asked& asked) const {
-  return Folds() && !asked.direct && (!ViaOf(asked).empty() || InSum(asked));
+  return Folds() && !asked.direct && (asked.in_sum != 0 || !ViaOf(asked).empty());
 }
 
-bool RunMachine::State::InSum(const Asked& asked) const {
-  return std::any_of(summing.begin(), summing.end(), [&asked](const Summing& sum_of) {
-    return std::any_of(sum_of.items.begin(), sum_of.items.end(), [&](const auto& i) { return i.site == asked.name; });
-  });
+std::optional<Summing> RunMachine::State::EndSum(std::int64_t id) {
+  const auto it = std::find_if(summing.begin(), summing.end(), [id](const Summing& s) { return s.id == id; });
+  if (it == summing.end() || Over() || !kept.open) return std::nullopt;
+  Summing asked_for = std::move(*it);
+  summing.erase(it);
+  for (const auto& item : asked_for.items) {
+    if (Asked* asked = kept.open->Find(item.site); asked != nullptr) asked->in_sum = 0;
+  }
+  return asked_for;
 }
 
 bool RunMachine::State::Holds() const {
@@ -51,8 +56,9 @@ void RunMachine::State::StartSums() {
   };
   std::map<std::string, Group> groups;
   for (Asked& asked : kept.open->asked) {
+    if (!asked.Open() || asked.direct || asked.in_sum != 0) continue;
     const std::string& via = ViaOf(asked);
-    if (via.empty() || asked.direct || InSum(asked)) continue;
+    if (via.empty()) continue;
     if (asked.answer == Answer::kOffered) groups[via].ready.push_back(&asked);
     if (asked.answer == Answer::kPending && asked.reachable) groups[via].waits = true;
   }
@@ -68,7 +74,8 @@ void RunMachine::State::StartSums() {
     }
     if (group.ready.size() > kMostInSum) group.ready.resize(kMostInSum);
     FetchSum wanted{++sums_asked, via, kept.open->round, static_cast<std::int64_t>(sum->count()), sum->grid(), {}};
-    for (const Asked* asked : group.ready) {
+    for (Asked* asked : group.ready) {
+      asked->in_sum = wanted.id;
       wanted.items.push_back({asked->name, asked->result.digest, asked->size, WeightOf(*asked)});
     }
     summing.push_back({wanted.id, via, wanted.items});
@@ -83,15 +90,13 @@ void RunMachine::State::FetchDirectly(const Summing& asked_for) {
 }
 
 void RunMachine::State::OnFetchedSum(const FetchedSum& fetched) {
-  const auto it = std::find_if(summing.begin(), summing.end(), [&](const Summing& s) { return s.id == fetched.id; });
-  if (it == summing.end() || Over() || !kept.open) return;
-  const Summing asked_for = std::move(*it);
-  summing.erase(it);
-  if (fetched.folded.empty()) return FetchDirectly(asked_for);
-  if (const auto taken = TakeSum(asked_for, fetched); !taken) {
-    Tell("sum-refused", asked_for.via, CutText(taken.error().message));
+  const auto asked_for = EndSum(fetched.id);
+  if (!asked_for) return;
+  if (fetched.folded.empty()) return FetchDirectly(*asked_for);
+  if (const auto taken = TakeSum(*asked_for, fetched); !taken) {
+    Tell("sum-refused", asked_for->via, CutText(taken.error().message));
     // One that has another update by now, or is gone, spoils the sum of the others, and that is no fault of the relay.
-    if (taken.error().id != ErrorId::kRoundStale) FetchDirectly(asked_for);
+    if (taken.error().id != ErrorId::kRoundStale) FetchDirectly(*asked_for);
     return;
   }
   for (const auto& failed : fetched.failed) {
@@ -100,7 +105,7 @@ void RunMachine::State::OnFetchedSum(const FetchedSum& fetched) {
     // It ran out of time, and has more of it now that others are done.
     const bool late = failed.error.id == ErrorId::kTimedOut;
     if (!late) asked->direct = true;
-    Tell("fold-failed", failed.site, fmt::format("{}: {}", asked_for.via, CutText(failed.error.message)));
+    Tell("fold-failed", failed.site, fmt::format("{}: {}", asked_for->via, CutText(failed.error.message)));
   }
 }
 
@@ -139,12 +144,10 @@ Result<void> RunMachine::State::TakeSum(const Summing& asked_for, const FetchedS
 }
 
 void RunMachine::State::OnSumFailed(const SumFailed& failed) {
-  const auto it = std::find_if(summing.begin(), summing.end(), [&](const Summing& s) { return s.id == failed.id; });
-  if (it == summing.end() || Over() || !kept.open) return;
-  const Summing asked_for = std::move(*it);
-  summing.erase(it);
-  Tell("sum-failed", asked_for.via, CutText(failed.error.message));
-  FetchDirectly(asked_for);
+  const auto asked_for = EndSum(failed.id);
+  if (!asked_for) return;
+  Tell("sum-failed", asked_for->via, CutText(failed.error.message));
+  FetchDirectly(*asked_for);
 }
 
 }  // namespace ote::federate

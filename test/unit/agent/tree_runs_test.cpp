@@ -118,7 +118,7 @@ TEST_CASE("a run whose relays fold ends with the model of the flat one, and its 
   CHECK(folds == 3 * 2);
   CHECK(of_relays == 3 * 2);
   CHECK(of_sites == 0);
-  // Neither a sum nor an update stays at a relay.
+  // The sealed models that were passed down are kept for a while; neither a sum nor an update stays.
   tree.Pass(2s);
   for (const std::string relay : {"north", "south"}) {
     CHECK(Must(Must(store::Artifacts::Open(tree.Folder(relay).path / "artifacts")).List()).size() <= 4);
