@@ -164,3 +164,32 @@ TEST_CASE("a root that is killed while relays fold goes on to the same model") {
   REQUIRE(run.status == api::RunStatus::kFinished);
   CHECK(run.model.digest == flat);
 }
+
+TEST_CASE("a relay folds the updates of sites that hang on relays below it") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  tree.JoinAt("hq", "north", true);
+  tree.Pass(2s);
+  tree.JoinAt("north", "east", true);
+  tree.Pass(3s);
+  tree.JoinAt("north", "clinic-a");
+  tree.JoinAt("north", "clinic-b");
+  tree.JoinAt("east", "clinic-c");
+  tree.JoinAt("east", "clinic-d");
+  tree.Pass(6s);
+  GiveData(tree);
+  tree.Pass(3s);
+  int sums = 0;
+  int updates = 0;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to == "north" && Asks(event, api::verb::kArtifactGet)) ++(event.envelope.to.empty() ? sums : updates);
+  };
+  Must(tree.StartRun(Folded()));
+  const auto run = tree.Finish();
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.model.digest == flat);
+  CHECK(sums == 3);
+  CHECK(updates == 0);
+}
