@@ -193,3 +193,28 @@ TEST_CASE("a relay folds the updates of sites that hang on relays below it") {
   CHECK(sums == 3);
   CHECK(updates == 0);
 }
+
+TEST_CASE(
+    "a site that a relay cannot fetch from in time is in the model all the same, past the deadline of the round") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowTiers(tree);
+  int lost = 0;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to != "clinic-a" || !Asks(event, api::verb::kArtifactGet) || lost >= agent::Transfer::kTries) return;
+    ++lost;
+    event.envelope.kind = wire::MessageKind::kReply;  // to nothing that was asked: it is passed over
+    event.envelope.id = 999'999'999;
+  };
+  Must(tree.StartRun(Folded()));
+  // The relay gives up on the one after four times 30 seconds, and the deadline is 60.
+  api::Run run;
+  REQUIRE(tree.Until([&] { return (run = tree.Show()).Over(); }, 200ms));
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(lost == agent::Transfer::kTries);
+  CHECK(run.rounds.front().seconds > 100);
+  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.model.digest == flat);
+  CHECK(tree.Happened("fold-failed"));
+}
