@@ -42,19 +42,21 @@ Result<std::optional<federate::ModelFile>> StartOf(Context& context, const api::
   return file;
 }
 
-federate::Site SiteOf(const api::Cluster& cluster, const std::string& dataset) {
+federate::Site SiteOf(const Members& members, const api::Cluster& cluster, const std::string& dataset) {
   const bool by_hand = cluster.status == api::ClusterStatus::kByHand;
   federate::Site site{cluster.name, cluster.labels, by_hand || cluster.status == api::ClusterStatus::kReady,
                       std::nullopt, by_hand};
   const auto it = std::ranges::find(cluster.datasets, dataset, &api::DatasetSummary::name);
   if (it != cluster.datasets.end()) site.dataset = *it;
+  site.via = members.ChildTowards(cluster.name);
+  if (site.via == cluster.name) site.via.clear();
   return site;
 }
 
 std::vector<federate::Site> SitesOf(const Members& members, const std::string& dataset) {
   const auto clusters = members.List();
   std::vector<federate::Site> sites;
-  for (std::size_t i = 1; i < clusters.size(); ++i) sites.push_back(SiteOf(clusters[i], dataset));
+  for (std::size_t i = 1; i < clusters.size(); ++i) sites.push_back(SiteOf(members, clusters[i], dataset));
   return sites;
 }
 
@@ -70,7 +72,9 @@ RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Hoo
           [this](const api::Task& task, const std::string& site, const Error& error) {
             Feed(federate::TaskRefused{site, task.round, error, task.stage});
           },
-          [this](const Error& error) { Halt(error); }) {}
+          [this](const Error& error) { Halt(error); }),
+      sums_(context, members, transfer, seals_, id_,
+            {[this](const federate::Event& event) { Feed(event); }, [this](const Error& error) { Halt(error); }}) {}
 
 RunDriver::~RunDriver() {
   context_.timers.Cancel(wake_);
@@ -166,6 +170,7 @@ Result<void> RunDriver::Perform(std::vector<federate::Action> actions) {
     courier_.ForgetAll();
     context_.timers.Cancel(wake_);
     wake_ = 0;
+    sums_.ForgetAll();
     EndSeals();
     hooks_.over(id_);
   }
@@ -216,6 +221,8 @@ void RunDriver::Announce(federate::Action& action) {
     hooks_.asked(send->site, send->task);
   } else if (const auto* fetch = std::get_if<federate::FetchUpdate>(&action)) {
     Fetch(*fetch);
+  } else if (const auto* sum = std::get_if<federate::FetchSum>(&action)) {
+    sums_.Fetch(*sum);
   } else if (const auto* close = std::get_if<federate::CloseRound>(&action)) {
     CloseRound(*close);
   } else if (const auto* wake = std::get_if<federate::WakeAt>(&action)) {
@@ -311,6 +318,7 @@ void RunDriver::Halt(const Error& error) {
   courier_.ForgetAll();
   for (const auto& [site, id] : fetches_) transfer_.Cancel(id);
   fetches_.clear();
+  sums_.ForgetAll();
   context_.timers.Cancel(wake_);
   wake_ = 0;
   context_.timers.Cancel(retry_);
@@ -351,7 +359,7 @@ void RunDriver::SiteChanged(const api::Cluster& cluster, bool removed) {
     Feed(federate::SiteRemoved{cluster.name});
     return;
   }
-  Feed(federate::SiteChanged{SiteOf(cluster, dataset_)});
+  Feed(federate::SiteChanged{SiteOf(members_, cluster, dataset_)});
   if (cluster.status == api::ClusterStatus::kReady) courier_.Present(cluster.name);
 }
 

@@ -15,6 +15,7 @@
 
 #include "agent/context.h"
 #include "agent/members.h"
+#include "agent/run_sums.h"
 #include "agent/sealing/run_seals.h"
 #include "agent/task_courier.h"
 #include "agent/transfer.h"
@@ -27,8 +28,8 @@ federate::Artifacts ArtifactsOf(store::Artifacts& artifacts);
 federate::Limits DriverLimits();
 // The model that a run starts from; empty when it starts from none. kModelUnknown.
 Result<std::optional<federate::ModelFile>> StartOf(Context& context, const api::RunSpec& spec);
-// What a member is to a run on `dataset`.
-federate::Site SiteOf(const api::Cluster& cluster, const std::string& dataset);
+// What a member is to a run on `dataset`; `via` is the child on the way to it, when there is one between.
+federate::Site SiteOf(const Members& members, const api::Cluster& cluster, const std::string& dataset);
 // All members of this agent, itself left out.
 std::vector<federate::Site> SitesOf(const Members& members, const std::string& dataset);
 
@@ -102,6 +103,7 @@ class RunDriver {
   std::optional<Error> halted_;
   RunSeals seals_;
   TaskCourier courier_;
+  RunSums sums_;
   std::map<std::string, Transfer::Id> fetches_;  // by site
   Timers::Id wake_ = 0;
   Timers::Id retry_ = 0;

@@ -216,11 +216,21 @@ Opener::Opener(Opener&&) noexcept = default;
 Opener& Opener::operator=(Opener&&) noexcept = default;
 Opener::~Opener() = default;
 
-Result<Opener> Opener::For(const TransportKey& receiver, ByteView context, ByteView header) {
+Result<SecretBytes> StreamKeyOf(const TransportKey& receiver, ByteView context, ByteView header) {
   OTE_CHECK(CheckHeader(header));
   OTE_TRY(const auto shared, Agree(receiver.Secret(), SenderOf(header)));
-  const auto key = StreamKey(shared.View(), SenderOf(header), receiver.Public().bytes, context);
-  return Opener(std::make_unique<State>(State{Aead(key.View(), PrefixOf(header))}));
+  return StreamKey(shared.View(), SenderOf(header), receiver.Public().bytes, context);
+}
+
+Result<Opener> Opener::For(const TransportKey& receiver, ByteView context, ByteView header) {
+  OTE_TRY(const auto key, StreamKeyOf(receiver, context, header));
+  return WithStreamKey(key.View(), header);
+}
+
+Result<Opener> Opener::WithStreamKey(ByteView key, ByteView header) {
+  Require(key.size() == 32, "a sealed stream needs a key of 32 bytes");
+  OTE_CHECK(CheckHeader(header));
+  return Opener(std::make_unique<State>(State{Aead(key, PrefixOf(header))}));
 }
 
 Result<Opener> Opener::WithKey(ByteView key, ByteView context, ByteView header) {

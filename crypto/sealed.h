@@ -25,6 +25,7 @@
 #include "core/base/result.h"
 #include "crypto/digest.h"
 #include "crypto/keys.h"
+#include "crypto/secret.h"
 
 namespace ote::crypto {
 
@@ -72,6 +73,8 @@ class Opener {
   // kSealBroken when the header is none, or the sender's key is a point of small order.
   static Result<Opener> For(const TransportKey& receiver, ByteView context, ByteView header);
   static Result<Opener> WithKey(ByteView key, ByteView context, ByteView header);
+  // With what StreamKeyOf gave: for the stream that begins with `header`.
+  static Result<Opener> WithStreamKey(ByteView key, ByteView header);
   Opener(Opener&&) noexcept;
   Opener& operator=(Opener&&) noexcept;
   ~Opener();
@@ -85,6 +88,10 @@ class Opener {
   explicit Opener(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+// The key of the one stream that begins with `header`, for somebody else whom the receiver lets open it: it opens no
+// other stream, neither of another sender nor for another use. kSealBroken as Opener::For says.
+Result<SecretBytes> StreamKeyOf(const TransportKey& receiver, ByteView context, ByteView header);
 
 // A whole stream in memory, for what is small.
 Result<Bytes> Seal(const TransportPublic& receiver, ByteView context, ByteView plain);

@@ -8,6 +8,7 @@
 #include "agent/authority.h"
 #include "agent/sealing/run_keys.h"
 #include "core/base/log.h"
+#include "core/parcel/fold_seals.h"
 #include "core/parcel/streams.h"
 #include "core/store/sealed_artifacts.h"
 #include "crypto/sealed.h"
@@ -92,7 +93,8 @@ void RunSeals::ForgetAll(const std::string& site) {
 Result<api::SealedCopy> RunSeals::UpdateOf(const std::string& site, const std::string& digest) const {
   const auto it = updates_.find({site, digest});
   if (it == updates_.end()) return Fail(ErrorId::kUnreachable, site + ": it has not offered its update again");
-  const auto& [offer, update] = it->second;
+  const auto& offer = it->second.offer;
+  const auto& update = it->second.update;
   const auto size = crypto::SealedSize(static_cast<std::uint64_t>(std::max<std::int64_t>(offer.size, 0)));
   if (!crypto::Digest::Parse(update.digest) || update.digest == offer.digest || !std::cmp_equal(update.size, size)) {
     return Fail(ErrorId::kSealBroken, fmt::format("{}: its update of {} bytes is said to be {} bytes when sealed", site,
@@ -111,6 +113,34 @@ Result<void> RunSeals::OpenUpdate(const std::string& site, const std::string& di
       [&](ByteView header) { return parcel::OpenerOfUpdate(offer, site, *key_, header); }, Durability::kSynced);
   context_.artifacts.Remove(update.digest);
   if (!opened) return Fail(std::move(opened).error().Context("the sealed update of " + site));
+  return {};
+}
+
+Result<api::FoldItem> RunSeals::ToFold(const std::string& site, const std::string& digest) const {
+  if (!key_) return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", run_));
+  OTE_TRY(auto copy, UpdateOf(site, digest));
+  const auto& offered = updates_.at({site, digest});
+  if (offered.header.empty()) {
+    return Fail(ErrorId::kUnsupported, site + ": it did not say what its update is sealed with");
+  }
+  OTE_TRY(const auto key, parcel::KeyOfUpdate(offered.offer, site, *key_, offered.header));
+  return api::FoldItem{site, std::move(copy), digest, 0, Bytes(key.View().begin(), key.View().end())};
+}
+
+Bytes RunSeals::AnswerKey() const {
+  if (!key_) return {};
+  const auto own = key_->Public();
+  return {own.bytes.begin(), own.bytes.end()};
+}
+
+Result<void> RunSeals::OpenSum(std::int64_t round, const std::string& relay, const api::FoldReply& reply) {
+  if (!key_) return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", run_));
+  auto opened = store::OpenArtifact(
+      context_.artifacts, reply.sum.digest, reply.digest, reply.size,
+      [&](ByteView header) { return parcel::OpenerOfSum(run_, round, relay, reply.digest, *key_, header); },
+      Durability::kBestEffort);
+  context_.artifacts.Remove(reply.sum.digest);
+  if (!opened) return Fail(std::move(opened).error().Context("the sealed sum of " + relay));
   return {};
 }
 

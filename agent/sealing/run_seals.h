@@ -14,6 +14,7 @@
 
 #include "agent/context.h"
 #include "agent/members.h"
+#include "core/api/fold.h"
 #include "core/api/requests.h"
 #include "core/api/sealing.h"
 #include "core/parcel/parcel.h"
@@ -70,6 +71,14 @@ class RunSeals {
   // From the sealed copy, which is here and is removed, to the update, durably. kSealBroken, kUpdateDigest, and what
   // the disk says.
   Result<void> OpenUpdate(const std::string& site, const std::string& digest);
+
+  // What a relay needs to add up an update that was offered; its weight is to be filled in. kUnreachable and
+  // kSealBroken as UpdateOf says, kUnsupported when the site did not say what it is sealed with.
+  Result<api::FoldItem> ToFold(const std::string& site, const std::string& digest) const;
+  Bytes AnswerKey() const;
+  // From the sealed sum of a relay, which is here and is removed, to the sum. kSealBroken, kUpdateDigest, and what the
+  // disk says.
+  Result<void> OpenSum(std::int64_t round, const std::string& relay, const api::FoldReply& reply);
 
   // Artifacts that must be kept.
   std::set<std::string> Needed() const;

@@ -8,6 +8,7 @@
 #include "core/parcel/streams.h"
 #include "core/site/perform.h"
 #include "core/store/sealed_artifacts.h"
+#include "crypto/sealed.h"
 
 namespace ote::agent {
 
@@ -61,8 +62,15 @@ Result<parcel::Parcel> SiteSeals::PackOffer(const site::OfferRecord& record) con
   std::copy(record.task.begin(), record.task.end(), task.begin());
   std::copy(record.answer_key.begin(), record.answer_key.end(), to.bytes.begin());
   const auto& own = context_.membership;
-  return parcel::Pack({record.offer, record.update}, task, {own.name, context_.sign_key, own.certificate}, record.root,
-                      to);
+  Bytes header;
+  if (!record.update.digest.empty()) {
+    // Without it the update is still fetched, by the root itself.
+    if (auto begins = context_.artifacts.ReadRange(record.update.digest, 0, crypto::kSealedHeader)) {
+      header = std::move(*begins);
+    }
+  }
+  return parcel::Pack({record.offer, record.update, std::move(header)}, task,
+                      {own.name, context_.sign_key, own.certificate}, record.root, to);
 }
 
 site::OfferRecord AnswerTo(const site::TaskRecord& of, const api::UpdateOffer& offer) {

@@ -25,6 +25,7 @@ TreeParts::TreeParts(Context& context, Members& members, Uplink& uplink, Transfe
   trust_.emplace(context, members, uplink);
   enrol_.emplace(context, members, uplink, [this](const std::string& child) { return places_.PlaceFor(child); });
   carrier_.emplace(context, uplink, transfer, std::move(needed));
+  folds_.emplace(context, members, transfer);
 }
 
 Result<void> TreeParts::Start() {
@@ -40,6 +41,7 @@ Result<void> TreeParts::Start() {
   if (!context_.membership.parent) return BeginPulse();
   routes_->Start();
   carrier_->Start();
+  folds_->Start();
   OTE_CHECK(trust_->Start());
   return enrol_->Start();
 }

@@ -8,6 +8,7 @@
 #include "agent/members.h"
 #include "agent/tree/carrier.h"
 #include "agent/tree/enrol_desk.h"
+#include "agent/tree/fold_desk.h"
 #include "agent/tree/place_desk.h"
 #include "agent/tree/relay.h"
 #include "agent/tree/relay_trust.h"
@@ -44,6 +45,7 @@ class TreeParts {
   std::optional<RelayTrust> trust_;
   std::optional<EnrolDesk> enrol_;
   std::optional<Carrier> carrier_;
+  std::optional<FoldDesk> folds_;
   std::int64_t pulse_ = 0;  // at a root: of its start
 };
 

@@ -151,6 +151,7 @@ std::string RunText(const api::Run& run, UnixMillis now) {
                                 {"metrics", MetricsText(run.metrics)},
                                 {"digest", run.model.digest},
                                 {"privacy", PrivacyText(run)},
+                                {"relays", run.spec.relays == api::RelayKind::kFold ? "fold: they read updates" : ""},
                                 {"from", run.from_digest},
                                 {"checkpoints", CheckpointsText(run)},
                                 {"resumed", run.resumed == 0 ? "" : fmt::format("{} times", run.resumed)},

@@ -9,6 +9,7 @@
 #include "core/api/masks.h"
 #include "core/api/prepare.h"
 #include "core/api/privacy.h"
+#include "core/api/relays.h"
 #include "core/api/strategy.h"
 #include "core/api/training.h"
 #include "core/base/codec.h"
@@ -55,6 +56,7 @@ struct RunSpec {
   RecordSpec record;
   MasksSpec masks;
   PrivacySpec privacy;
+  RelayKind relays = RelayKind::kCarry;
   TrainerKind trainer = TrainerKind::kBuiltin;
   std::string from;          // a model of this root to start from, see model_entry.h; "" for fresh parameters
   std::string model_name;    // under which the model is registered, as its next version; "" for the name of the run
@@ -77,6 +79,7 @@ struct RunSpec {
     v("record", self.record);
     v("secureAggregation", self.masks);
     v("privacy", self.privacy);
+    v("relays", self.relays);
     v("trainer", self.trainer);
     v("from", self.from);
     v("modelName", self.model_name);

@@ -63,6 +63,7 @@ struct Task {
   PrepareSpec survey;  // what the statistics are for
   TrainerKind trainer = TrainerKind::kBuiltin;
   TaskPrivacy privacy;
+  std::optional<RelayKind> relays;  // fold: those on the way read the update; not there for carry
   std::optional<MaskTask> masks;  // of a step of a masked round
 
   template <class Self, class V>
@@ -86,6 +87,7 @@ struct Task {
     v("survey", self.survey);
     v("trainer", self.trainer);
     v("privacy", self.privacy);
+    v("relays", self.relays);
     v("masks", self.masks);
   }
 };

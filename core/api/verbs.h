@@ -36,6 +36,7 @@ inline constexpr std::string_view kTreePlace = "tree.place";    // TreePlace -> 
 inline constexpr std::string_view kCommandRun = "command.run";  // Command -> CommandOutcome: taken and on disk
 inline constexpr std::string_view kFlTask = "fl.task";          // Task -> Empty: taken and on disk
 inline constexpr std::string_view kFlClose = "fl.close";  // RoundRef -> Empty: the round is over; forget its update
+inline constexpr std::string_view kFlFold = "fl.fold";    // FoldRequest -> FoldReply (fold.h)
 inline constexpr std::string_view kDataSummary = "data.summary";  // NameRequest -> DataStatistics
 inline constexpr std::string_view kTrustNews = "trust.news";      // TrustNews -> TrustHeld
 // parent and operator

@@ -151,8 +151,10 @@ void Accumulator::Clear() noexcept {
   std::fill(sums_.begin(), sums_.end(), 0);
 }
 
+std::size_t Accumulator::SavedSize(std::size_t count) noexcept { return kHeader + count * sizeof(std::int64_t); }
+
 Bytes Accumulator::Save() const {
-  Bytes out(kHeader + sums_.size() * sizeof(std::int64_t));
+  Bytes out(SavedSize(sums_.size()));
   std::memcpy(out.data(), kTag, sizeof kTag);
   Put64(out, 8, grid_.exponent);
   Put64(out, 16, grid_.capacity);

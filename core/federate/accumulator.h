@@ -77,6 +77,7 @@ class Accumulator {
   // For checkpoints: "OTEACC1\0", exponent, capacity, weight, count, sums, all little-endian; 64-bit. Restore trusts no
   // length and no sum that its weight cannot have made (kStoreCorrupt).
   Bytes Save() const;
+  static std::size_t SavedSize(std::size_t count) noexcept;
   static Result<Accumulator> Restore(ByteView bytes);
 
  private:

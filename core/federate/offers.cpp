@@ -205,6 +205,7 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
     Tell("data-surveyed", site, fmt::format("{} rows", offer.statistics->rows));
   } else {
     asked->answer = Answer::kOffered;
+    asked->held = BySum(*asked) && now.steady < deadline;
   }
   return std::nullopt;
 }

@@ -222,6 +222,7 @@ void RunMachine::State::SendTo(Asked& asked) {
   task.training.learning_rate = RateOf(open.round);
   task.trainer = run.spec.trainer;
   task.privacy = PrivacyOfTask();
+  if (Folds()) task.relays = api::RelayKind::kFold;
   if (open.kind == api::TaskKind::kSurvey) {
     task.survey = run.spec.prepare;
   } else {

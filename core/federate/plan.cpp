@@ -113,6 +113,12 @@ Result<void> CheckPrivacy(const api::RunSpec& spec) {
   return CheckCost(spec);
 }
 
+Result<void> CheckRelays(const api::RunSpec& spec) {
+  if (spec.relays == api::RelayKind::kCarry || spec.record.updates != api::KeepUpdates::kKeep) return {};
+  return No("relays: the record is to keep each update, and a relay that folds passes on their sum alone",
+            "set relays: carry");
+}
+
 }  // namespace
 
 Result<void> CheckPlan(const api::RunSpec& spec) {
@@ -122,6 +128,7 @@ Result<void> CheckPlan(const api::RunSpec& spec) {
   OTE_CHECK(CheckStrategy(spec));
   OTE_CHECK(CheckPrepare(spec));
   OTE_CHECK(CheckStop(spec));
+  OTE_CHECK(CheckRelays(spec));
   return CheckPrivacy(spec);
 }
 

@@ -54,6 +54,7 @@ constexpr std::array kMasks = {Example("secureAggregation: {kind: pairwise}")};
 constexpr std::array kAdaptive = {Example("privacy: {kind: central, clipping: adaptive}")};
 constexpr std::array kCentral = {Example("privacy: {kind: central}")};
 constexpr std::array kDistributed = {Example("{privacy: {kind: distributed}, secureAggregation: {kind: pairwise}}")};
+constexpr std::array kFold = {Example("relays: fold")};
 constexpr std::array kLocal = {Example("privacy: {kind: local}")};
 
 const std::array kFeatures = {
@@ -78,6 +79,7 @@ const std::array kFeatures = {
     Feature{"central", Noise<N::kCentral>, kCentral},
     Feature{"distributed", Noise<N::kDistributed>, kDistributed},
     Feature{"local", Noise<N::kLocal>, kLocal},
+    Feature{"fold", [](const Spec& s) { return s.relays == api::RelayKind::kFold; }, kFold},
 };
 
 constexpr std::string_view kToFedAvg = "set strategy.kind: fedavg";
@@ -87,6 +89,7 @@ constexpr std::string_view kNoPersonal = "leave personalization out";
 constexpr std::string_view kNoMasks = "leave secureAggregation out";
 constexpr std::string_view kNoPrivacy = "leave privacy out";
 constexpr std::string_view kNoPrivacyNoMasks = "leave privacy out and leave secureAggregation out";
+constexpr std::string_view kCarry = "set relays: carry";
 constexpr std::string_view kFixed = "set privacy.clipping: fixed";
 
 constexpr std::string_view kOfSteps =
@@ -111,6 +114,8 @@ constexpr std::string_view kExact =
     "the statistics that it asks for are told as they are, and no noise hides what they tell";
 constexpr std::string_view kMeasured = "it follows measures of the sites' rows, and so tells of them without noise";
 constexpr std::string_view kTwoNorms = "every update is clipped to privacy.clipNorm already";
+
+constexpr std::string_view kRootClips = "the root clips each update before it adds it up, and a relay does not";
 
 // The first that applies is told: what is worse stands before what is easily mended.
 constexpr std::array kConflicts = {
@@ -197,6 +202,19 @@ constexpr std::array kConflicts = {
     Conflict{"stop", "central", "stop", kMeasured, "leave stop out"},
     Conflict{"stop", "distributed", "stop", kMeasured, "leave stop out"},
     Conflict{"stop", "local", "stop", kMeasured, "leave stop out"},
+    // Relays.
+    Conflict{"fold", "robust", "relays",
+             "{strategy} compares updates with each other, and a relay that folds passes on "
+             "their sum alone",
+             kCarry},
+    Conflict{"fold", "fedbuff", "relays", "{strategy} weighs an update by when it comes, which a relay does not know",
+             kCarry},
+    Conflict{"fold", "clipNorm", "relays", kRootClips, kCarry},
+    Conflict{"fold", "masks", "relays", "a relay cannot read the masked updates of a round", kCarry},
+    Conflict{"fold", "adaptive", "relays", kRootClips, kCarry},
+    Conflict{"fold", "central", "relays", kRootClips, kCarry},
+    Conflict{"fold", "distributed", "relays", "a relay cannot read the masked updates of a round", kCarry},
+    Conflict{"fold", "local", "relays", "noise hides an update that only the root is to see", kCarry},
 };
 
 const Feature& FeatureOf(std::string_view name) {

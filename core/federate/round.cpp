@@ -63,6 +63,7 @@ void RunMachine::State::BeginRound(OpenRound round, std::chrono::milliseconds le
   hand_deadline = now.steady + std::max(length, hand_length);
   // What is on its way from sites at work for an older round still arrives.
   std::erase_if(fetching, [this](const Fetching& f) { return kept.open->Find(f.site) == nullptr; });
+  summing.clear();
   spooled_bytes = 0;
   save = true;
 }
@@ -154,6 +155,7 @@ void RunMachine::State::ReleaseRound() {
   DropMaskArtifacts();
   const OpenRound round = std::move(*kept.open);
   kept.open.reset();
+  summing.clear();
   for (const Asked& asked : round.asked) {
     const bool goes_on = std::any_of(kept.in_flight.begin(), kept.in_flight.end(),
                                      [&asked](const Asked& a) { return a.name == asked.name; });
@@ -226,7 +228,7 @@ bool RunMachine::State::StepTraining() {
   }
   const auto buffer = Buffered() ? kept.run.spec.strategy.buffer : std::numeric_limits<std::int64_t>::max();
   const bool full = tally.folded >= std::max(buffer, RoundMinimum());
-  if (tally.folded >= RoundMinimum() && (tally.waiting == 0 || PastDeadline() || full)) {
+  if (tally.folded >= RoundMinimum() && (tally.waiting == 0 || (PastDeadline() && !Holds()) || full)) {
     CloseTraining();
     return true;
   }
@@ -236,7 +238,7 @@ bool RunMachine::State::StepTraining() {
                                              FailedText(*tally.first_failed), left, RoundMinimum()));
     return true;
   }
-  if (tally.able < RoundMinimum() || (PastDeadline() && tally.folded < RoundMinimum())) {
+  if (tally.able < RoundMinimum() || (PastDeadline() && !Holds() && tally.folded < RoundMinimum())) {
     const bool late = PastDeadline() && tally.able >= RoundMinimum();
     UpdateStatus(true, fmt::format("{}: {}", RoundName(open), Missing(late)));
   } else {
@@ -291,6 +293,7 @@ void RunMachine::State::SetWake() {
   std::optional<std::chrono::milliseconds> at;
   if (!Over() && kept.open) {
     if (!PastDeadline()) at = Deadline();
+    if (Folds() && now.steady < deadline) at = deadline;
     for (const Asked& asked : kept.open->asked) {
       if (asked.ask_again && (!at || *asked.ask_again < *at)) at = asked.ask_again;
     }

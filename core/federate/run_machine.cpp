@@ -190,6 +190,10 @@ Outcome RunMachine::Handle(const Event& event, const Now& now) {
       state.OnFetched(what);
     } else if constexpr (std::is_same_v<E, FetchFailed>) {
       state.OnFetchFailed(what);
+    } else if constexpr (std::is_same_v<E, FetchedSum>) {
+      state.OnFetchedSum(what);
+    } else if constexpr (std::is_same_v<E, SumFailed>) {
+      state.OnSumFailed(what);
     } else if constexpr (std::is_same_v<E, TaskRefused>) {
       state.OnTaskRefused(what);
     } else if constexpr (std::is_same_v<E, Cancelled>) {

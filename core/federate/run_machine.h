@@ -18,6 +18,9 @@
 // that are missing, and goes on when enough have answered. After the last round one evaluation task measures the
 // finished model.
 //
+// Where relays fold, the updates of the sites behind one are asked of it as one sum, once none of those sites is still
+// at work or the deadline has passed; whatever it did not fold is fetched one by one: sums.cpp.
+//
 // With secure aggregation a round has five steps, each a task for the sites that are left: masked_round.cpp.
 //
 // One thread.
@@ -49,6 +52,7 @@ struct Site {
   bool reachable = false;
   std::optional<api::DatasetSummary> dataset;  // the run's, if it has it
   bool by_hand = false;                        // its task and its answer are carried: it has a deadline of its own
+  std::string via = {};                        // the child on the way to it, which can fold; "" when there is none
 };
 
 struct Now {
@@ -79,6 +83,20 @@ struct FetchFailed {
   std::int64_t round = 0;
   Error error;
 };
+struct FetchedSum {  // what FetchSum asked for; the relay need not be believed
+  struct NotFolded {
+    std::string site;
+    Error error;
+  };
+  std::int64_t id = 0;
+  std::vector<std::string> folded;
+  std::vector<NotFolded> failed;
+  ByteView sum;  // Accumulator::Save() of those folded; valid during Handle()
+};
+struct SumFailed {
+  std::int64_t id = 0;
+  Error error;
+};
 struct TaskRefused {  // the site answered fl.task with an error
   std::string site;
   std::int64_t round = 0;
@@ -87,7 +105,8 @@ struct TaskRefused {  // the site answered fl.task with an error
 };
 struct TimePassed {};  // the time asked for by WakeAt has come, or earlier
 struct Cancelled {};
-using Event = std::variant<SiteChanged, SiteRemoved, Offered, Fetched, FetchFailed, TaskRefused, TimePassed, Cancelled>;
+using Event = std::variant<SiteChanged, SiteRemoved, Offered, Fetched, FetchFailed, FetchedSum, SumFailed, TaskRefused,
+                           TimePassed, Cancelled>;
 
 // Actions.
 struct StoreArtifact {  // durable, under its digest
@@ -109,6 +128,20 @@ struct FetchUpdate {
   std::string digest;
   std::int64_t size = 0;
 };
+struct FetchSum {  // of the updates of sites behind `via`; answered by FetchedSum or SumFailed
+  struct Item {
+    std::string site;
+    std::string digest;
+    std::int64_t size = 0;
+    std::int64_t weight = 0;
+  };
+  std::int64_t id = 0;
+  std::string via;
+  std::int64_t round = 0;
+  std::int64_t count = 0;  // values in each
+  Grid grid;
+  std::vector<Item> items;
+};
 struct CloseRound {  // tell the site that the round is over
   std::string site;
   api::RoundRef round;
@@ -126,8 +159,8 @@ struct RegisterModel {  // the run is finished: put its model into the registry
   api::ModelEntry entry;
 };
 struct Over {};  // the run has ended; its machine may be destroyed after this Handle()
-using Action = std::variant<StoreArtifact, SaveState, DropArtifact, SendTask, FetchUpdate, CloseRound, WakeAt, Log,
-                            Enter, RegisterModel, Over>;
+using Action = std::variant<StoreArtifact, SaveState, DropArtifact, SendTask, FetchUpdate, FetchSum, CloseRound, WakeAt,
+                            Log, Enter, RegisterModel, Over>;
 
 struct Limits {
   int fetches = 2;                        // updates on their way at a time

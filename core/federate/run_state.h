@@ -2,10 +2,10 @@
 //
 // The work is split by idea: participants.cpp chooses sites and gives them tasks, survey.cpp asks for statistics,
 // round.cpp opens rounds and moves on, private_round.cpp adds noise, closing.cpp makes the next model and ends the run,
-// offers.cpp takes answers, updates.cpp fetches and folds what was offered, masked_round.cpp takes a round through the
-// steps of secure aggregation and masked_answers.cpp what the sites answer to them, snapshot.cpp keeps it all across a
-// restart, entries.cpp writes the record, replay.cpp makes a recorded round again, run_machine.cpp starts it and hands
-// out events.
+// offers.cpp takes answers, updates.cpp fetches and folds what was offered, sums.cpp has relays fold it,
+// masked_round.cpp takes a round through the steps of secure aggregation and masked_answers.cpp what the sites answer
+// to them, snapshot.cpp keeps it all across a restart, entries.cpp writes the record, replay.cpp makes a recorded round
+// again, run_machine.cpp starts it and hands out events.
 #pragma once
 
 #include <algorithm>
@@ -55,6 +55,9 @@ struct Asked {
   bool reachable = false;
   bool by_hand = false;
   int fetches_failed = 0;
+  bool direct = false;      // its update is fetched by itself, though a relay stands before it
+  std::int64_t in_sum = 0;  // the FetchSum that its update was asked for with; 0 for none
+  bool held = false;        // offered in time, and waits for a sum
   std::optional<std::chrono::milliseconds> ask_again;
 
   bool Open() const noexcept { return answer == Answer::kPending || answer == Answer::kOffered; }
@@ -205,6 +208,13 @@ struct Fetching {
   std::string digest;
 };
 
+// A sum that a relay was asked for.
+struct Summing {
+  std::int64_t id = 0;
+  std::string via;
+  std::vector<FetchSum::Item> items;
+};
+
 struct RunMachine::State {
   Kept kept;
   Limits limits;
@@ -220,6 +230,8 @@ struct RunMachine::State {
   std::optional<RootMasks> mask_root;      // of its later steps
   std::optional<MaskedSum> masked;         // from step train on
   std::vector<Fetching> fetching;
+  std::vector<Summing> summing;
+  std::int64_t sums_asked = 0;
   std::int64_t spooled_bytes = 0;
   std::chrono::milliseconds deadline_length{0};
   std::chrono::milliseconds opened{0};  // steady time at which the open round began, moved back by what had elapsed
@@ -361,6 +373,18 @@ struct RunMachine::State {
   Result<void> Fold(ByteView update, std::int64_t weight);  // into the sum, clipped; or only checks it
   void Checkpoint();
   void DropUnlessNeeded(const std::string& digest);
+
+  // sums.cpp
+  bool Folds() const noexcept;  // whether relays do, in the open round
+  const std::string& ViaOf(const Asked& asked) const;
+  bool BySum(const Asked& asked) const;
+  bool Holds() const;  // whether the round waits past its deadline for what was offered in time
+  void StartSums();
+  std::optional<Summing> EndSum(std::int64_t id);  // nothing when it is not waited for
+  void OnFetchedSum(const FetchedSum& fetched);
+  void OnSumFailed(const SumFailed& failed);
+  Result<void> TakeSum(const Summing& asked_for, const FetchedSum& fetched);
+  void FetchDirectly(const Summing& asked_for);
 
   // masked_round.cpp
   bool StepMasked();  // whether something changed

@@ -58,9 +58,10 @@ Result<void> RunMachine::State::Fold(ByteView update, std::int64_t weight) {
 
 void RunMachine::State::StartFetches() {
   if (Over() || !kept.open || kept.open->Doing() != api::TaskKind::kTrain) return;
+  StartSums();
   for (const Asked& asked : kept.open->asked) {
     if (static_cast<std::int64_t>(fetching.size()) >= std::max(1, limits.fetches)) return;
-    if (asked.answer != Answer::kOffered) continue;
+    if (asked.answer != Answer::kOffered || BySum(asked)) continue;
     const bool on_its_way =
         std::any_of(fetching.begin(), fetching.end(), [&asked](const Fetching& f) { return f.site == asked.name; });
     if (on_its_way) continue;
@@ -129,6 +130,7 @@ void RunMachine::State::OnFetchFailed(const FetchFailed& failed) {
     return;
   }
   asked->answer = Answer::kPending;
+  asked->direct = asked->held = false;
   asked->ask_again = now.steady + kRetry;
 }
 

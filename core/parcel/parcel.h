@@ -89,11 +89,13 @@ struct SealedOffer {
   static constexpr Kind kKind = Kind::kOffer;
   api::UpdateOffer offer;
   api::SealedCopy update;  // of offer.digest
+  Bytes header;            // the first bytes of that copy, from which its key is made
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("offer", self.offer, kRequired);
     v("update", self.update);
+    v("header", self.header);
   }
   const std::string& Run() const noexcept { return offer.run; }
   std::int64_t Round() const noexcept { return offer.round; }

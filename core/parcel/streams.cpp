@@ -38,6 +38,11 @@ Result<crypto::Opener> OpenerOfUpdate(const api::UpdateOffer& offer, const std::
   return crypto::Opener::For(answer_key, UpdateContext(offer, site), header);
 }
 
+Result<crypto::SecretBytes> KeyOfUpdate(const api::UpdateOffer& offer, const std::string& site,
+                                        const crypto::TransportKey& answer_key, ByteView header) {
+  return crypto::StreamKeyOf(answer_key, UpdateContext(offer, site), header);
+}
+
 crypto::Sealer SealerOfModel(const std::string& run, const std::string& digest, const crypto::SecretBytes& key) {
   return crypto::Sealer::WithKey(key.View(), ModelContext(run, digest));
 }

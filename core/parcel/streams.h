@@ -27,6 +27,10 @@ Result<crypto::Sealer> SealerOfUpdate(const api::UpdateOffer& offer, const std::
 Result<crypto::Opener> OpenerOfUpdate(const api::UpdateOffer& offer, const std::string& site,
                                       const crypto::TransportKey& answer_key, ByteView header);
 
+// What opens the one stream of `offer` that begins with `header`, for a relay that adds it up. kSealBroken.
+Result<crypto::SecretBytes> KeyOfUpdate(const api::UpdateOffer& offer, const std::string& site,
+                                        const crypto::TransportKey& answer_key, ByteView header);
+
 inline constexpr std::size_t kContentKey = 32;
 // `digest` of the plain artifact; `key` is fresh, and for this one stream.
 crypto::Sealer SealerOfModel(const std::string& run, const std::string& digest, const crypto::SecretBytes& key);

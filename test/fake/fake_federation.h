@@ -232,6 +232,11 @@ class Federation {
   std::map<std::string, std::function<void(Answer&)>> bend;  // changes what a site answers
   std::map<std::string, api::TaskKind> leaves;  // sites that answer nothing from their first task of this kind on
   std::map<std::string, Bytes> mask_memory;     // what the sites keep for masked rounds
+  std::set<std::string> lost_relays;
+  std::set<std::string> slow_for_relays;  // sites that a relay leaves out, once
+  std::function<void(federate::FetchedSum&, Bytes& saved)> bend_sum;
+  int sums_asked = 0;
+  std::vector<std::string> fetched;  // sites whose updates were asked for one by one
   std::optional<std::chrono::milliseconds> wake;
   federate::Outcome last;
   std::optional<Error> refused;
@@ -284,6 +289,7 @@ class Federation {
     });
   }
   void Do(federate::FetchUpdate& what) {
+    fetched.push_back(what.site);
     inbox_.emplace_back([this, what] {
       if (sites_.count(what.site) == 0 || !sites_.at(what.site).reachable) {
         return Handle(federate::FetchFailed{what.site, what.round, Error{ErrorId::kUnreachable, "gone", {}}});
@@ -292,6 +298,31 @@ class Federation {
       artifacts[what.digest] = update;
       most_artifacts = std::max(most_artifacts, artifacts.size());
       Handle(federate::Fetched{what.site, what.round, what.digest, update});
+    });
+  }
+  // As a relay would.
+  void Do(federate::FetchSum& what) {
+    ++sums_asked;
+    inbox_.emplace_back([this, what] {
+      if (lost_relays.count(what.via) != 0) {
+        return Handle(federate::SumFailed{what.id, Error{ErrorId::kUnreachable, "gone", {}}});
+      }
+      federate::FetchedSum made{what.id, {}, {}, {}};
+      federate::Accumulator sum(static_cast<std::size_t>(what.count), what.grid);
+      for (const auto& item : what.items) {
+        const bool slow = slow_for_relays.erase(item.site) != 0;
+        const auto folded = slow ? Result<void>(Fail(ErrorId::kTimedOut, "not in time"))
+                                 : sum.FoldBytes(updates_.at(item.digest), item.weight);
+        if (folded) {
+          made.folded.push_back(item.site);
+        } else {
+          made.failed.push_back({item.site, folded.error()});
+        }
+      }
+      Bytes bytes = sum.Save();
+      made.sum = bytes;
+      if (bend_sum) bend_sum(made, bytes);
+      Handle(made);
     });
   }
   void Do(federate::CloseRound&) { ++closed; }

@@ -41,7 +41,7 @@ class Puppet {
         task == tasks_.end() ? parcel::TaskName{} : parcel::NameOfTask(digest, task->second.seals.answer_key);
     const auto key = crypto::LoadTransportKey(tree_.Folder("hq").RunKeyFile(offer.run));
     const auto to = key ? key->Public() : crypto::TransportKey::Generate().Public();
-    return Must(parcel::Pack({offer, update}, named, {name_, sign_, own_.certificate}, "hq", to));
+    return Must(parcel::Pack({offer, update, {}}, named, {name_, sign_, own_.certificate}, "hq", to));
   }
   // What it is refused with, or ErrorId{}.
   ErrorId Send(const parcel::Parcel& parcel) {

@@ -81,3 +81,140 @@ TEST_CASE("a relay lost in the middle of a round costs nothing but time") {
   CHECK(run.model.digest == flat);
   CHECK(tree.Shown("clinic-a").via != "north");
 }
+
+namespace {
+
+api::RunSpec Folded(std::int64_t rounds = 3) {
+  auto spec = RunTree::Spec(rounds);
+  spec.relays = api::RelayKind::kFold;
+  return spec;
+}
+
+bool Asks(const wire::Event& event, std::string_view verb) {
+  return event.kind == wire::EventKind::kLinkMessage && event.envelope.kind == wire::MessageKind::kRequest &&
+         event.envelope.verb == verb;
+}
+
+}  // namespace
+
+TEST_CASE("a run whose relays fold ends with the model of the flat one, and its root fetches one sum of each relay") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowTiers(tree);
+  int of_relays = 0;
+  int of_sites = 0;
+  int folds = 0;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to != "north" && to != "south") return;
+    if (Asks(event, api::verb::kArtifactGet)) ++(event.envelope.to.empty() ? of_relays : of_sites);
+    if (Asks(event, api::verb::kFlFold) && !event.envelope.body.at("work").get_binary().empty()) ++folds;
+  };
+  Must(tree.StartRun(Folded()));
+  const auto run = tree.Finish();
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.model.digest == flat);
+  CHECK(folds == 3 * 2);
+  CHECK(of_relays == 3 * 2);
+  CHECK(of_sites == 0);
+  // The sealed models that were passed down are kept for a while; neither a sum nor an update stays.
+  tree.Pass(2s);
+  for (const std::string relay : {"north", "south"}) {
+    CHECK(Must(Must(store::Artifacts::Open(tree.Folder(relay).path / "artifacts")).List()).size() <= 4);
+  }
+}
+
+TEST_CASE("a relay that is lost while it folds costs a folded run nothing but time") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowTiers(tree);
+  bool asked = false;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to != "north" || !Asks(event, api::verb::kFlFold)) return;
+    asked = true;
+    event.envelope.kind = wire::MessageKind::kReply;  // to nothing that was asked: it is passed over
+    event.envelope.id = 999'999'999;
+  };
+  Must(tree.StartRun(Folded()));
+  REQUIRE(tree.Until([&] { return asked; }));
+  tree.StopNode("north");
+  const auto run = tree.Finish();
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(run.model.digest == flat);
+  CHECK(tree.Happened("sum-failed"));
+  CHECK(tree.Shown("clinic-a").via != "north");
+}
+
+TEST_CASE("a root that is killed while relays fold goes on to the same model") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowTiers(tree);
+  int folds = 0;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to == "south" && Asks(event, api::verb::kFlFold)) ++folds;
+  };
+  Must(tree.StartRun(Folded()));
+  REQUIRE(tree.Until([&] { return folds >= 2; }));
+  tree.StopNode("hq");
+  tree.StartNode("hq");
+  const auto run = tree.Finish();
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(run.model.digest == flat);
+}
+
+TEST_CASE("a relay folds the updates of sites that hang on relays below it") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  tree.JoinAt("hq", "north", true);
+  tree.Pass(2s);
+  tree.JoinAt("north", "east", true);
+  tree.Pass(3s);
+  tree.JoinAt("north", "clinic-a");
+  tree.JoinAt("north", "clinic-b");
+  tree.JoinAt("east", "clinic-c");
+  tree.JoinAt("east", "clinic-d");
+  tree.Pass(6s);
+  GiveData(tree);
+  tree.Pass(3s);
+  int sums = 0;
+  int updates = 0;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to == "north" && Asks(event, api::verb::kArtifactGet)) ++(event.envelope.to.empty() ? sums : updates);
+  };
+  Must(tree.StartRun(Folded()));
+  const auto run = tree.Finish();
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.model.digest == flat);
+  CHECK(sums == 3);
+  CHECK(updates == 0);
+}
+
+TEST_CASE(
+    "a site that a relay cannot fetch from in time is in the model all the same, past the deadline of the round") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowTiers(tree);
+  int lost = 0;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to != "clinic-a" || !Asks(event, api::verb::kArtifactGet) || lost >= agent::Transfer::kTries) return;
+    ++lost;
+    event.envelope.kind = wire::MessageKind::kReply;  // to nothing that was asked: it is passed over
+    event.envelope.id = 999'999'999;
+  };
+  Must(tree.StartRun(Folded()));
+  // The relay gives up on the one after four times 30 seconds, and the deadline is 60.
+  api::Run run;
+  REQUIRE(tree.Until([&] { return (run = tree.Show()).Over(); }, 200ms));
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  CHECK(lost == agent::Transfer::kTries);
+  CHECK(run.rounds.front().seconds > 100);
+  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.model.digest == flat);
+  CHECK(tree.Happened("fold-failed"));
+}

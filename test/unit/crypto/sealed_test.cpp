@@ -48,6 +48,44 @@ TEST_CASE("a sealed stream opens for no other key and no other use") {
   CheckBroken(OpenSealed(receiver, AsBytes("test-use-v2"), sealed));
 }
 
+TEST_CASE("the key of one stream opens that stream and no other") {
+  const auto receiver = TransportKey::Generate();
+  const auto begin = [](const Bytes& sealed) { return ByteView(sealed).first(kSealedHeader); };
+  const auto opens = [&begin](const Bytes& sealed, ByteView key) {
+    Bytes out(sealed.size() - kSealedHeader - kSealedTag);
+    auto opener = Opener::WithStreamKey(key, begin(sealed));
+    return opener && opener->Open(0, true, ByteView(sealed).subspan(kSealedHeader), out) && out == Text(100);
+  };
+  const Bytes one = Seal(receiver.Public(), kUse, Text(100)).value();
+  const auto key = StreamKeyOf(receiver, kUse, begin(one)).value();
+  CHECK(opens(one, key.View()));
+  // Of the same sender's next stream, for another use, by another receiver, made up.
+  const Bytes two = Seal(receiver.Public(), kUse, Text(100)).value();
+  CHECK_FALSE(opens(two, key.View()));
+  CHECK_FALSE(opens(one, StreamKeyOf(receiver, kUse, begin(two)).value().View()));
+  CHECK_FALSE(opens(one, StreamKeyOf(receiver, AsBytes("test-use-v2"), begin(one)).value().View()));
+  CHECK_FALSE(opens(one, StreamKeyOf(TransportKey::Generate(), kUse, begin(one)).value().View()));
+  CHECK_FALSE(opens(one, SecretBytes::Random(32).View()));
+  // The same content for two uses, sealed so that it can be repeated.
+  const auto secret = SecretBytes::Random(32);
+  const Bytes plain = Text(100);
+  const auto repeatable = [&](std::string_view use) {
+    auto sealer = Sealer::Repeatable(receiver.Public(), AsBytes(use), secret.View(), DigestOf(plain)).value();
+    Bytes out(sealer.Header().begin(), sealer.Header().end());
+    out.resize(SealedSize(plain.size()));
+    sealer.Next(plain, true, std::span(out).subspan(kSealedHeader));
+    return out;
+  };
+  const Bytes first = repeatable("test-round-1");
+  const Bytes second = repeatable("test-round-2");
+  const auto of_first = StreamKeyOf(receiver, AsBytes("test-round-1"), begin(first)).value();
+  CHECK(opens(first, of_first.View()));
+  CHECK_FALSE(opens(second, of_first.View()));
+  // A header that is none.
+  CHECK_FALSE(StreamKeyOf(receiver, kUse, ByteView(one).first(kSealedHeader - 1)).has_value());
+  CHECK_FALSE(Opener::WithStreamKey(key.View(), ByteView(one).first(10)).has_value());
+}
+
 TEST_CASE("a flipped bit anywhere in a sealed stream is found") {
   const auto receiver = TransportKey::Generate();
   const Bytes sealed = Seal(receiver.Public(), kUse, Text(50)).value();

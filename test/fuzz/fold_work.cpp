@@ -1,0 +1,27 @@
+// fuzz-link: ote_parcel ote_federate
+// What a root asks a relay to fold: whatever it says, what is taken holds together and makes a sum.
+#include "core/federate/accumulator.h"
+#include "core/parcel/fold_seals.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const auto key = ote::crypto::TransportKey::FromSecret(ote::Bytes(32, 7)).value();
+  const ote::ByteView bytes(data, size);
+  (void)ote::FromCbor<ote::api::FoldReply>(bytes);
+  if (const auto request = ote::FromCbor<ote::api::FoldRequest>(bytes)) {
+    if (ote::parcel::OpenWork(*request, "north", key)) __builtin_trap();
+  }
+  const auto work = ote::FromCbor<ote::api::FoldWork>(bytes);
+  if (!work) return 0;
+  const auto request = ote::parcel::SealWork(*work, "north", key.Public());
+  if (!request) __builtin_trap();
+  const auto opened = ote::parcel::OpenWork(*request, "north", key);
+  if (!opened) return 0;
+  for (const auto& item : opened->items) {
+    if (item.key.size() != 32 || item.weight < 1) __builtin_trap();
+  }
+  const auto finest = ote::federate::ChooseGrid(opened->capacity);
+  if (!finest || opened->exponent > finest->exponent || opened->count > 1000) return 0;
+  const ote::federate::Grid grid{static_cast<int>(opened->exponent), opened->capacity};
+  ote::federate::Accumulator sum(static_cast<std::size_t>(opened->count), grid);
+  return 0;
+}
