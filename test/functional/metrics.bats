@@ -51,10 +51,10 @@ tree() {
   wait_until 60 is 2 ask 'sum(up{job="ote"})'
   wait_until 10 is 2 ask 'sum(ote_build_info)'
   wait_until 10 is 1 ask 'sum(ote_clusters{status="ready"})'
-  wait_until 10 is 1 ask ote_uplink_connected
+  wait_until 10 is 1 ask 'sum(ote_uplink_connected)'
   ote data add digits --path "$source_root/templates/samples/digits.csv" --label digit --state clinic-a -q
   ote fl run --dataset digits --model softmax --rounds 2 --state hq -q
-  wait_until 10 is 2 ask ote_updates_accepted_total
+  wait_until 10 is 2 ask 'sum(ote_updates_accepted_total)'
   wait_until 10 is 2 ask 'sum(ote_round_seconds_count)'
   wait_until 10 ask 'ote_rpc_requests_total{verb="fl.start",outcome="ok"} > 0'
   ask 'min(ote_certificate_expiry_timestamp_seconds - time()) > 0'
@@ -62,7 +62,7 @@ tree() {
   ask 'min(process_start_time_seconds) > 1e9'
   kill_agent clinic-a
   wait_until 10 is 1 ask 'sum(up{job="ote"})'
-  wait_until 20 is 1 ask 'ote_clusters{status="unreachable"}'
+  wait_until 20 is 1 ask 'sum(ote_clusters{status="unreachable"})'
 }
 
 @test "the metrics are as Prometheus' own tool wants them" {
