@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 constexpr milliseconds kPoll{20};
+constexpr milliseconds kAnswerWait{1'000};
 constexpr milliseconds kSystemctlWait{10'000};
 
 bool IsProgram(const fs::path& path) { return ::access(path.c_str(), X_OK) == 0 && !fs::is_directory(path); }
@@ -73,15 +74,21 @@ Result<void> ReadVerdict(const std::string& said, const store::StateFolder& fold
               log_hint);
 }
 
-// Until the agent answers on its socket.
-Result<void> AwaitAnswer(const store::StateFolder& folder, milliseconds patience) {
+enum class Gone { kWait, kTell };  // what to do about a folder that no agent holds
+
+// Until the agent answers on its socket: true. False when no agent holds the folder, and that is to be told.
+Result<bool> AwaitAnswer(const store::StateFolder& folder, milliseconds patience, Gone gone) {
   const SystemClock clock;
   const milliseconds end = clock.SteadyNow() + patience;
   while (clock.SteadyNow() < end) {
     if (store::FolderLock::Held(folder)) {
-      auto link = AgentLink::OpenAt(folder.path, std::max(end - clock.SteadyNow(), milliseconds(1)));
-      if (link) return {};
+      // Not for long: one that was killed holds the lock until the last of its threads is gone, and answers nobody.
+      const auto rest = std::max(end - clock.SteadyNow(), milliseconds(1));
+      auto link = AgentLink::OpenAt(folder.path, std::min(rest, kAnswerWait));
+      if (link) return true;
       if (link.error().id != ErrorId::kUnreachable) return Fail(std::move(link).error());
+    } else if (gone == Gone::kTell) {
+      return false;
     }
     std::this_thread::sleep_for(kPoll);
   }
@@ -117,9 +124,9 @@ Result<fs::path> FindAgent(const Context& context) {
 
 Result<Launched> LaunchAgent(const Context& context, const store::StateFolder& folder, milliseconds patience) {
   if (store::FolderLock::Held(folder)) {
-    // It may have been started a moment ago by another command.
-    OTE_CHECK(AwaitAnswer(folder, patience));
-    return Launched::kRunsAlready;
+    // It may have been started a moment ago by another command, or be about to end.
+    OTE_TRY(const bool answers, AwaitAnswer(folder, patience, Gone::kTell));
+    if (answers) return Launched::kRunsAlready;
   }
   if (const std::string unit = SystemdUnit(context, folder); !unit.empty()) {
     OTE_TRY(const int status, RunQuietly({"systemctl", "start", unit}, nullptr, patience));
@@ -127,7 +134,7 @@ Result<Launched> LaunchAgent(const Context& context, const store::StateFolder& f
       return Fail(ErrorId::kAgentStart, fmt::format("systemctl start {}: exit status {}", unit, status),
                   "journalctl -u " + unit);
     }
-    OTE_CHECK(AwaitAnswer(folder, patience));
+    OTE_CHECK(AwaitAnswer(folder, patience, Gone::kWait));
     return Launched::kStarted;
   }
   DetachedProcess process;
