@@ -306,6 +306,10 @@ void Uplink::Welcomed(Line& line, const api::MemberWelcome& welcome) {
 }
 
 void Uplink::TakePlace(Line& line, const api::TreePlace& place) {
+  if (!place.self) {  // news of connections only: the place is as it was
+    for (const auto& fn : placed_) fn(place);
+    return;
+  }
   place_ = place;
   place_.guests.clear();
   place_.stale.clear();

@@ -143,6 +143,24 @@ TEST_CASE("when a relay is lost its children hang on others within five heartbea
   }
 }
 
+TEST_CASE("a relay that hears of a connection that is over still knows where else to go") {
+  Tree tree;
+  Grow(tree);
+  // r1a hangs on another while r1 is lost, and goes home: the other is told that its connection is over.
+  tree.StopNode("r1");
+  tree.Pass(seconds(25), milliseconds(250));
+  const auto host = tree.Shown("r1a").via;
+  tree.StartNode("r1");
+  tree.Pass(seconds(25), milliseconds(250));
+  REQUIRE(tree.Shown("r1a").via == "r1");
+  for (const auto& relay : {"r2", "r3"}) {
+    INFO(relay << ", " << host << " had r1a");
+    const auto& place = tree.Node(relay).membership().place;
+    CHECK(place.path == std::vector<std::string>{"hq"});
+    CHECK(place.siblings.size() == 2);
+  }
+}
+
 TEST_CASE("alternates are known at the first start already, with the own parent gone") {
   Tree tree;
   tree.JoinAt("hq", "r1", true);
