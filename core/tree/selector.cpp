@@ -144,8 +144,7 @@ class Selector::Reader {
     } while (Take(","));
     if (!Take(")")) return Bad("the list does not end");
     std::ranges::sort(term.values);
-    const auto again = std::ranges::unique(term.values);
-    term.values.erase(again.begin(), again.end());
+    term.values.erase(std::unique(term.values.begin(), term.values.end()), term.values.end());
     return term;
   }
 

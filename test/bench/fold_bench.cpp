@@ -1,9 +1,9 @@
 // bench-link: ote_parcel ote_federate
 // What a round costs its root, in bytes and in seconds of work, for 8, 64 and 512 leaves under 8 relays: with every
 // update carried to it, and with the relays folding. The run machine, the seals, the digests and the sums are the real
-// ones; the leaves are scripted, nothing goes over a socket or a disk. Bulk bytes are those of the sealed streams; control
-// bytes are of the offers, of the work given to relays and of a request and an answer for each piece, without parcels,
-// signatures and tasks. Beside it what the machine's memory does with as many bytes.
+// ones; the leaves are scripted, nothing goes over a socket or a disk. Bulk bytes are those of the sealed streams;
+// control bytes are of the offers, of the work given to relays and of a request and an answer for each piece, without
+// parcels, signatures and tasks. Beside it what the machine's memory does with as many bytes.
 //
 //   fold_bench [MOST LEAVES]
 #include <time.h>
