@@ -11,6 +11,7 @@ namespace ote::agent {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{8'000};
+constexpr std::chrono::milliseconds kLineWait{3'000};  // an agent that was started this moment has none yet
 constexpr UnixMillis kForgetAfter = 30LL * 24 * 3600 * 1000;
 constexpr auto kHint = "ote cluster status; the root alone makes members, and it is not reached through here now";
 
@@ -35,6 +36,9 @@ Result<void> EnrolDesk::Start() {
       by_key_.insert_or_assign(*token.transport_key, token.id);
     }
   }
+  uplink_.OnConnected([this] {
+    for (auto& [id, fn] : std::exchange(for_line_, {})) fn();
+  });
   auto& rpc = context_.rpc;
   rpc.Register(api::verb::kTokenCreate, kByOperator, [this](Request request) { CreateToken(std::move(request)); });
   rpc.Register(api::verb::kTokenList, kByOperator, [this](Request request) { CarryList(std::move(request)); });
@@ -50,6 +54,15 @@ std::optional<std::string> EnrolDesk::TokenOf(const crypto::TransportPublic& key
   return it == by_key_.end() ? std::nullopt : std::optional(it->second);
 }
 
+void EnrolDesk::WithLine(std::function<void()> fn) {
+  if (uplink_.Connected()) return fn();
+  const auto id = next_++;
+  for_line_.emplace(id, std::move(fn));
+  context_.timers.At(context_.clock.SteadyNow() + kLineWait, [this, id] {
+    if (auto late = for_line_.extract(id); !late.empty()) late.mapped()();
+  });
+}
+
 void EnrolDesk::CreateToken(Request request) {
   const auto asked = FromWire<api::TokenRequest>(request.envelope().body);
   if (!asked) return request.Refuse(asked.error());
@@ -59,24 +72,26 @@ void EnrolDesk::CreateToken(Request request) {
                                 "ote cluster join … --listen tcp://0.0.0.0:7440"});
   }
   auto waiting = std::make_shared<Request>(std::move(request));
-  uplink_.CallAbove(uplink_.RootName(), api::verb::kTreeToken, ToJson(api::CarriedToken{*asked, endpoints}), kPatience,
-                    [this, waiting](const Result<wire::Envelope>& answer) {
-                      if (!answer) {
-                        auto error = answer.error();
-                        if (error.hint.empty()) error.hint = kHint;
-                        return waiting->Refuse(error);
-                      }
-                      auto reply = FromWire<api::TokenReply>(answer->body);
-                      auto token = reply ? crypto::JoinToken::Parse(reply->token)
-                                         : Result<crypto::JoinToken>(Fail(reply.error()));
-                      if (!token) return waiting->Refuse(token.error());
-                      // The public half, which lets in whoever holds the token.
-                      auto kept = reply->record;
-                      kept.transport_key = crypto::ToBytes(token->EnrolmentKey().Public().bytes);
-                      if (auto saved = context_.store.Put(kept); !saved) return waiting->Refuse(saved.error());
-                      by_key_.insert_or_assign(*kept.transport_key, kept.id);
-                      waiting->Answer(ToJson(*reply));
-                    });
+  WithLine([this, waiting, body = ToJson(api::CarriedToken{*asked, endpoints})] {
+    uplink_.CallAbove(uplink_.RootName(), api::verb::kTreeToken, body, kPatience,
+                      [this, waiting](const Result<wire::Envelope>& answer) {
+                        if (!answer) {
+                          auto error = answer.error();
+                          if (error.hint.empty()) error.hint = kHint;
+                          return waiting->Refuse(error);
+                        }
+                        auto reply = FromWire<api::TokenReply>(answer->body);
+                        auto token = reply ? crypto::JoinToken::Parse(reply->token)
+                                           : Result<crypto::JoinToken>(Fail(reply.error()));
+                        if (!token) return waiting->Refuse(token.error());
+                        // The public half, which lets in whoever holds the token.
+                        auto kept = reply->record;
+                        kept.transport_key = crypto::ToBytes(token->EnrolmentKey().Public().bytes);
+                        if (auto saved = context_.store.Put(kept); !saved) return waiting->Refuse(saved.error());
+                        by_key_.insert_or_assign(*kept.transport_key, kept.id);
+                        waiting->Answer(ToJson(*reply));
+                      });
+  });
 }
 
 void EnrolDesk::CarryList(Request request) {
@@ -98,17 +113,18 @@ void EnrolDesk::Enrol(Request request) {
   const auto asked = FromWire<api::EnrolRequest>(request.envelope().body);
   if (!asked) return request.Refuse(asked.error());
   auto waiting = std::make_shared<Request>(std::move(request));
-  uplink_.CallAbove(uplink_.RootName(), api::verb::kTreeEnrol,
-                    ToJson(api::CarriedEnrol{waiting->caller().name, *asked}), kPatience,
-                    [this, waiting](const Result<wire::Envelope>& answer) {
-                      if (!answer) {
-                        auto error = answer.error();
-                        if (error.hint.empty()) error.hint = kHint;
-                        return waiting->Refuse(error);
-                      }
-                      auto reply = Enrolled(*answer);
-                      reply ? waiting->Answer(ToJson(*reply)) : waiting->Refuse(reply.error());
-                    });
+  WithLine([this, waiting, body = ToJson(api::CarriedEnrol{waiting->caller().name, *asked})] {
+    uplink_.CallAbove(uplink_.RootName(), api::verb::kTreeEnrol, body, kPatience,
+                      [this, waiting](const Result<wire::Envelope>& answer) {
+                        if (!answer) {
+                          auto error = answer.error();
+                          if (error.hint.empty()) error.hint = kHint;
+                          return waiting->Refuse(error);
+                        }
+                        auto reply = Enrolled(*answer);
+                        reply ? waiting->Answer(ToJson(*reply)) : waiting->Refuse(reply.error());
+                      });
+  });
 }
 
 Result<api::EnrolReply> EnrolDesk::Enrolled(const wire::Envelope& answer) {

@@ -2,6 +2,8 @@
 // to it, and carries what somebody with such a token asks and the certificate that comes back. One thread.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +25,8 @@ class EnrolDesk {
   std::optional<std::string> TokenOf(const crypto::TransportPublic& key) const;
 
  private:
+  // Now, or as soon as there is a line; after kLineWait in any case.
+  void WithLine(std::function<void()> fn);
   void CreateToken(Request request);
   void CarryList(Request request);
   void CarryRevoke(Request request);
@@ -35,6 +39,8 @@ class EnrolDesk {
   Uplink& uplink_;
   Place place_;
   std::map<Bytes, std::string> by_key_;  // enrolment key to id
+  std::map<std::uint64_t, std::function<void()>> for_line_;
+  std::uint64_t next_ = 1;
 };
 
 }  // namespace ote::agent

@@ -46,6 +46,14 @@ TEST_CASE("a cluster joins through a relay, with a certificate of the root, and 
   CHECK(below.path == std::vector<std::string>{"hq"});
 }
 
+TEST_CASE("a relay that was started this moment gives out tokens as soon as it has a line") {
+  Tree tree;
+  Must(tree.Enrol(tree.Token(), "r1", {}, 0, {"tcp://r1:7440"}));
+  tree.StartNode("r1");
+  CHECK_FALSE(tree.Node("r1").uplink().Connected());
+  CHECK(tree.Ask<api::TokenReply>("r1", api::verb::kTokenCreate, api::TokenRequest{}));
+}
+
 TEST_CASE("a token admits to the relay that asked for it, and to nobody else") {
   Tree tree;
   tree.JoinAt("hq", "r1", true);
