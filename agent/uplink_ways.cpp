@@ -117,8 +117,7 @@ void Uplink::TryNext() {
     return;
   }
   const auto& other = others[next_other_++];
-  away_.emplace();
-  away_->parent = other;
+  away_ = Line{other, 0, std::nullopt, false, 0, 0};
   log::Debug("another parent is tried", {{"parent", other.name}});
   Connect(*away_);
 }
