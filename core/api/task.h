@@ -64,7 +64,7 @@ struct Task {
   TrainerKind trainer = TrainerKind::kBuiltin;
   TaskPrivacy privacy;
   std::optional<RelayKind> relays;  // fold: those on the way read the update; not there for carry
-  std::optional<MaskTask> masks;  // of a step of a masked round
+  std::optional<MaskTask> masks;    // of a step of a masked round
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
