@@ -14,35 +14,80 @@ void Routes::Erase(const std::string& name) {
   all_.erase(it);
 }
 
+std::string Routes::ChildTowards(const std::string& name) const {
+  const auto it = all_.find(name);
+  return it == all_.end() ? name : it->second.child;
+}
+
+// Whether another child has it ready by the same connection.
+bool Routes::Follows(const std::string& child, const api::RouteEntry& entry) const {
+  const auto held = all_.find(entry.cluster.name);
+  return held != all_.end() && held->second.child != child && held->second.known &&
+         held->second.entry.cluster.status == api::ClusterStatus::kReady &&
+         entry.cluster.status == api::ClusterStatus::kReady && held->second.entry.epoch == entry.epoch;
+}
+
+void Routes::Put(const std::string& child, const api::RouteEntry& entry, Effect& effect) {
+  const auto& name = entry.cluster.name;
+  if (const auto naming = naming_.find(child); naming != naming_.end()) naming->second.insert(name);
+  if (const auto held = all_.find(name); held != all_.end() && held->second.child != child) Erase(name);
+  all_.insert_or_assign(name, Below{entry, child, true});
+  by_child_[child].insert(name);
+  effect.changed.push_back(name);
+}
+
+void Routes::Take(const std::string& child, const api::RouteEntry& entry, Effect& effect) {
+  const auto& name = entry.cluster.name;
+  const auto held = all_.find(name);
+  if (held == all_.end() || held->second.child == child) return Put(child, entry, effect);
+  const auto& other = held->second;
+  const auto before = other.child;
+  const bool ready = entry.cluster.status == api::ClusterStatus::kReady;
+  const bool other_ready = other.known && other.entry.cluster.status == api::ClusterStatus::kReady;
+  // One that only remembers it takes it from nobody who has it.
+  if (!ready && other_ready) return;
+  if (ready && other_ready) {
+    if (other.entry.epoch > entry.epoch) {
+      effect.stale.emplace_back(child, api::Session{name, entry.epoch});
+      return;
+    }
+    effect.stale.emplace_back(before, api::Session{name, other.entry.epoch});
+  }
+  Put(child, entry, effect);
+  BringAlong(name, before, child, effect);
+}
+
+// What hangs on `name` goes where it goes, whether that has been told yet or not.
+void Routes::BringAlong(const std::string& name, const std::string& from, const std::string& to, Effect& effect) {
+  const auto of = by_child_.find(from);
+  if (of == by_child_.end()) return;
+  std::vector<std::string> along;
+  for (const auto& below : of->second) {
+    if (all_.at(below).entry.cluster.via == name) along.push_back(below);
+  }
+  for (const auto& below : along) {
+    auto entry = std::move(all_.at(below).entry);
+    Erase(below);
+    Put(to, entry, effect);
+    BringAlong(below, from, to, effect);
+  }
+}
+
 Routes::Effect Routes::Apply(const std::string& child, const api::RouteChange& change) {
   Effect effect;
   if (change.whole) naming_[child].clear();
-  const auto naming = naming_.find(child);
+  // Those that moved first: what hangs on them has the epoch that it had, and is where they are.
+  std::vector<const api::RouteEntry*> followers;
   for (const auto& entry : change.set) {
-    const auto& name = entry.cluster.name;
-    if (name == child) continue;
-    const auto held = all_.find(name);
-    if (held != all_.end() && held->second.child != child) {
-      const auto& other = held->second;
-      const bool ready = entry.cluster.status == api::ClusterStatus::kReady;
-      const bool other_ready = other.known && other.entry.cluster.status == api::ClusterStatus::kReady;
-      // One that only remembers it takes it from nobody who has it.
-      if (!ready && other_ready) continue;
-      if (ready && other_ready) {
-        if (other.entry.epoch > entry.epoch) {
-          effect.stale.emplace_back(child, api::Session{name, entry.epoch});
-          continue;
-        }
-        // With the same epoch it came along with the one that it hangs on, whose move is what the other is told of.
-        if (other.entry.epoch < entry.epoch)
-          effect.stale.emplace_back(other.child, api::Session{name, other.entry.epoch});
-      }
-      Erase(name);
+    if (entry.cluster.name != child && Follows(child, entry)) {
+      followers.push_back(&entry);
+    } else if (entry.cluster.name != child) {
+      Take(child, entry, effect);
     }
-    if (naming != naming_.end()) naming->second.insert(name);
-    all_.insert_or_assign(name, Below{entry, child, true});
-    by_child_[child].insert(name);
-    effect.changed.push_back(name);
+  }
+  for (const auto* entry : followers) {
+    // One whose parent is elsewhere is told of by somebody who has not heard yet that it went there.
+    if (ChildTowards(entry->cluster.via) == child) Put(child, *entry, effect);
   }
   for (const auto& name : change.gone) {
     const auto held = all_.find(name);
@@ -50,6 +95,7 @@ Routes::Effect Routes::Apply(const std::string& child, const api::RouteChange& c
     Erase(name);
     effect.changed.push_back(name);
   }
+  const auto naming = naming_.find(child);
   if (naming == naming_.end() || change.more) return effect;
   // The list is whole now: what it did not name is there no longer.
   const auto named = std::move(naming->second);

@@ -45,6 +45,11 @@ class Routes {
 
  private:
   void Erase(const std::string& name);
+  std::string ChildTowards(const std::string& name) const;
+  bool Follows(const std::string& child, const api::RouteEntry& entry) const;
+  void Put(const std::string& child, const api::RouteEntry& entry, Effect& effect);
+  void Take(const std::string& child, const api::RouteEntry& entry, Effect& effect);
+  void BringAlong(const std::string& name, const std::string& from, const std::string& to, Effect& effect);
 
   std::map<std::string, Below> all_;
   std::map<std::string, std::set<std::string>> by_child_;

@@ -86,6 +86,45 @@ TEST_CASE("when a child is lost its subtree is unknown, and whoever claims it ha
   CHECK(routes.Forget("r1").changed == std::vector<std::string>{"b"});
 }
 
+api::RouteEntry On(const std::string& via, const std::string& name, std::int64_t epoch) {
+  auto entry = Entry(name, epoch);
+  entry.cluster.via = via;
+  return entry;
+}
+
+TEST_CASE("what hangs on a cluster is where that is, whoever else still says that it has both") {
+  Routes routes;
+  routes.Apply("r1", Whole({On("r1", "a", 5)}));  // r1 is a child
+  // r3 says what it heard of r2, which had r1 for a while and has not heard yet that it went home.
+  const auto effect = routes.Apply("r3", Whole({On("r2", "r1", 3), On("r1", "a", 5), On("r3", "r2", 9)}));
+  CHECK(routes.Find("r2")->child == "r3");
+  // The caller knows that r1 is its own child; here only what is below counts.
+  CHECK(routes.Find("a")->child == "r3");
+  CHECK(effect.stale.empty());
+}
+
+TEST_CASE("a child keeps what hangs on it when another only repeats it") {
+  Routes routes;
+  routes.Apply("r1", Whole({On("r1", "a", 5)}));
+  // Of r1 itself nothing is believed, since it is a child.
+  routes.Apply("r3", Whole({On("r1", "a", 5), On("r3", "r2", 9)}));
+  CHECK(routes.Find("a")->child == "r1");
+  routes.Apply("r3", {false, false, {}, {"a"}});
+  CHECK(routes.Find("a")->child == "r1");
+}
+
+TEST_CASE("a cluster that moves takes along what hangs on it, though that is told later") {
+  Routes routes;
+  routes.Apply("r1", Whole({On("r1", "m", 5), On("m", "x", 2), On("x", "y", 2)}));
+  routes.Apply("r2", Whole({On("r2", "m", 6)}, true));
+  for (const auto& name : {"m", "x", "y"}) CHECK(routes.Find(name)->child == "r2");
+  // The old one gives up what it has no longer.
+  routes.Apply("r1", {false, false, {}, {"m", "x", "y"}});
+  CHECK(routes.Find("y"));
+  routes.Apply("r2", {false, false, {On("m", "x", 2), On("x", "y", 2)}, {}});
+  for (const auto& name : {"m", "x", "y"}) CHECK(routes.Find(name)->child == "r2");
+}
+
 TEST_CASE("one that comes as a direct child is below nobody else") {
   Routes routes;
   routes.Apply("r1", Whole({Entry("a", 5)}));
