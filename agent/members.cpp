@@ -234,6 +234,9 @@ Result<api::MemberWelcome> Members::Hello(const Request& request, const api::Mem
     return Fail(ErrorId::kVersionMismatch, fmt::format("{} speaks protocol {}, this agent {}", request.caller().name,
                                                        hello.protocol, api::kProtocolVersion));
   }
+  // It is about this very connection: nobody says it for another.
+  const auto& from = request.envelope().from;
+  if (!from.empty()) return Fail(ErrorId::kConflict, fmt::format("member.hello: passed on, in the name of {}", from));
   OTE_TRY(auto* record, RecordOf(request.caller(), hello));
   auto& cluster = *record;
   const auto now = context_.clock.WallNow();

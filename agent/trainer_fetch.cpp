@@ -44,10 +44,8 @@ void Trainer::FetchModel(const std::string& key) {
   auto& job = jobs_.at(key);
   const auto& copy = Lacking(job.record)->locked.copy;
   job.since = {};
-  const auto ask = [this](std::string_view verb, Json body, std::chrono::milliseconds patience,
-                          Rpc::Continuation then) { uplink_.Call(verb, std::move(body), patience, std::move(then)); };
   job.fetch = transfer_.Fetch(
-      ask, copy.digest, copy.size, Durability::kBestEffort,
+      uplink_.Asker(), copy.digest, copy.size, Durability::kBestEffort,
       [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](const Result<void>& result) {
         if (alive.lock() && Find(key, serial) != nullptr) Fetched(key, result);
       });

@@ -48,6 +48,12 @@ class Uplink {
 
   // Asks the parent; kUnreachable at once when there is no link.
   void Call(std::string_view verb, Json body, std::chrono::milliseconds patience, Rpc::Continuation then);
+  // The same as a function, for those who are given one to ask with (Transfer::Ask).
+  auto Asker() {
+    return [this](std::string_view verb, Json body, std::chrono::milliseconds patience, Rpc::Continuation then) {
+      Call(verb, std::move(body), patience, std::move(then));
+    };
+  }
   // The same to any cluster above: the root, or a relay on the way to it.
   void CallAbove(const std::string& cluster, std::string_view verb, Json body, std::chrono::milliseconds patience,
                  Rpc::Continuation then);

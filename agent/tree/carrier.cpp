@@ -14,6 +14,9 @@ void Carrier::Start() {
 }
 
 void Carrier::Ask(Request request, const std::string& digest) {
+  // Whatever is asked for, nothing is remembered of it beyond the bound.
+  if (waiting_ >= kMostWaiting && !carried_.contains(digest))
+    return request.Refuse(Error{ErrorId::kBusy, "too many wait for what is fetched from above", {}});
   auto& carried = carried_[digest];
   carried.used = context_.clock.SteadyNow();
   if (sweep_ == 0) Sweep();
@@ -38,21 +41,19 @@ void Carrier::Ask(Request request, const std::string& digest) {
 }
 
 void Carrier::Fetch(const std::string& digest) {
-  const auto ask = [this](std::string_view verb, Json body, std::chrono::milliseconds patience,
-                          Rpc::Continuation then) { uplink_.Call(verb, std::move(body), patience, std::move(then)); };
   // How large it is its first byte tells.
-  ask(api::verb::kArtifactGet, ToJson(api::ArtifactRange{digest, 0, 1}), Transfer::kPatience,
-      [this, ask, digest, alive = std::weak_ptr<bool>(alive_)](const Result<wire::Envelope>& answer) {
-        if (!alive.lock()) return;
-        const auto chunk =
-            answer ? FromWire<api::ArtifactChunk>(answer->body) : Result<api::ArtifactChunk>(Fail(answer.error()));
-        if (!chunk) return Arrived(digest, Fail(chunk.error()));
-        carried_[digest].ours = !context_.artifacts.Has(digest);
-        transfer_.Fetch(ask, digest, chunk->size, Durability::kBestEffort,
-                        [this, digest, alive](const Result<void>& result) {
-                          if (alive.lock()) Arrived(digest, result);
-                        });
-      });
+  uplink_.Call(api::verb::kArtifactGet, ToJson(api::ArtifactRange{digest, 0, 1}), Transfer::kPatience,
+               [this, digest, alive = std::weak_ptr<bool>(alive_)](const Result<wire::Envelope>& answer) {
+                 if (!alive.lock()) return;
+                 const auto chunk = answer ? FromWire<api::ArtifactChunk>(answer->body)
+                                           : Result<api::ArtifactChunk>(Fail(answer.error()));
+                 if (!chunk) return Arrived(digest, Fail(chunk.error()));
+                 carried_[digest].ours = !context_.artifacts.Has(digest);
+                 transfer_.Fetch(uplink_.Asker(), digest, chunk->size, Durability::kBestEffort,
+                                 [this, digest, alive](const Result<void>& result) {
+                                   if (alive.lock()) Arrived(digest, result);
+                                 });
+               });
 }
 
 void Carrier::Arrived(const std::string& digest, const Result<void>& result) {

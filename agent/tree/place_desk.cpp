@@ -107,16 +107,23 @@ void PlaceDesk::FindGuests(const std::vector<api::ParentEntry>& takers) const {
 void PlaceDesk::TakePlace(const api::TreePlace& place) {
   for (const auto& session : place.stale) members_.Outdated(session);
   if (!place.self) return;  // news of connections only
+  if (uplink_.AtHome()) TakeGuests(place.guests);
+  TellLater();
+}
+
+// A place is told with each change of anything in it: the guests are checked and written when they are others.
+void PlaceDesk::TakeGuests(const std::vector<crypto::Certificate>& guests) {
+  auto told = crypto::DigestOf(ToCbor(GuestList{guests})).ToString();
+  if (told == guests_told_) return;
   std::vector<crypto::Certificate> good;
-  for (const auto& certificate : place.guests) {
+  for (const auto& certificate : guests) {
     if (crypto::CheckCertificateSignature(certificate, context_.membership.AuthorityKey())) good.push_back(certificate);
   }
-  if (uplink_.AtHome()) {
-    if (auto saved = context_.store.PutDoc(kGuestKind, "", ToCbor(GuestList{good})); !saved)
-      log::Error("who may come is not saved", {{"why", saved.error().message}});
-    members_.SetGuests("parent", good);
-  }
-  TellLater();
+  members_.SetGuests("parent", good);
+  if (auto saved = context_.store.PutDoc(kGuestKind, "", ToCbor(GuestList{good})); !saved)
+    return log::Error("who may come is not saved", {{"why", saved.error().message}});
+  // Of an authority that is not known here yet some may be good the next time.
+  if (good.size() == guests.size()) guests_told_ = std::move(told);
 }
 
 void PlaceDesk::TellLater() {

@@ -30,6 +30,7 @@ class PlaceDesk {
   api::TreePlace PlaceFor(const std::string& child, const std::vector<api::ParentEntry>& takers) const;
   void FindGuests(const std::vector<api::ParentEntry>& takers) const;
   void TakePlace(const api::TreePlace& place);
+  void TakeGuests(const std::vector<crypto::Certificate>& guests);
   void TellLater();
   void TellAll();
   void Tell(const std::string& child, const api::TreePlace& place);
@@ -37,6 +38,7 @@ class PlaceDesk {
   Context& context_;
   Members& members_;
   Uplink& uplink_;
+  std::string guests_told_;            // a digest of those that the parent last told, once they are on disk
   std::map<std::string, Bytes> told_;  // a digest of what each child knows
   // Who may come to each child that takes children; worked out when it is asked for and not known any more.
   mutable std::map<std::string, std::vector<std::string>> guests_;

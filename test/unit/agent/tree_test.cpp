@@ -203,6 +203,27 @@ TEST_CASE("with the root gone nobody circles: each stays with its own parent, an
   }
 }
 
+TEST_CASE("a relay cannot say hello for one of its own children, and so take its messages for its own") {
+  Tree tree;
+  Grow(tree);
+  tree.on_the_way = [](const std::string& to, wire::Event& event) {
+    if (to == "hq" && event.kind == wire::EventKind::kPeerMessage && event.caller.name == "r1" &&
+        event.envelope.verb == api::verb::kMemberHello) {
+      event.envelope.from = "r1a";
+    }
+  };
+  api::MemberHello hello;
+  hello.epoch = tree.clock.WallNow() + 1'000'000;
+  std::optional<ErrorId> why;
+  tree.Node("r1").uplink().Call(api::verb::kMemberHello, ToJson(hello), seconds(5),
+                                [&](const Result<wire::Envelope>& answer) {
+                                  if (!answer) why = answer.error().id;
+                                });
+  tree.Settle();
+  CHECK(why == ErrorId::kConflict);
+  CHECK(tree.Shown("r1a").via == "r1");
+}
+
 TEST_CASE("a child speaks for itself and its subtree, and for nobody else") {
   Tree tree;
   Grow(tree);
