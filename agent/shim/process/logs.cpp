@@ -146,18 +146,20 @@ std::vector<LogLine> LogReader::Begin(std::int64_t tail) {
 std::vector<LogLine> LogReader::Next() {
   std::vector<LogLine> lines;
   if (!file_ && !Open(0)) return lines;
-  ReadOn(lines);
-  // Rotated, perhaps more than once: the old file was read to its end, which nobody writes to any more.
-  const auto inode_at = [this](std::size_t number) {
-    struct stat info {};
-    return ::stat(FileAt(folder_, number).c_str(), &info) == 0 ? info.st_ino : ino_t{0};
-  };
-  std::size_t number = 0;
-  while (number < kMostFiles && inode_at(number) != inode_ && inode_at(number) != 0) ++number;
-  if (inode_at(number) != inode_) number = 1;  // it is gone, and what came after it may be
-  if (inode_at(0) == 0 || inode_at(0) == inode_) return lines;
-  while (number-- > 0) {
-    if (Open(number)) ReadOn(lines);
+  // What came after the file that is read, from the newest: a rotation meanwhile shows one twice, and hides none. When
+  // ours is not there any more, all that are there came after it; it is open, so no other has its inode.
+  std::vector<LogReader> later;
+  for (std::size_t number = 0; number < kMostFiles; ++number) {
+    LogReader other(folder_, replica_);
+    if (!other.Open(number)) continue;  // in the middle of a rotation a number is free
+    if (other.inode_ == inode_) break;
+    const bool twice = std::any_of(later.begin(), later.end(), [&](const auto& l) { return l.inode_ == other.inode_; });
+    if (!twice) later.push_back(std::move(other));
+  }
+  ReadOn(lines);  // after that look: to its end, if something came after it
+  for (; !later.empty(); later.pop_back()) {
+    *this = std::move(later.back());
+    ReadOn(lines);
   }
   return lines;
 }

@@ -250,13 +250,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                             known.add(obj["metadata"]["uid"])
                             events.append((what, obj))
                             at = version
+                    # A bookmark passes over nothing: that there is no event and where it stands are one look.
+                    if not events and time.time() >= bookmark and self.query.get("allowWatchBookmarks") == "true":
+                        bookmark = time.time() + state["bookmarks"]
+                        at = max(at, store.version)
+                        events = [("BOOKMARK", {"kind": kind["kind"], "metadata": {"resourceVersion": str(at)}})]
                     if not events:
                         store.lock.wait(min(0.2, max(0.01, bookmark - time.time())))
-            if time.time() >= bookmark and not events and self.query.get("allowWatchBookmarks") == "true":
-                bookmark = time.time() + state["bookmarks"]
-                with store.lock:
-                    at = max(at, store.version)
-                events = [("BOOKMARK", {"kind": kind["kind"], "metadata": {"resourceVersion": str(at)}})]
             try:
                 for what, obj in events:
                     self.chunk(json.dumps({"type": what, "object": obj}).encode() + b"\n")

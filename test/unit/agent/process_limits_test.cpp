@@ -110,6 +110,14 @@ TEST_CASE("a log goes on in a new file when one is full, and a reader that was a
   lines = late.Begin(7);
   REQUIRE(lines.size() == 7);
   CHECK(lines.front().text == "line 3");
+  // So far that its file is gone: told is the end of that one, which the reader holds, and all that is still there.
+  for (int i = 10; i < 40; ++i) writer.Write("out", "line " + std::to_string(i) + "\n", 4'000);
+  const auto kept = LogReader(folder.root, "r").Begin(-1);
+  lines = reader.Next();
+  REQUIRE(kept.size() > 10);
+  REQUIRE(lines.size() > kept.size());
+  CHECK(lines.front().text == "line 10");
+  for (std::size_t i = 1; i <= kept.size(); ++i) CHECK(lines[lines.size() - i].text == kept[kept.size() - i].text);
 }
 
 TEST_CASE("what a file of a replica says is checked before it is believed") {
