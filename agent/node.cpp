@@ -266,4 +266,6 @@ void Node::Post(std::function<void()> fn) {
   transport_->Wake();
 }
 
+bool Node::Busy() const { return parts_ && !parts_->datasets.GetWorker().Idle(); }
+
 }  // namespace ote::agent

@@ -64,6 +64,8 @@ class Node {
   TreeParts& tree() noexcept { return *tree_; }
   State& state() noexcept { return *state_; }
   Commands& commands() noexcept { return *commands_; }
+  // Whether something long runs in the worker's thread: reading, or training.
+  bool Busy() const;
   Context& context() noexcept { return *context_; }
   // What the desk of durable commands asks before it executes one for an operator.
   Access& access() noexcept { return *access_; }

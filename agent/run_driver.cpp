@@ -74,7 +74,10 @@ RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Hoo
           },
           [this](const Error& error) { Halt(error); }),
       sums_(context, members, transfer, seals_, id_,
-            {[this](const federate::Event& event) { Feed(event); }, [this](const Error& error) { Halt(error); }}) {}
+            {[this](const federate::Event& event) { Feed(event); }, [this](const Error& error) { Halt(error); },
+             [this](const std::string& digest) {
+               return Halted() || Needed().contains(digest) || hooks_.needed(digest, id_);
+             }}) {}
 
 RunDriver::~RunDriver() {
   context_.timers.Cancel(wake_);

@@ -101,7 +101,7 @@ void RunSums::Arrived(std::int64_t id, Result<void> result) {
   }
   const std::weak_ptr<bool> alive = alive_;
   hooks_.happened(federate::FetchedSum{id, reply.folded, std::move(job.failed), sum->View()});
-  if (alive.lock()) context_.artifacts.Remove(reply.digest);
+  if (alive.lock() && !hooks_.needed(reply.digest)) context_.artifacts.Remove(reply.digest);
 }
 
 void RunSums::Failed(std::int64_t id, const Error& error) {

@@ -25,6 +25,8 @@ class RunSums {
   struct Hooks {
     std::function<void(const federate::Event&)> happened;  // FetchedSum or SumFailed
     std::function<void(const Error&)> disk_failed;         // our own
+    // Whether an artifact must stay: the sum of one relay may be, byte for byte, what the run has kept of its round.
+    std::function<bool(const std::string& digest)> needed;
   };
   RunSums(Context& context, Members& members, Transfer& transfer, RunSeals& seals, std::string run, Hooks hooks)
       : context_(context),

@@ -89,13 +89,20 @@ Error FileError(std::string_view doing, const fs::path& path, int error) {
   return {id, fmt::format("{} {}: {}", doing, path.string(), SystemWords(error)), {}};
 }
 
-Result<void> SyncFolder(const fs::path& folder) {
-  const Descriptor handle(Open(folder, O_RDONLY | O_DIRECTORY));
-  if (!handle) return Fail(FileError("syncing", folder, errno));
+namespace {
+
+Result<void> Sync(const fs::path& path, int flags) {
+  const Descriptor handle(Open(path, flags));
+  if (!handle) return Fail(FileError("syncing", path, errno));
   // Some file systems do not know how to sync a folder and say EINVAL; their renames are as durable as they get.
-  if (::fsync(handle.get()) != 0 && errno != EINVAL) return Fail(FileError("syncing", folder, errno));
+  if (::fsync(handle.get()) != 0 && errno != EINVAL) return Fail(FileError("syncing", path, errno));
   return {};
 }
+
+}  // namespace
+
+Result<void> SyncFolder(const fs::path& folder) { return Sync(folder, O_RDONLY | O_DIRECTORY); }
+Result<void> SyncFile(const fs::path& file) { return Sync(file, O_RDONLY); }
 
 Result<Bytes> ReadFile(const fs::path& path, std::uint64_t limit) { return ReadWhole<Bytes>(path, limit); }
 

@@ -29,6 +29,8 @@ Result<Bytes> ReadPrivateFile(const std::filesystem::path& path, std::uint64_t l
 Result<void> MakeFolder(const std::filesystem::path& path, int mode = 0755);
 // Makes the names in `folder` durable: what was created, renamed or removed there.
 Result<void> SyncFolder(const std::filesystem::path& folder);
+// The bytes of one that is there.
+Result<void> SyncFile(const std::filesystem::path& file);
 // Bytes that this user may still write on the file system that holds `path`.
 Result<std::uint64_t> FreeSpace(const std::filesystem::path& path);
 

@@ -111,7 +111,12 @@ Result<crypto::Digest> Artifacts::Put(ByteView bytes) {
   const fs::path file = FileOf(digest);
   std::error_code error;
   // A file of another size was damaged; it is written anew.
-  if (fs::file_size(file, error) == bytes.size() && !error) return digest;
+  if (fs::file_size(file, error) == bytes.size() && !error) {
+    // It may have come here with no promise that it stays.
+    OTE_CHECK(SyncFile(file));
+    OTE_CHECK(SyncFolder(file.parent_path()));
+    return digest;
+  }
   OTE_CHECK(MakeFolderOf(file));
   OTE_CHECK(WriteFileAtomic(file, bytes, 0600));
   return digest;

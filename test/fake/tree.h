@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -146,6 +147,9 @@ class Tree {
         if (!held_.contains(name)) node->Step({});
       }
     }
+  }
+  bool Busy() const {
+    return std::any_of(nodes_.begin(), nodes_.end(), [](const auto& entry) { return entry.second->Busy(); });
   }
   // Lets time pass in small steps, so that heartbeats happen on the way.
   void Pass(std::chrono::milliseconds time, std::chrono::milliseconds step = std::chrono::seconds(1)) {

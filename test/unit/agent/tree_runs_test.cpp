@@ -162,6 +162,30 @@ TEST_CASE("a root that is killed while relays fold goes on to the same model") {
   const auto run = tree.Finish();
   INFO(run.message);
   REQUIRE(run.status == api::RunStatus::kFinished);
+  for (const auto& round : run.rounds) CHECK(round.participants == kSites);
+  CHECK(run.model.digest == flat);
+}
+
+// The sum of the first relay is, byte for byte, what the root keeps of the round.
+TEST_CASE("a root that is killed with the sum of one relay goes on with it") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowTiers(tree);
+  bool hold = true;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (!hold || to != "south" || !Asks(event, api::verb::kFlFold)) return;
+    event.envelope.kind = wire::MessageKind::kReply;  // to nothing that was asked: it is passed over
+    event.envelope.id = 999'999'999;
+  };
+  Must(tree.StartRun(Folded()));
+  REQUIRE(tree.Until([&] { return tree.Happened("update-folded"); }));
+  tree.StopNode("hq");
+  hold = false;
+  tree.StartNode("hq");
+  const auto run = tree.Finish();
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  for (const auto& round : run.rounds) CHECK(round.participants == kSites);
   CHECK(run.model.digest == flat);
 }
 
