@@ -58,14 +58,8 @@ sleeps() {
   done
   echo "$count"
 }
-# What apps run outlives the agents.
 teardown() {
-  local pid
-  end_agents "$scratch"
-  for pid in $(pgrep -f "ote-agent supervise $scratch/"); do kill -KILL "$pid"; done
-  for pid in $(pgrep -f '(^|/)(sleep|python3) '); do
-    [[ $(readlink "/proc/$pid/cwd") != "$scratch"/* ]] || kill -KILL "$pid"
-  done
+  end_apps "$scratch"
   ote_teardown
 }
 

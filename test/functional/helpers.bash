@@ -71,6 +71,16 @@ end_agents() {
   done
 }
 
+# The same, and what their apps run, which outlives them.
+end_apps() {
+  local pid
+  end_agents "$1"
+  for pid in $(pgrep -f "ote-agent supervise $1/"); do kill -KILL "$pid"; done
+  for pid in $(pgrep -f '(^|/)(sleep|python3) '); do
+    [[ $(readlink "/proc/$pid/cwd") != "$1"/* ]] || kill -KILL "$pid"
+  done
+}
+
 # Kills the agent of the state folder FOLDER as a power cut would, and waits until it is gone.
 kill_agent() {
   local pid

@@ -15,7 +15,7 @@ setup() {
   make_net
 }
 teardown() {
-  end_agents "$scratch"
+  end_apps "$scratch"
   local name
   for name in "${namespaces[@]}"; do ip netns delete "$name" 2>/dev/null || true; done
   ote_teardown
@@ -113,6 +113,56 @@ now_ms() { echo $(($(date +%s%N) / 1000000)); }
   [ "$(json .rooted)" = false ] || [ "$(jq -r .rooted <<<"$output")" = false ]
   in_net lan ip link set to-r1 up
   wait_until $((15 * heartbeat)) all_home 12
+}
+
+@test "what was ordered while lines were cut and two relays were lost is executed everywhere, and once" {
+  grow
+  cat >counted.yaml <<'YAML'
+name: counted
+command: [sh, -c, "echo begun >>begun; exec sleep 1000"]
+isolation: off
+stopTimeout: 1s
+placement: {selector: "branch in (r1,r2,r3)"}
+rollout: {maxUnavailable: 100%, healthTimeout: 20s}
+YAML
+  wait_until 10 all_run_apps
+  expect 0 ote app deploy -f counted.yaml --state hq --timeout 60s
+  order() { expect 0 ote app restart counted --state hq -q; }
+  order
+  cut r1a r1
+  cut r2 hq
+  order
+  # Two relays at once: the one is killed, the other is as if it were.
+  kill_agent r3
+  in_net lan ip link set to-r2 down
+  order
+  sleep $((3 * heartbeat))
+  order
+  mend r1a r1
+  in_net lan ip link set to-r2 up
+  mend r2 hq
+  order
+  in_net r3 ote cluster start --state r3 -q
+  wait_until $((30 * heartbeat)) all_done 5
+  local relay leaf
+  for relay in "${relays[@]}"; do
+    for leaf in a b c; do
+      echo "# $relay$leaf: $(executed "$relay$leaf") of 5, begun $(begun "$relay$leaf") times" >&3
+      [ "$(executed "$relay$leaf")" -eq 5 ]
+      # Orders that came at once, with the line, may be one restart; none is two.
+      [ "$(begun "$relay$leaf")" -le 6 ]
+    done
+  done
+  wait_until $((15 * heartbeat)) all_home 12
+}
+all_run_apps() { [ "$(ote app plan -f counted.yaml --state hq -o json | jq '[.. | objects | select(.chosen == true)] | length')" -eq 9 ]; }
+# By its own audit: how many orders the cluster executed.
+executed() { ote cluster audit --state "$1" --verb app.restart -o json | jq '[.items[] | select(.outcome == "done")] | length'; }
+# By the app: how many times it was begun.
+begun() { find "$scratch/$1" -name begun -exec cat {} + | wc -l; }
+all_done() {
+  ote cluster commands --state hq -o json |
+    jq -e --argjson n "$1" '[.items[] | select(.verb == "app.restart")] | length == $n and all(.phases == {"done": 9})' >/dev/null
 }
 
 @test "a run goes on while lines are cut and a relay is killed, and ends with the same model" {
