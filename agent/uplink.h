@@ -61,6 +61,10 @@ class Uplink {
 
   // Called after each hello that was answered: the time to say again what the parent may have missed.
   void OnConnected(std::function<void()> fn) { connected_.push_back(std::move(fn)); }
+  // Called with each heartbeat that was answered: by whom, and how long after it was sent.
+  void OnBeat(std::function<void(const std::string& parent, std::chrono::milliseconds round_trip)> fn) {
+    beats_.push_back(std::move(fn));
+  }
   // Called when the parent told something new of this cluster's place.
   void OnPlace(std::function<void(const api::TreePlace&)> fn) { placed_.push_back(std::move(fn)); }
   // Called when papers of the authority were taken.
@@ -138,6 +142,7 @@ class Uplink {
   bool hello_stale_ = false;                   // data sets changed after the hello under way was written
   std::vector<std::function<void()>> untold_;  // who waits to hear that the parent knows of them
   std::vector<std::function<void()>> connected_;
+  std::vector<std::function<void(const std::string&, std::chrono::milliseconds)>> beats_;
   std::vector<std::function<void(const api::TreePlace&)>> placed_;
   std::vector<std::function<void(const api::TrustNews&)>> news_;
   std::function<std::vector<api::DatasetSummary>()> datasets_;

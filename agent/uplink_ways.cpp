@@ -22,9 +22,14 @@ void Uplink::Beat() {
     if (current_ == nullptr) return;
     const auto link = *current_->link;
     context_.rpc.Call(link, api::verb::kMemberHeartbeat, ToJson(renewal_.Held()), Interval() * 2,
-                      [this, link](const Result<wire::Envelope>& answer) {
+                      [this, link, sent = context_.clock.SteadyNow()](const Result<wire::Envelope>& answer) {
                         auto* line = LineOf(link);
-                        if (line != nullptr && line == current_) Beaten(*line, answer);
+                        if (line == nullptr || line != current_) return;
+                        const auto parent = line->parent.name;
+                        const auto took = context_.clock.SteadyNow() - sent;
+                        Beaten(*line, answer);
+                        if (!answer) return;
+                        for (const auto& fn : beats_) fn(parent, took);
                       });
     Beat();
   });

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/apps/app_desk.h"
+#include "agent/state/distance.h"
 #include "core/base/log.h"
 #include "core/tree/selector.h"
 
@@ -110,6 +111,9 @@ std::vector<tree::Candidate> AppDesk::Candidates(const std::string& app) const {
         candidate.capacity = shim->capacity;
         used = shim->used;
       }
+    }
+    if (const auto measured = RoundTripMs(board_, context_.membership.name, cluster.name)) {
+      candidate.round_trip_ms = double(*measured);
     }
     candidate.used = ByOthers(used, candidate.held, set_aside[cluster.name]);
     candidates.push_back(std::move(candidate));

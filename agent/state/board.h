@@ -16,6 +16,7 @@ namespace ote::agent {
 // The kinds that there are.
 namespace state {
 inline constexpr std::string_view kShim = "shim";    // one, named "": api::ShimStatus
+inline constexpr std::string_view kLine = "line";    // one, named "": api::LineStatus; not of a root
 inline constexpr std::string_view kApp = "app";      // api::AppStatus, by AppStatus::Key
 inline constexpr std::string_view kEvent = "event";  // api::ClusterEvent, by a number; the newest 100 are kept
 }  // namespace state

@@ -23,7 +23,8 @@ State::State(Context& context, Members& members, Uplink& uplink)
               if (Reported(cluster)) all.push_back(cluster);
             }
             return all;
-          }) {}
+          }),
+      distance_(uplink, *this) {}
 
 State::~State() { context_.timers.Cancel(write_); }
 
@@ -47,6 +48,7 @@ Result<void> State::Start() {
       });
   members_.OnChange([this](const api::Cluster& cluster, bool removed) { MemberChanged(cluster, removed); });
   line_.Start();
+  distance_.Start();
   return {};
 }
 

@@ -14,6 +14,7 @@
 #include "agent/context.h"
 #include "agent/members.h"
 #include "agent/state/board.h"
+#include "agent/state/distance.h"
 #include "agent/state/report_line.h"
 #include "core/base/log.h"
 #include "core/tree/state_feed.h"
@@ -68,6 +69,7 @@ class State final : public StateBoard {
   std::map<std::string, Source> sources_;
   std::deque<std::string> events_;  // names of this cluster's, the oldest first
   ReportLine line_;
+  Distance distance_;
   std::vector<Changed> listeners_;
   std::set<std::string> unwritten_;  // sources
   Timers::Id write_ = 0;

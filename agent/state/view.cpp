@@ -19,6 +19,9 @@ Result<api::ClusterView> ViewCluster(const std::string& name, const Members& mem
   for (const auto& [key, value] : state.List(name, state::kShim)) {
     if (auto shim = FromWire<api::ShimStatus>(value)) view.shim = std::move(*shim);
   }
+  for (const auto& [key, value] : state.List(name, state::kLine)) {
+    if (auto line = FromWire<api::LineStatus>(value)) view.line = std::move(*line);
+  }
   for (const auto& [key, value] : state.List(name, state::kApp)) {
     if (auto app = FromWire<api::AppStatus>(value)) view.apps.push_back(std::move(*app));
   }

@@ -55,6 +55,8 @@ Facts FactsOf(const api::ClusterView& view, UnixMillis now) {
                  {"version", c.version},
                  {"platform", c.platform},
                  {"state", view.fresh_at == 0 ? "" : "as of " + Ago(view.fresh_at, now)}};
+  if (view.line)
+    facts.emplace_back("line", fmt::format("{} ms to {} and back", view.line->round_trip_ms, view.line->parent));
   if (view.shim) {
     const api::ShimStatus& shim = *view.shim;
     facts.emplace_back("shim", shim.shim + (shim.version.empty() ? "" : " " + shim.version) +

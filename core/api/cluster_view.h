@@ -9,12 +9,14 @@
 #include "core/api/app.h"
 #include "core/api/capacity.h"
 #include "core/api/cluster.h"
+#include "core/api/line.h"
 
 namespace ote::api {
 
 struct ClusterView {
   Cluster cluster;
   std::optional<ShimStatus> shim;  // none: it is a relay only, or has told nothing yet
+  std::optional<LineStatus> line;  // to whom it hangs on
   std::vector<AppStatus> apps;
   std::vector<ClusterEvent> events;  // the newest first
   std::int64_t events_dropped = 0;   // older ones that made room, ever
@@ -25,6 +27,7 @@ struct ClusterView {
   static void Fields(Self& self, V&& v) {
     v("cluster", self.cluster, kRequired);
     v("shim", self.shim);
+    v("line", self.line);
     v("apps", self.apps);
     v("events", self.events);
     v("eventsDropped", self.events_dropped);

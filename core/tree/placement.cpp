@@ -72,14 +72,17 @@ double UsedShare(const Candidate& c) {
   return share;
 }
 
-// 100 for 0, 50 for `half`, towards 0; 0 without the label, or for what is no number.
-double Falling(const Candidate& c, std::string_view label, double half) {
-  const auto it = c.labels.find(std::string(label));
-  if (it == c.labels.end()) return 0;
-  char* end = nullptr;
-  const double value = std::strtod(it->second.c_str(), &end);
-  if (end == it->second.c_str() || !std::isfinite(value) || value < 0) return 0;
-  return 100 * half / (half + value);
+// 100 for 0, 50 for `half`, towards 0; of the label, else what was measured. 0 without either, or for what is no
+// number.
+double Falling(const Candidate& c, std::string_view label, std::optional<double> measured, double half) {
+  std::optional<double> value = measured;
+  if (const auto it = c.labels.find(std::string(label)); it != c.labels.end()) {
+    char* end = nullptr;
+    value = std::strtod(it->second.c_str(), &end);
+    if (end == it->second.c_str()) return 0;
+  }
+  if (!value || !std::isfinite(*value) || *value < 0) return 0;
+  return 100 * half / (half + *value);
 }
 
 struct Scored {
@@ -99,10 +102,10 @@ void Score(const api::AppSpec& spec, const Terms& terms, Scored& scored) {
       parts.push_back({"used", 100 * UsedShare(c)});
       break;
     case api::PlacementStrategy::kLatency:
-      parts.push_back({"latency", Falling(c, kLatencyLabel, 50)});
+      parts.push_back({"latency", Falling(c, kLatencyLabel, c.round_trip_ms, 50)});
       break;
     case api::PlacementStrategy::kCost:
-      parts.push_back({"cost", Falling(c, kCostLabel, 1)});
+      parts.push_back({"cost", Falling(c, kCostLabel, std::nullopt, 1)});
       break;
   }
   for (std::size_t i = 0; i < terms.prefer.size(); ++i) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct Candidate {
   bool drained = false;   // and keeps nothing
   bool shim = false;      // has told of something that runs apps; its capacity is known
   bool has_app = false;   // has it already, by an earlier decision
+  std::optional<double> round_trip_ms;  // as it was measured along the tree
   api::Capacity capacity;
   api::Capacity used;  // by everything but this app
   api::Capacity held;  // what was set aside for this app when it was placed there
@@ -41,8 +43,9 @@ std::string NoRoom(const api::Workload& workload, const Candidate& candidate);
 // by a hash of app and cluster. Fails only for selectors that cannot be read.
 //
 // Scores: the strategy's part is 0 to 100 (spread: the share that is free; binpack: the share that is used; latency and
-// cost: 100 for none, falling with the label ote/latency-ms and ote/cost; without the label 0), and the weight of each
-// preference that holds. With spreadBy, the value of the label that has the fewest clusters of the app goes first.
+// cost: 100 for none, falling with the label ote/latency-ms, or what was measured where there is no such label, and
+// with the label ote/cost; 0 where nothing is known), and the weight of each preference that holds. With spreadBy, the
+// value of the label that has the fewest clusters of the app goes first.
 Result<Placement> Place(const api::AppSpec& spec, const std::vector<Candidate>& candidates);
 
 }  // namespace ote::tree

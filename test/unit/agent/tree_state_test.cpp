@@ -2,7 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include "agent/commands/commands.h"
+#include "agent/state/distance.h"
 #include "agent/state/mirror.h"
+#include "core/api/line.h"
 #include "test/fake/tree.h"
 
 namespace ote::test {
@@ -64,6 +66,57 @@ TEST_CASE("a command reaches a cluster behind a relay once, also when that is lo
   tree.Pass(seconds(40), milliseconds(250));
   CHECK(tree.Shown("leaf").via == "r1");
   CHECK(done == 2);
+}
+
+TEST_CASE("how far a cluster is, is told along the tree, and of the way that it has now") {
+  Tree tree;
+  Grow(tree);
+  tree.Pass(seconds(12));
+  const auto line = [&](const std::string& name) {
+    const auto told = tree.Node("hq").state().Get(name, agent::state::kLine, "");
+    return told ? Must(FromWire<api::LineStatus>(*told)).parent : "";
+  };
+  CHECK(line("leaf") == "r1");
+  CHECK(line("r1") == "hq");
+  CHECK(line("hq").empty());
+  CHECK(agent::RoundTripMs(tree.Node("hq").state(), "hq", "leaf").has_value());
+  CHECK(agent::RoundTripMs(tree.Node("r1").state(), "r1", "leaf").has_value());
+  CHECK_FALSE(agent::RoundTripMs(tree.Node("hq").state(), "hq", "nobody"));
+  tree.StopNode("r1");
+  tree.Pass(seconds(60), milliseconds(250));
+  CHECK(line("leaf") == tree.Shown("leaf").via);
+  CHECK(line("leaf") != "r1");
+}
+
+// Of lines as they were told; everything else is not asked for.
+class Lines final : public agent::StateBoard {
+ public:
+  void Set(std::string_view, const std::string& name, Json value) override { told[name] = std::move(value); }
+  void Remove(std::string_view, const std::string&) override {}
+  std::map<std::string, Json> List(const std::string& cluster, std::string_view) const override {
+    const auto it = told.find(cluster);
+    return it == told.end() ? std::map<std::string, Json>{} : std::map<std::string, Json>{{"", it->second}};
+  }
+  UnixMillis FreshAt(const std::string&) const override { return 0; }
+  void OnChange(Changed) override {}
+  std::map<std::string, Json> told;
+};
+
+TEST_CASE("a round trip is the sum of its lines, and unknown when one is, or when they go round") {
+  Lines lines;
+  const auto put = [&](const std::string& name, const std::string& parent, std::int64_t ms) {
+    lines.Set("", name, ToJson(api::LineStatus{parent, ms}));
+  };
+  put("leaf", "r1", 40);
+  CHECK_FALSE(agent::RoundTripMs(lines, "hq", "leaf"));
+  put("r1", "hq", 7);
+  CHECK(agent::RoundTripMs(lines, "hq", "leaf") == 47);
+  CHECK(agent::RoundTripMs(lines, "r1", "leaf") == 40);
+  CHECK(agent::RoundTripMs(lines, "hq", "hq") == 0);
+  put("r1", "leaf", 7);
+  CHECK_FALSE(agent::RoundTripMs(lines, "hq", "leaf"));
+  put("r1", "hq", -7);
+  CHECK_FALSE(agent::RoundTripMs(lines, "hq", "leaf"));
 }
 
 TEST_CASE("a relay issues commands to those below it, and has the outcomes") {

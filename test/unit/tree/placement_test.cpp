@@ -92,6 +92,22 @@ TEST_CASE("the strategies choose what they are called after") {
   CHECK(choose(api::PlacementStrategy::kCost) == "empty");
 }
 
+TEST_CASE("the nearest is the one that was measured so, unless its label says otherwise") {
+  auto near = Make("near");
+  near.round_trip_ms = 4;
+  auto far = Make("far");
+  far.round_trip_ms = 90;
+  const auto unknown = Make("unknown");
+  auto spec = Spec(1);
+  spec.placement.strategy = api::PlacementStrategy::kLatency;
+  CHECK(Must(tree::Place(spec, {unknown, far, near})).chosen.at(0) == "near");
+  near.labels["ote/latency-ms"] = "200";
+  const auto placed = Must(tree::Place(spec, {unknown, far, near}));
+  CHECK(placed.chosen.at(0) == "far");
+  CHECK(Of(placed, "near").score == Approx(20));
+  CHECK(Of(placed, "unknown").score == 0);
+}
+
 TEST_CASE("spreadBy takes one of each zone before a second of any") {
   auto spec = Spec(3);
   spec.placement.spread_by = "zone";
