@@ -217,6 +217,7 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
     run.message += fmt::format("; by hand: {}, at most {} trips each way", fmt::join(carried, ", "),
                                federate::TripsOfRun(spec, rounds));
   }
+  run.message += fmt::format("; relays: {}", NameOf(spec.relays));
   if (federate::MakeStrategy(spec.strategy)->NeedsAll() && run.model.parameters > 0) {
     run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
   }
