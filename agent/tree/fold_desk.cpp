@@ -33,6 +33,7 @@ struct FoldDesk::Job {
   Bytes update;          // the one at hand, opened
   std::size_t next = 0;  // of the items, to be fetched
   std::map<std::size_t, Transfer::Id> fetches;
+  std::int64_t taken_in = 0;  // bytes of those that are settled, as if all of them had arrived
   api::FoldReply reply;
   Timers::Id timer = 0;
 
@@ -57,6 +58,7 @@ void FoldDesk::Asked(Request request) {
   const auto asked = FromWire<api::FoldRequest>(request.envelope().body);
   if (!asked) return request.Refuse(asked.error());
   if (!asked->done.empty()) Release(asked->done);
+  if (asked->ask) return Tell(std::move(request), *asked);
   if (asked->work.empty()) return request.Answer(ToJson(api::FoldReply{}));
   auto work = parcel::OpenWork(*asked, context_.membership.name, context_.transport_key);
   if (!work) return request.Refuse(work.error());
@@ -75,6 +77,22 @@ void FoldDesk::Asked(Request request) {
   Begin(std::move(request), std::move(*work));
 }
 
+void FoldDesk::Tell(Request request, const api::FoldRequest& asked) const {
+  for (const auto& [id, job] : jobs_) {
+    if (job->work.run != asked.run || job->work.round != asked.round) continue;
+    api::FoldReply reply;
+    reply.progress = Progress(*job);
+    return request.Answer(ToJson(reply));
+  }
+  request.Refuse(Error{ErrorId::kRoundStale, fmt::format("round {}: nothing of it is folded here", asked.round), {}});
+}
+
+std::int64_t FoldDesk::Progress(const Job& job) const {
+  auto progress = job.taken_in;
+  for (const auto& [index, fetch] : job.fetches) progress += transfer_.Arrived(job.work.items[index].copy.digest);
+  return progress;
+}
+
 void FoldDesk::Begin(Request request, api::FoldWork work) {
   const auto finest = federate::ChooseGrid(work.capacity);
   if (!finest || work.exponent > finest->exponent || work.count > kMostValues) {
@@ -84,7 +102,8 @@ void FoldDesk::Begin(Request request, api::FoldWork work) {
   const auto id = next_++;
   log::Debug("folds updates", {{"run", work.run}, {"round", work.round}, {"updates", std::ssize(work.items)}});
   auto& job = *jobs_.emplace(id, std::make_unique<Job>(std::move(request), std::move(work), grid)).first->second;
-  job.timer = context_.timers.At(context_.clock.SteadyNow() + kTime, [this, id] { Expire(id); });
+  const auto time = job.work.time_ms > 0 ? std::min(kTime, std::chrono::milliseconds(job.work.time_ms)) : kTime;
+  job.timer = context_.timers.At(context_.clock.SteadyNow() + time, [this, id] { Expire(id); });
   Fill(id);
 }
 
@@ -113,6 +132,7 @@ void FoldDesk::Arrived(std::uint64_t id, std::size_t index, Result<void> result)
   auto& job = *it->second;
   job.fetches.erase(index);
   const auto& item = job.work.items[index];
+  job.taken_in += item.copy.size;
   if (result) {
     result = Fold(job, item);
     context_.artifacts.Remove(item.copy.digest);

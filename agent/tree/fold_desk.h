@@ -26,7 +26,7 @@ class FoldDesk {
   static constexpr std::size_t kFetches = 4;  // at a time for one sum
   static constexpr std::size_t kMostSums = 4;
   static constexpr std::int64_t kMostValues = std::int64_t{1} << 28;
-  // For one sum; what has not arrived by then is left out. The root waits longer.
+  // For one sum, or less when it is asked to; what has not arrived by then is left out. Who asked waits longer.
   static constexpr std::chrono::milliseconds kTime{240'000};
   static constexpr std::chrono::milliseconds kKeep{600'000};  // of a sum that nobody says is done
 
@@ -38,6 +38,8 @@ class FoldDesk {
  private:
   struct Job;
   void Asked(Request request);
+  void Tell(Request request, const api::FoldRequest& asked) const;  // how far it is
+  std::int64_t Progress(const Job& job) const;
   void Begin(Request request, api::FoldWork work);
   void Fill(std::uint64_t id);
   void Arrived(std::uint64_t id, std::size_t index, Result<void> result);

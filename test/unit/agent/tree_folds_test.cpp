@@ -1,0 +1,130 @@
+// Relays that fold and hang, lose what they were asked for, or are slow.
+#include <catch2/catch.hpp>
+
+#include "agent/tree/fold_calls.h"
+#include "agent/tree/fold_desk.h"
+#include "test/fake/tiers.h"
+
+using namespace ote;
+using namespace std::chrono_literals;
+using agent::FoldCalls;
+using test::Asks;
+using test::FlatDigest;
+using test::Folded;
+using test::GrowTiers;
+using test::kTierSites;
+using test::Must;
+using test::RunTree;
+using test::Swallow;
+
+namespace {
+
+bool HasWork(const wire::Event& event) { return !event.envelope.body.at("work").get_binary().empty(); }
+
+api::Run FinishSlowly(RunTree& tree) {
+  api::Run run;
+  REQUIRE(tree.Until([&] { return (run = tree.Show()).Over(); }, 200ms));
+  INFO(run.message);
+  REQUIRE(run.status == api::RunStatus::kFinished);
+  return run;
+}
+
+double Seconds(std::chrono::milliseconds time) { return static_cast<double>(time.count()) / 1000; }
+
+}  // namespace
+
+TEST_CASE("a relay that takes what it is to fold and never answers is given up, and its sites are fetched from") {
+  const auto flat = FlatDigest(1);
+  RunTree tree;
+  GrowTiers(tree);
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to == "north" && Asks(event, api::verb::kFlFold)) Swallow(event);
+  };
+  Must(tree.StartRun(Folded(1)));
+  const auto run = FinishSlowly(tree);
+  CHECK(run.model.digest == flat);
+  CHECK(run.rounds.front().participants == kTierSites);
+  CHECK(tree.Happened("sum-failed"));
+  // As long as it may be silent, and a heartbeat to notice.
+  CHECK(run.rounds.front().seconds >= Seconds(FoldCalls::kSilence));
+  CHECK(run.rounds.front().seconds < Seconds(FoldCalls::kSilence + 10s));
+}
+
+TEST_CASE("a relay that stands still while it folds is given up as one that is lost") {
+  const auto flat = FlatDigest(1);
+  RunTree tree;
+  GrowTiers(tree);
+  bool asked = false;
+  bool over = false;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to != "north" || asked || !Asks(event, api::verb::kFlFold)) return;
+    asked = true;
+    Swallow(event);
+    tree.Hold("north", [&over] { return over; });
+  };
+  Must(tree.StartRun(Folded(1)));
+  const auto run = FinishSlowly(tree);
+  over = true;
+  CHECK(asked);
+  CHECK(run.model.digest == flat);
+  CHECK(run.rounds.front().participants == kTierSites);
+  CHECK(tree.Happened("sum-failed"));
+  CHECK(run.rounds.front().seconds < 60);
+}
+
+TEST_CASE("a relay that has lost what it was asked for is given up as soon as it says so") {
+  const auto flat = FlatDigest(1);
+  RunTree tree;
+  GrowTiers(tree);
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to == "north" && Asks(event, api::verb::kFlFold) && HasWork(event)) Swallow(event);
+  };
+  Must(tree.StartRun(Folded(1)));
+  const auto run = FinishSlowly(tree);
+  CHECK(run.model.digest == flat);
+  CHECK(tree.Happened("sum-failed"));
+  CHECK(run.rounds.front().seconds < 15);  // a heartbeat is five
+}
+
+TEST_CASE("a relay that is slow and gets on is waited for past the time in which one that hangs is given up") {
+  const auto flat = FlatDigest(1);
+  RunTree tree;
+  GrowTiers(tree);
+  std::map<std::string, int> lost;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    // The first pieces that it asks of its sites come too late: three times 30 seconds and then it gets on.
+    const bool site = to == "clinic-a" || to == "clinic-b";
+    if (site && Asks(event, api::verb::kArtifactGet) && lost[to]++ < agent::Transfer::kTries - 1) Swallow(event);
+  };
+  Must(tree.StartRun(Folded(1)));
+  const auto run = FinishSlowly(tree);
+  CHECK(run.model.digest == flat);
+  CHECK(run.rounds.front().seconds > Seconds(2 * FoldCalls::kSilence));
+  CHECK_FALSE(tree.Happened("sum-failed"));
+  CHECK_FALSE(tree.Happened("fold-failed"));
+}
+
+TEST_CASE("a relay that answers and gets no further is given up when no site could still hold it up") {
+  const auto flat = FlatDigest(1);
+  RunTree tree;
+  GrowTiers(tree);
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    // Its sum never leaves it: the answer to the work is passed over, and its word how far it is comes.
+    const bool answer = to == "hq" && event.kind == wire::EventKind::kPeerMessage && event.caller.name == "north" &&
+                        event.envelope.kind != wire::MessageKind::kRequest;
+    if (answer && event.envelope.body.contains("folded") && !event.envelope.body.at("folded").empty()) {
+      event.envelope.id = 999'999'999;
+    }
+    const bool stale = answer && event.envelope.kind == wire::MessageKind::kError;
+    if (!stale) return;
+    event.envelope.kind = wire::MessageKind::kReply;
+    event.envelope.body = ToJson(api::FoldReply{});
+    event.envelope.body["progress"] = 1;
+  };
+  Must(tree.StartRun(Folded(1)));
+  const auto run = FinishSlowly(tree);
+  CHECK(run.model.digest == flat);
+  CHECK(tree.Happened("sum-failed"));
+  CHECK(run.rounds.front().seconds > Seconds(FoldCalls::kStall));
+  CHECK(run.rounds.front().seconds < Seconds(FoldCalls::kStall + 30s));
+}
