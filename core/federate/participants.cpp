@@ -246,7 +246,8 @@ void RunMachine::State::SendTo(Asked& asked) {
   task.training.learning_rate = RateOf(open.round);
   task.trainer = run.spec.trainer;
   task.privacy = PrivacyOfTask();
-  if (Folds()) task.relays = api::RelayKind::kFold;
+  // A site is told so of its own update only.
+  if (Folds() && MayFold(asked.name)) task.relays = api::RelayKind::kFold;
   if (open.kind == api::TaskKind::kSurvey) {
     task.survey = run.spec.prepare;
   } else {

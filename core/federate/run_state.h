@@ -376,7 +376,8 @@ struct RunMachine::State {
   void DropUnlessNeeded(const std::string& digest);
 
   // sums.cpp
-  bool Folds() const noexcept;  // whether relays do, in the open round
+  bool Folds() const noexcept;                  // whether relays do, in the open round
+  bool MayFold(const std::string& site) const;  // whether its operator lets relays read its updates
   const std::string& ViaOf(const Asked& asked) const;
   bool BySum(const Asked& asked) const;
   bool Holds() const;  // whether the round waits past its deadline for what was offered in time

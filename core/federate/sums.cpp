@@ -18,6 +18,8 @@ constexpr std::size_t kMostInSum = 512;
 // An update that so many sums were to bring, and did not, is fetched by itself.
 constexpr int kMostSums = 3;
 
+bool Refuses(const Site& site) noexcept { return site.dataset && site.dataset->fold == api::FoldPolicy::kRefuse; }
+
 }  // namespace
 
 bool RunMachine::State::Folds() const noexcept {
@@ -28,7 +30,12 @@ bool RunMachine::State::Folds() const noexcept {
 const std::string& RunMachine::State::ViaOf(const Asked& asked) const {
   static const std::string kNone;
   const auto it = sites.find(asked.name);
-  return it == sites.end() || it->second.by_hand ? kNone : it->second.via;
+  return it == sites.end() || it->second.by_hand || Refuses(it->second) ? kNone : it->second.via;
+}
+
+bool RunMachine::State::MayFold(const std::string& site) const {
+  const auto it = sites.find(site);
+  return it == sites.end() || !Refuses(it->second);
 }
 
 bool RunMachine::State::BySum(const Asked& asked) const {

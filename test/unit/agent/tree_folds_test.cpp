@@ -1,4 +1,4 @@
-// Relays that fold and hang, lose what they were asked for, or are slow.
+// Relays that fold and hang, lose what they were asked for, or are slow; and sites that let no relay read an update.
 #include <catch2/catch.hpp>
 
 #include "agent/tree/fold_calls.h"
@@ -27,6 +27,23 @@ api::Run FinishSlowly(RunTree& tree) {
   INFO(run.message);
   REQUIRE(run.status == api::RunStatus::kFinished);
   return run;
+}
+
+void RefuseFolding(RunTree& tree, const std::string& site) {
+  api::DataAddRequest closed;
+  closed.dataset.name = "points";
+  closed.dataset.path = tree.scratch() / (site + ".csv");
+  closed.dataset.label = "label";
+  closed.dataset.fold = api::FoldPolicy::kRefuse;
+  closed.replace = true;
+  Must(tree.Ask<api::Dataset>(site, api::verb::kDataAdd, closed));
+  tree.Pass(1s);
+}
+
+void ForgetRefusal(Json& body) {
+  if (!body.is_structured()) return;
+  if (body.is_object() && body.contains("fold") && body.at("fold") == "refuse") body["fold"] = "allow";
+  for (auto& part : body) ForgetRefusal(part);
 }
 
 double Seconds(std::chrono::milliseconds time) { return static_cast<double>(time.count()) / 1000; }
@@ -127,4 +144,62 @@ TEST_CASE("a relay that answers and gets no further is given up when no site cou
   CHECK(tree.Happened("sum-failed"));
   CHECK(run.rounds.front().seconds > Seconds(FoldCalls::kStall));
   CHECK(run.rounds.front().seconds < Seconds(FoldCalls::kStall + 30s));
+}
+
+TEST_CASE("the update of a site that refuses to be folded goes past its relay sealed, and the others are folded") {
+  const auto add_fifth = [](RunTree& tree) {
+    Must(tree.AddData("clinic-e", "points", tree.WriteData("clinic-e", RunTree::Csv(9, 40))));
+  };
+  RunTree flat;
+  for (const auto& site : kTierSites) flat.Join(site);
+  flat.Join("clinic-e");
+  test::GiveData(flat);
+  add_fifth(flat);
+  Must(flat.StartRun(RunTree::Spec(2)));
+
+  RunTree tree;
+  GrowTiers(tree);
+  tree.JoinAt("north", "clinic-e");
+  tree.Pass(2s);
+  add_fifth(tree);  // so that north still has two to fold
+  RefuseFolding(tree, "clinic-a");
+  CHECK(tree.Shown("clinic-a").datasets.front().fold == api::FoldPolicy::kRefuse);
+  const auto dry = Must(tree.StartRun(Folded(2), {}, true));
+  CHECK_THAT(dry.message, Catch::Contains("relays: fold") && Catch::Contains("clinic-a refuses"));
+
+  std::map<std::string, int> sealed_past;
+  int sums = 0;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to != "north" || !Asks(event, api::verb::kArtifactGet)) return;
+    event.envelope.to.empty() ? ++sums : ++sealed_past[event.envelope.to];
+  };
+  Must(tree.StartRun(Folded(2)));
+  const auto run = FinishSlowly(tree);
+  CHECK(run.rounds.front().participants.size() == 5);
+  CHECK(run.model.digest == flat.Finish().model.digest);
+  CHECK(sums == 2);
+  CHECK(sealed_past == std::map<std::string, int>{{"clinic-a", 2}});
+  CHECK_FALSE(tree.Happened("fold-failed"));
+}
+
+TEST_CASE("an offer of a data set that refuses to be folded names no stream") {
+  const auto flat = FlatDigest(1);
+  RunTree tree;
+  GrowTiers(tree);
+  // As before a root that does not know what its sites refuse.
+  tree.on_the_way = [](const std::string& to, wire::Event& event) {
+    if (to != "clinic-a") ForgetRefusal(event.envelope.body);
+  };
+  RefuseFolding(tree, "clinic-a");
+  CHECK(tree.Shown("clinic-a").datasets.front().fold == api::FoldPolicy::kAllow);
+  Must(tree.StartRun(Folded(1)));
+  const auto run = FinishSlowly(tree);
+  CHECK(run.model.digest == flat);
+  CHECK(run.rounds.front().participants == kTierSites);
+  bool said = false;
+  for (const auto& event : tree.Events()) {
+    said = said || (event.kind == "fold-failed" && event.cluster == "clinic-a" &&
+                    event.message.find("did not say what its update is sealed with") != std::string::npos);
+  }
+  CHECK(said);
 }
