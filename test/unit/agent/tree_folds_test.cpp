@@ -241,3 +241,93 @@ TEST_CASE("an offer of a data set that refuses to be folded names no stream") {
   }
   CHECK(said);
 }
+
+namespace {
+
+// hq > north > east > clinic-b, clinic-c, clinic-d; and clinic-a right behind north.
+void GrowThreeTiers(RunTree& tree) {
+  tree.JoinAt("hq", "north", true);
+  tree.Pass(2s);
+  tree.JoinAt("north", "east", true);
+  tree.Pass(3s);
+  tree.JoinAt("north", "clinic-a");
+  for (const auto* site : {"clinic-b", "clinic-c", "clinic-d"}) tree.JoinAt("east", site);
+  tree.Pass(6s);
+  test::GiveData(tree);
+  tree.Pass(3s);
+}
+
+// What is asked of a relay: sums of its own, and what it carries of others.
+struct Counted {
+  int folds = 0;
+  int sums = 0;
+  int carried = 0;
+
+  void Count(const wire::Event& event) {
+    if (Asks(event, api::verb::kFlFold) && HasWork(event)) ++folds;
+    if (Asks(event, api::verb::kArtifactGet)) ++(event.envelope.to.empty() ? sums : carried);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("relays below a relay fold too, and a fold of folds ends with the model of the flat run") {
+  const auto flat = FlatDigest();
+  RunTree tree;
+  GrowThreeTiers(tree);
+  Counted north;
+  Counted east;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to == "north") north.Count(event);
+    if (to == "east") east.Count(event);
+  };
+  Must(tree.StartRun(Patient(3)));
+  const auto run = Finish(tree);
+  CHECK(run.rounds.front().participants == kTierSites);
+  CHECK(run.model.digest == flat);
+  for (const auto& relay : {north, east}) {
+    CHECK(relay.folds == 3);
+    CHECK(relay.sums == 3);
+    CHECK(relay.carried == 0);
+  }
+}
+
+TEST_CASE("what a relay below does not fold, the relay above it fetches and folds itself") {
+  const auto flat = FlatDigest(1);
+  const auto trouble = GENERATE(as<std::string>(), "silent", "lies", "lost");
+  INFO(trouble);
+  RunTree tree;
+  GrowThreeTiers(tree);
+  Counted north;
+  Counted east;
+  Trouble troubled{tree};
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    if (to == "north") north.Count(event);
+    if (to == "east") east.Count(event);
+    if (to == "east" && Asks(event, api::verb::kFlFold) && trouble != "lies") {
+      Swallow(event);
+      troubled.Begin();
+    }
+    const bool sum = to == "north" && event.kind == wire::EventKind::kPeerMessage && event.caller.name == "east" &&
+                     event.envelope.kind == wire::MessageKind::kReply && event.envelope.body.contains("folded");
+    // One more is in it than it says.
+    if (sum && trouble == "lies" && event.envelope.body.at("folded").size() == 3) {
+      event.envelope.body["folded"].erase(0);
+      troubled.Begin();
+    }
+  };
+  Must(tree.StartRun(Patient(1)));
+  if (trouble == "lost") {
+    REQUIRE(tree.Until([&] { return troubled.begun; }));
+    tree.StopNode("east");
+  }
+  const auto run = Finish(tree, troubled);
+  CHECK(run.rounds.front().participants == kTierSites);
+  CHECK(run.model.digest == flat);
+  CHECK(east.folds == 1);
+  if (trouble != "lost") {
+    CHECK(east.carried == 3);
+    CHECK(north.sums == 1);
+    CHECK(north.carried == 0);
+  }
+}
