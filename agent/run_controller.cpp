@@ -32,6 +32,18 @@ tl::unexpected<Error> Unknown(const std::string& name) {
   return Fail(ErrorId::kRunUnknown, fmt::format("run {}: no run here has this id or name", name), "ote fl list");
 }
 
+// "; relays: fold (clinic-a refuses it and is carried)"
+std::string RelaysText(const api::RunSpec& spec, const std::vector<federate::Site>& sites) {
+  auto text = fmt::format("; relays: {}", NameOf(spec.relays));
+  std::vector<std::string> refuse;
+  for (const auto* site : federate::Eligible(spec, sites)) {
+    if (site->dataset->fold == api::FoldPolicy::kRefuse) refuse.push_back(site->name);
+  }
+  if (spec.relays != api::RelayKind::kFold || refuse.empty()) return text;
+  return text + fmt::format(" ({} {})", fmt::join(refuse, ", "),
+                            refuse.size() == 1 ? "refuses it and is carried" : "refuse it and are carried");
+}
+
 }  // namespace
 
 RunController::RunController(Context& context, Members& members, Transfer& transfer)
@@ -217,6 +229,7 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
     run.message += fmt::format("; by hand: {}, at most {} trips each way", fmt::join(carried, ", "),
                                federate::TripsOfRun(spec, rounds));
   }
+  run.message += RelaysText(spec, sites);
   if (federate::MakeStrategy(spec.strategy)->NeedsAll() && run.model.parameters > 0) {
     run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
   }

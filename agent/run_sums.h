@@ -1,5 +1,5 @@
 // Gets from relays the sums that a run machine asks for: gives a relay the keys to the updates that it is to add up,
-// fetches the sealed sum, opens it, and hands it over. One thread.
+// and opens the sum that comes back. One thread.
 #pragma once
 
 #include <cstdint>
@@ -7,21 +7,19 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agent/context.h"
 #include "agent/members.h"
 #include "agent/sealing/run_seals.h"
 #include "agent/transfer.h"
-#include "core/api/fold.h"
+#include "agent/tree/fold_calls.h"
 #include "core/federate/run_machine.h"
 
 namespace ote::agent {
 
 class RunSums {
  public:
-  static constexpr std::chrono::milliseconds kPatience{300'000};  // for a relay to fold; more than it takes at most
-  static constexpr std::chrono::milliseconds kShortPatience{30'000};
-
   struct Hooks {
     std::function<void(const federate::Event&)> happened;  // FetchedSum or SumFailed
     std::function<void(const Error&)> disk_failed;         // our own
@@ -30,11 +28,10 @@ class RunSums {
   };
   RunSums(Context& context, Members& members, Transfer& transfer, RunSeals& seals, std::string run, Hooks hooks)
       : context_(context),
-        members_(members),
-        transfer_(transfer),
         seals_(seals),
         run_(std::move(run)),
-        hooks_(std::move(hooks)) {}
+        hooks_(std::move(hooks)),
+        calls_(context, members, transfer) {}
   ~RunSums() { ForgetAll(); }
 
   // Never calls back from within.
@@ -46,22 +43,16 @@ class RunSums {
   struct Job {
     federate::FetchSum wanted;
     std::vector<federate::FetchedSum::NotFolded> failed;
-    api::FoldReply reply;
-    Transfer::Id fetch = 0;
+    FoldCalls::Id call = 0;
   };
-  Result<void> Ask(Job& job);
-  void Answered(std::int64_t id, Result<wire::Envelope> answer);
-  Result<void> Take(Job& job, const wire::Envelope& answer);
-  void Arrived(std::int64_t id, Result<void> result);
-  void Failed(std::int64_t id, const Error& error);
-  void Release(const Job& job);
+  api::FoldWork WorkOf(Job& job);
+  void Made(std::int64_t id, Result<api::FoldReply> made);
 
   Context& context_;
-  Members& members_;
-  Transfer& transfer_;
   RunSeals& seals_;
   std::string run_;
   Hooks hooks_;
+  FoldCalls calls_;
   std::map<std::int64_t, Job> jobs_;  // by FetchSum::id
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -314,6 +314,9 @@ void Trainer::Keep(const std::string& key, const SealedAnswer& made) {
   const auto& task = given.task;
   auto record = AnswerTo(given, made.answer.offer);
   record.update = made.update;
+  // Of a data set that is no longer there nobody can tell what it allowed.
+  const auto file = datasets_.Find(task.dataset);
+  record.fold = file ? file->dataset.fold : api::FoldPolicy::kRefuse;
   record::Countersign(record.offer, given.digest, context_.membership.name, context_.sign_key,
                       context_.membership.certificate);
   const auto written = context_.store.Transaction([&]() -> Result<void> {
@@ -322,7 +325,7 @@ void Trainer::Keep(const std::string& key, const SealedAnswer& made) {
     if (!made.answer.offer.failed) {
       api::Dataset told;  // it may have been removed meanwhile
       told.name = task.dataset;
-      if (const auto file = datasets_.Find(task.dataset)) told = file->dataset;
+      if (file) told = file->dataset;
       OTE_CHECK(datasets_.GetLedger().Answered(task, told));
     }
     return memories_.Put(task, made.answer);

@@ -199,6 +199,11 @@ void Transfer::Cancel(Id id) {
   }
 }
 
+std::int64_t Transfer::Arrived(const std::string& digest) const {
+  const auto it = jobs_.find(digest);
+  return it == jobs_.end() || !it->second->partial ? 0 : Here(*it->second->partial);
+}
+
 void Transfer::Begin(const std::shared_ptr<Job>& job) {
   job->pause = 0;
   if (job->over) return;

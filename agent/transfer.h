@@ -68,6 +68,8 @@ class Transfer {
   void Cancel(Id id);
 
   bool Fetching(const std::string& digest) const { return jobs_.contains(digest); }
+  // Bytes that are here of what is being fetched.
+  std::int64_t Arrived(const std::string& digest) const;
   // Called before a fetch writes to what has arrived of a digest.
   void OnBegin(std::function<void(const std::string& digest)> fn) { on_begin_ = std::move(fn); }
 

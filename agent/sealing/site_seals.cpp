@@ -63,8 +63,8 @@ Result<parcel::Parcel> SiteSeals::PackOffer(const site::OfferRecord& record) con
   std::copy(record.answer_key.begin(), record.answer_key.end(), to.bytes.begin());
   const auto& own = context_.membership;
   Bytes header;
-  if (!record.update.digest.empty()) {
-    // Without it the update is still fetched, by the root itself.
+  if (!record.update.digest.empty() && record.fold == api::FoldPolicy::kAllow) {
+    // Without it no relay can be given the key; the update is still fetched, by the root itself.
     if (auto begins = context_.artifacts.ReadRange(record.update.digest, 0, crypto::kSealedHeader)) {
       header = std::move(*begins);
     }

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
+#include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,6 +22,31 @@ using crypto::kSealedChunk;
 using crypto::kSealedHeader;
 using crypto::kSealedTag;
 
+namespace {
+
+// A child that takes all of its time leaves enough to fetch what it did not fold.
+std::chrono::milliseconds TimeOfChild(std::chrono::milliseconds own) { return own * 3 / 4; }
+
+// Opens the stream that is `sealed` into `out`, which has its plain size.
+Result<void> OpenInto(ByteView sealed, crypto::Opener opener, std::span<std::uint8_t> out) {
+  ByteView rest = sealed.subspan(kSealedHeader);
+  for (std::uint64_t index = 0; !rest.empty(); ++index) {
+    const std::size_t length = std::min(rest.size(), kSealedChunk + kSealedTag);
+    OTE_CHECK(opener.Open(index, length == rest.size(), rest.first(length), out.first(length - kSealedTag)));
+    rest = rest.subspan(length);
+    out = out.subspan(length - kSealedTag);
+  }
+  return {};
+}
+
+}  // namespace
+
+// What a child of this relay is to add up.
+struct FoldDesk::Below {
+  FoldCalls::Id call = 0;
+  std::vector<std::size_t> items;
+};
+
 struct FoldDesk::Job {
   Job(Request asked, api::FoldWork of, federate::Grid grid)
       : request(std::move(asked)), work(std::move(of)), sum(static_cast<std::size_t>(work.count), grid) {}
@@ -30,9 +58,12 @@ struct FoldDesk::Job {
   Request request;
   api::FoldWork work;
   federate::Accumulator sum;
-  Bytes update;          // the one at hand, opened
-  std::size_t next = 0;  // of the items, to be fetched
+  Bytes update;                  // the one at hand, opened
+  std::deque<std::size_t> next;  // of the items, to be fetched
   std::map<std::size_t, Transfer::Id> fetches;
+  std::map<std::string, Below> below;       // by child
+  std::optional<crypto::TransportKey> key;  // to which the sums of children are sealed
+  std::int64_t taken_in = 0;                // bytes of those that are settled, as if all of them had arrived
   api::FoldReply reply;
   Timers::Id timer = 0;
 
@@ -42,7 +73,7 @@ struct FoldDesk::Job {
 };
 
 FoldDesk::FoldDesk(Context& context, Members& members, Transfer& transfer)
-    : context_(context), members_(members), transfer_(transfer) {}
+    : context_(context), members_(members), transfer_(transfer), calls_(context, members, transfer) {}
 
 FoldDesk::~FoldDesk() {
   while (!jobs_.empty()) DropJob(jobs_.begin()->first);
@@ -57,6 +88,7 @@ void FoldDesk::Asked(Request request) {
   const auto asked = FromWire<api::FoldRequest>(request.envelope().body);
   if (!asked) return request.Refuse(asked.error());
   if (!asked->done.empty()) Release(asked->done);
+  if (asked->ask) return Tell(std::move(request), *asked);
   if (asked->work.empty()) return request.Answer(ToJson(api::FoldReply{}));
   auto work = parcel::OpenWork(*asked, context_.membership.name, context_.transport_key);
   if (!work) return request.Refuse(work.error());
@@ -75,6 +107,23 @@ void FoldDesk::Asked(Request request) {
   Begin(std::move(request), std::move(*work));
 }
 
+void FoldDesk::Tell(Request request, const api::FoldRequest& asked) const {
+  for (const auto& [id, job] : jobs_) {
+    if (job->work.run != asked.run || job->work.round != asked.round) continue;
+    api::FoldReply reply;
+    reply.progress = Progress(*job);
+    return request.Answer(ToJson(reply));
+  }
+  request.Refuse(Error{ErrorId::kRoundStale, fmt::format("round {}: nothing of it is folded here", asked.round), {}});
+}
+
+std::int64_t FoldDesk::Progress(const Job& job) const {
+  auto progress = job.taken_in;
+  for (const auto& [index, fetch] : job.fetches) progress += transfer_.Arrived(job.work.items[index].copy.digest);
+  for (const auto& [child, below] : job.below) progress += calls_.Progress(below.call);
+  return progress;
+}
+
 void FoldDesk::Begin(Request request, api::FoldWork work) {
   const auto finest = federate::ChooseGrid(work.capacity);
   if (!finest || work.exponent > finest->exponent || work.count > kMostValues) {
@@ -84,14 +133,108 @@ void FoldDesk::Begin(Request request, api::FoldWork work) {
   const auto id = next_++;
   log::Debug("folds updates", {{"run", work.run}, {"round", work.round}, {"updates", std::ssize(work.items)}});
   auto& job = *jobs_.emplace(id, std::make_unique<Job>(std::move(request), std::move(work), grid)).first->second;
-  job.timer = context_.timers.At(context_.clock.SteadyNow() + kTime, [this, id] { Expire(id); });
+  const auto time = job.work.time_ms > 0 ? std::min(kTime, std::chrono::milliseconds(job.work.time_ms)) : kTime;
+  job.timer = context_.timers.At(context_.clock.SteadyNow() + time, [this, id] { Expire(id); });
+  Share(id, TimeOfChild(time));
+  Fill(id);
+}
+
+// Children that are relays add up what is behind them; the rest is fetched from here.
+void FoldDesk::Share(std::uint64_t id, std::chrono::milliseconds time) {
+  auto& job = *jobs_.at(id);
+  std::map<std::string, std::vector<std::size_t>> behind;
+  for (std::size_t index = 0; index < job.work.items.size(); ++index) {
+    const auto& site = job.work.items[index].site;
+    const auto child = members_.ChildTowards(site);
+    if (child.empty() || child == site) {
+      job.next.push_back(index);
+    } else {
+      behind[child].push_back(index);
+    }
+  }
+  for (auto& [child, items] : behind) {
+    if (items.size() > 1) {
+      AskBelow(id, child, std::move(items), time);
+    } else {
+      job.next.push_back(items.front());
+    }
+  }
+}
+
+void FoldDesk::AskBelow(std::uint64_t id, const std::string& child, std::vector<std::size_t> items,
+                        std::chrono::milliseconds time) {
+  auto& job = *jobs_.at(id);
+  if (!job.key) job.key = crypto::TransportKey::Generate();
+  auto work = job.work;
+  const auto& key = job.key->Public().bytes;
+  work.answer_key.assign(key.begin(), key.end());
+  work.time_ms = time.count();
+  for (auto& item : work.items) crypto::Wipe(item.key);
+  work.items.clear();
+  for (const auto index : items) work.items.push_back(job.work.items[index]);
+  auto& below = job.below[child];
+  below.items = std::move(items);
+  below.call = calls_.Ask(
+      child, std::move(work), time + time / 4,
+      [this, id, child](const api::FoldReply& reply) { return TakeBelow(*jobs_.at(id), child, reply); },
+      [this, id, child](Result<api::FoldReply> reply) { ToldBelow(id, child, std::move(reply)); });
+}
+
+// As the root does with sums, nothing is believed that can be checked. The sum is opened in memory.
+Result<void> FoldDesk::TakeBelow(Job& job, const std::string& child, const api::FoldReply& reply) {
+  const auto& items = job.below.at(child).items;
+  std::set<std::string_view> seen;
+  std::int64_t weight = 0;
+  for (const auto& site : reply.folded) {
+    const auto it = std::ranges::find_if(items, [&](std::size_t index) { return job.work.items[index].site == site; });
+    if (it == items.end() || !seen.insert(site).second) {
+      return Fail(ErrorId::kUpdateUnasked, "its sum has a site in it that was not asked for");
+    }
+    weight += job.work.items[*it].weight;
+  }
+  OTE_TRY(const auto mapped, context_.artifacts.Map(reply.sum.digest, store::Artifacts::Check::kNothing));
+  OTE_TRY(auto opener, parcel::OpenerOfSum(job.work.run, job.work.round, child, reply.digest, *job.key,
+                                           mapped.View().first(kSealedHeader)));
+  Bytes plain(static_cast<std::size_t>(reply.size));
+  OTE_CHECK(OpenInto(mapped.View(), std::move(opener), plain));
+  if (crypto::DigestOf(plain).ToString() != reply.digest) {
+    return Fail(ErrorId::kUpdateDigest, "its sum has another digest than it says");
+  }
+  OTE_TRY(const auto sum, federate::Accumulator::Restore(plain));
+  if (sum.weight() != weight) {
+    return Fail(ErrorId::kUpdateOutOfRange,
+                fmt::format("its sum stands for {} examples, and those in it for {}", sum.weight(), weight));
+  }
+  return job.sum.Merge(sum);
+}
+
+// What a child did not fold, for whatever reason, is fetched from here.
+void FoldDesk::ToldBelow(std::uint64_t id, const std::string& child, Result<api::FoldReply> reply) {
+  auto& job = *jobs_.at(id);
+  const auto node = job.below.extract(child);
+  std::set<std::string_view> folded;
+  if (reply) {
+    folded.insert(reply->folded.begin(), reply->folded.end());
+  } else {
+    log::Warn("no sum from a relay below", {{"cluster", child}, {"why", reply.error().message}});
+  }
+  for (const auto index : node.mapped().items) {
+    const auto& item = job.work.items[index];
+    job.taken_in += item.copy.size;
+    if (folded.contains(item.site)) {
+      job.reply.folded.push_back(item.site);
+    } else {
+      job.next.push_back(index);
+    }
+  }
   Fill(id);
 }
 
 void FoldDesk::Fill(std::uint64_t id) {
   auto& job = *jobs_.at(id);
-  while (job.fetches.size() < kFetches && job.next < job.work.items.size()) {
-    const auto index = job.next++;
+  while (job.fetches.size() < kFetches && !job.next.empty()) {
+    const auto index = job.next.front();
+    job.next.pop_front();
     const auto& item = job.work.items[index];
     const auto way = members_.WayTo(item.site);
     if (!way) {
@@ -104,7 +247,7 @@ void FoldDesk::Fill(std::uint64_t id) {
                           if (alive.lock()) Arrived(id, index, std::move(result));
                         });
   }
-  if (job.fetches.empty()) Finish(id);
+  if (job.fetches.empty() && job.below.empty()) Finish(id);
 }
 
 void FoldDesk::Arrived(std::uint64_t id, std::size_t index, Result<void> result) {
@@ -113,6 +256,7 @@ void FoldDesk::Arrived(std::uint64_t id, std::size_t index, Result<void> result)
   auto& job = *it->second;
   job.fetches.erase(index);
   const auto& item = job.work.items[index];
+  job.taken_in += item.copy.size;
   if (result) {
     result = Fold(job, item);
     context_.artifacts.Remove(item.copy.digest);
@@ -127,22 +271,15 @@ void FoldDesk::Arrived(std::uint64_t id, std::size_t index, Result<void> result)
 
 Result<void> FoldDesk::Fold(Job& job, const api::FoldItem& item) {
   OTE_TRY(const auto mapped, context_.artifacts.Map(item.copy.digest, store::Artifacts::Check::kNothing));
-  ByteView rest = mapped.View();
-  OTE_TRY(const auto size, crypto::PlainSize(rest.size()));
+  const ByteView sealed = mapped.View();
+  OTE_TRY(const auto size, crypto::PlainSize(sealed.size()));
   job.update.resize(static_cast<std::size_t>(job.work.count) * sizeof(float));
   if (size != job.update.size()) {
     return Fail(ErrorId::kUpdateShape,
                 fmt::format("the update has {} bytes, and the model needs {}", size, job.update.size()));
   }
-  OTE_TRY(auto opener, crypto::Opener::WithStreamKey(item.key, rest.first(kSealedHeader)));
-  rest = rest.subspan(kSealedHeader);
-  std::span<std::uint8_t> out = job.update;
-  for (std::uint64_t index = 0; !rest.empty(); ++index) {
-    const std::size_t length = std::min(rest.size(), kSealedChunk + kSealedTag);
-    OTE_CHECK(opener.Open(index, length == rest.size(), rest.first(length), out.first(length - kSealedTag)));
-    rest = rest.subspan(length);
-    out = out.subspan(length - kSealedTag);
-  }
+  OTE_TRY(auto opener, crypto::Opener::WithStreamKey(item.key, sealed.first(kSealedHeader)));
+  OTE_CHECK(OpenInto(sealed, std::move(opener), job.update));
   if (crypto::DigestOf(job.update).ToString() != item.digest) {
     return Fail(ErrorId::kUpdateDigest, item.site + ": what was sealed has another digest");
   }
@@ -160,7 +297,11 @@ void FoldDesk::Expire(std::uint64_t id) {
     transfer_.Cancel(fetch);
     job.Failed(job.work.items[index].site, late);
   }
-  for (; job.next < job.work.items.size(); ++job.next) job.Failed(job.work.items[job.next].site, late);
+  for (const auto& [child, below] : std::exchange(job.below, {})) {
+    calls_.Cancel(below.call);
+    job.next.insert(job.next.end(), below.items.begin(), below.items.end());
+  }
+  for (const auto index : std::exchange(job.next, {})) job.Failed(job.work.items[index].site, late);
   Finish(id);
 }
 
@@ -196,6 +337,7 @@ void FoldDesk::DropJob(std::uint64_t id) {
   auto& job = *it->second;
   context_.timers.Cancel(job.timer);
   for (const auto& [index, fetch] : job.fetches) transfer_.Cancel(fetch);
+  for (const auto& [child, below] : job.below) calls_.Cancel(below.call);
   jobs_.erase(it);
 }
 

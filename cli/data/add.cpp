@@ -18,6 +18,7 @@ struct AddOptions {
   double test_fraction = 0.2;
   std::uint64_t split_seed = 0;
   std::int64_t min_rows = api::Dataset().min_rows;
+  api::FoldPolicy fold = api::FoldPolicy::kAllow;
   bool replace = false;
   std::string budget;  // "" for as it is
   double delta = api::PrivacyTerms().delta;
@@ -65,6 +66,7 @@ Result<Exit> Add(Context& context, const AddOptions& options) {
   request.dataset.categorical = source.categorical;
   request.dataset.missing = source.missing;
   request.dataset.min_rows = options.min_rows;
+  request.dataset.fold = options.fold;
   request.dataset.test_fraction = options.test_fraction;
   request.dataset.split_seed = BigId{options.split_seed};
   request.replace = options.replace;
@@ -106,6 +108,8 @@ Command AddDataCommand() {
            "the part of the rows that is held out for measuring");
   c.Option("--split-seed", "NUMBER", options->split_seed, "decides which rows are held out");
   c.Option("--min-rows", "COUNT", options->min_rows, "with fewer rows, the site tells the root no statistics");
+  c.Option("--fold", "POLICY", options->fold,
+           "whether relays may read its updates to add them up; with refuse only the root reads them");
   c.Option("--privacy-budget", "EPSILON", options->budget,
            "what all runs together may learn of its rows, or none; a round that would bring it past it is refused");
   c.Option("--privacy-delta", "DELTA", options->delta, "the delta of the budget");

@@ -69,13 +69,15 @@ Result<Exit> ListMembers(Context& context, AgentLink& link) {
                {"TEST", false, true},
                {"FEATURES", false, true},
                {"CLASSES", false, true},
-               {"SCHEMA", true}});
+               {"SCHEMA", true},
+               {"FOLD", true}});
   std::vector<Json> items;
   std::vector<std::string> names;
   for (const api::Cluster& cluster : members) {
     for (const api::DatasetSummary& d : cluster.datasets) {
       table.Add({d.name, cluster.name, std::string(NameOf(cluster.status)), std::to_string(d.train_rows),
-                 std::to_string(d.test_rows), std::to_string(d.features), std::to_string(d.classes), Short(d.schema)});
+                 std::to_string(d.test_rows), std::to_string(d.features), std::to_string(d.classes), Short(d.schema),
+                 std::string(NameOf(d.fold))});
       Json item = ToJson(d);
       item["cluster"] = cluster.name;
       item["status"] = NameOf(cluster.status);
@@ -197,6 +199,7 @@ std::string DatasetText(const api::Dataset& d) {
                  {"categorical", Join(d.categorical, ", ")},
                  {"missing", d.missing ? fmt::format("may be: {}", Join(MissingSpellings(*d.missing), ", ")) : ""},
                  {"min rows", fmt::format("{} to tell statistics of", d.min_rows)},
+                 {"fold", d.fold == api::FoldPolicy::kRefuse ? "refuse: only the root reads its updates" : ""},
                  {"privacy", PrivacyText(d)},
                  {"digest", d.digest}});
   constexpr std::size_t kShown = 12;

@@ -48,7 +48,7 @@ struct RunFlags {
   std::optional<api::StrategyKind> strategy;
   std::optional<api::TrainerKind> trainer;
   std::vector<std::string> clusters;
-  Labels selector;
+  std::optional<std::vector<std::string>> selector;  // terms
   std::optional<double> fraction;
   std::optional<std::int64_t> minimum;
   std::optional<std::chrono::milliseconds> deadline;

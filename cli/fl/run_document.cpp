@@ -91,7 +91,9 @@ Result<void> RunDocument::CheckUsed(const api::RunSpec& spec) const {
 }
 
 Error RunDocument::Located(Error error) const {
-  if (error.id != ErrorId::kRunInvalid || map.file.empty()) return error;
+  const bool field_first =
+      error.id == ErrorId::kRunInvalid || error.id == ErrorId::kSelectorEmpty || error.id == ErrorId::kSelectorInvalid;
+  if (!field_first || map.file.empty()) return error;
   const std::string pointer = PointerOf(std::string_view(error.message).substr(0, error.message.find(':')));
   if (pointer.empty()) return error;
   const auto line = map.lines.find(pointer);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "cli/fl/commands.h"
 #include "cli/fl/run_document.h"
@@ -38,7 +39,7 @@ void AddRunFlags(Command& c, RunFlags& f) {
   c.Option("--trainer", "WHO", f.trainer, "who trains at a cluster: ote, its own command, or that where there is one");
   c.Fallback("builtin");
   c.Option("--clusters", "NAMES", f.clusters, "only these clusters").Completes(Names::kCluster);
-  c.Option("-l,--selector", "KEY=VALUE", f.selector, "only clusters that carry the label");
+  c.Option("-l,--selector", "SELECTOR", f.selector, "only the clusters that it means, such as region=eu,tier!=lab");
   c.Option("--fraction", "FRACTION", f.fraction, "the part of the clusters that each round asks, drawn anew")
       .Fallback("1");
   c.Option("--minimum", "COUNT", f.minimum, "updates without which a round does not close").Fallback("1");
@@ -76,7 +77,14 @@ Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std:
   Override(flags.strategy, spec.strategy.kind);
   Override(flags.trainer, spec.trainer);
   if (!flags.clusters.empty()) spec.sites.clusters = flags.clusters;
-  if (!flags.selector.empty()) spec.sites.selector = flags.selector;
+  const Json::json_pointer selector("/sites/selector");
+  if (document.json.contains(selector) && document.json.at(selector).is_null()) {
+    spec.sites.selector.text = "";  // it stands there, and is empty
+  }
+  if (flags.selector) {
+    spec.sites.selector = {{}, fmt::format("{}", fmt::join(*flags.selector, ","))};
+    document.map.lines["/sites/selector"] = 0;
+  }
   Override(flags.fraction, spec.sites.fraction);
   Override(flags.minimum, spec.sites.minimum);
   if (flags.deadline) spec.sites.deadline = FormatDuration(*flags.deadline);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/api/relays.h"
 #include "core/base/clock.h"
 #include "core/base/codec.h"
 #include "crypto/certificate.h"
@@ -32,7 +33,8 @@ struct DatasetSummary {
   std::vector<std::string> class_names;  // sorted; spelled as in the file
   std::string schema;    // digest of the feature names and of which hold categories: two sites can be seen to agree
   bool missing = false;  // whether values are missing
-  std::int64_t categorical = 0;  // columns that hold categories
+  std::int64_t categorical = 0;          // columns that hold categories
+  FoldPolicy fold = FoldPolicy::kAllow;  // of the site's operator
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -45,6 +47,7 @@ struct DatasetSummary {
     v("schema", self.schema);
     v("missing", self.missing);
     v("categorical", self.categorical);
+    v("fold", self.fold);
   }
 };
 

@@ -38,6 +38,7 @@ DatasetSummary Dataset::Summary() const {
   summary.class_names = class_names;
   summary.schema = SchemaDigest(names, places);
   summary.categorical = static_cast<std::int64_t>(places.size());
+  summary.fold = fold;
   return summary;
 }
 

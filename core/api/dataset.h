@@ -8,6 +8,7 @@
 #include "core/api/cluster.h"
 #include "core/api/prepare.h"
 #include "core/api/privacy.h"
+#include "core/api/relays.h"
 #include "core/base/codec.h"
 
 namespace ote::api {
@@ -49,6 +50,7 @@ struct Dataset {
   std::vector<std::string> categorical;             // csv columns that hold names of kinds, and not numbers
   std::optional<std::vector<std::string>> missing;  // spellings of a missing value; absent: none may be missing
   std::int64_t min_rows = 10;                       // with fewer, the site tells no statistics
+  FoldPolicy fold = FoldPolicy::kAllow;             // whether relays may read its updates to add them up
   double test_fraction = 0.2;
   BigId split_seed;
   std::int64_t train_rows = 0;
@@ -73,6 +75,7 @@ struct Dataset {
     v("categorical", self.categorical);
     v("missing", self.missing);
     v("minRows", self.min_rows);
+    v("fold", self.fold);
     v("testFraction", self.test_fraction);
     v("splitSeed", self.split_seed);
     v("trainRows", self.train_rows);

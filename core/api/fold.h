@@ -1,6 +1,7 @@
 // What a root asks of a relay that adds up the updates of its subtree, and what it answers.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,9 @@ struct FoldWork {
   std::int64_t count = 0;  // values in each update
   std::int64_t exponent = 0;
   std::int64_t capacity = 0;  // of the grid
-  Bytes answer_key;           // X25519, 32 bytes: the run's, to which the sum is sealed
+  Bytes answer_key;           // X25519, 32 bytes: to which the sum is sealed, the run's when the root asks
   std::vector<FoldItem> items;
+  std::int64_t time_ms = 0;  // what has not arrived by then is left out; 0 for as long as the relay thinks right
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -46,15 +48,17 @@ struct FoldWork {
     v("capacity", self.capacity, kRequired);
     v("answerKey", self.answer_key, kRequired);
     v("items", self.items, kRequired);
+    v("timeMs", self.time_ms);
   }
 };
 
-// Something to fold, or a sum that is no longer needed.
+// Something to fold, a sum that is no longer needed, or the question how far a relay is with what it was given.
 struct FoldRequest {
   std::string run;
   std::int64_t round = 0;
   Bytes work;        // FoldWork as CBOR, sealed to the relay's certified transport key
   std::string done;  // the sealed sum that may go
+  bool ask = false;  // how far it is with the run and round
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -62,6 +66,7 @@ struct FoldRequest {
     v("round", self.round, kRequired);
     v("work", self.work);
     v("done", self.done);
+    v("ask", self.ask);
   }
 };
 
@@ -84,6 +89,7 @@ struct FoldReply {
   std::string digest;  // of the sum itself; "" when nothing was folded
   std::int64_t size = 0;
   SealedCopy sum;
+  std::optional<std::int64_t> progress;  // to `ask` alone: grows as long as it gets on, by the bytes that it took in
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -92,6 +98,7 @@ struct FoldReply {
     v("digest", self.digest);
     v("size", self.size);
     v("sum", self.sum);
+    v("progress", self.progress);
   }
 };
 

@@ -42,7 +42,7 @@ Result<void> ValidateSites(const SitesSpec& sites) {
       return Fail(ErrorId::kRunInvalid, fmt::format("sites.clusters: {} stands there twice", name));
     }
   }
-  if (const auto labels = CheckLabels(sites.selector); !labels) {
+  if (const auto labels = CheckLabels(sites.selector.labels); !labels) {
     return Fail(ErrorId::kRunInvalid, fmt::format("sites.selector: {}", labels.error().message));
   }
   if (!(sites.fraction > 0 && sites.fraction <= 1)) {
@@ -89,3 +89,20 @@ Result<void> Validate(const RunSpec& spec) {
 }
 
 }  // namespace ote::api
+
+template <>
+ote::Json ote::codec::Encode(const ote::api::SiteSelector& selector) {
+  return selector.text ? Json(*selector.text) : Encode(selector.labels);
+}
+
+template <>
+ote::Result<void> ote::codec::Decode(const ote::Json& json, ote::api::SiteSelector& out, const std::string& at,
+                                     const Reader& reader) {
+  out = {};
+  if (json.is_string()) {
+    out.text = json.get<std::string>();
+    return {};
+  }
+  if (!json.is_object()) return Fail(reader.BadValue(at, "a map of labels, or a selector", json));
+  return Decode(json, out.labels, at, reader);
+}

@@ -1,6 +1,7 @@
 // What a user asks for: the run file, ote-run(5).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,14 +17,23 @@
 
 namespace ote::api {
 
+// What sites must be like: a map of labels, all of which a site carries with these values, or a selector as text
+// (core/tree/selector.h). It is spelled as the one or the other. The map of no labels is for everybody.
+struct SiteSelector {
+  Labels labels;
+  std::optional<std::string> text;  // in the place of labels; federate::CheckPlan tells whether it can be read
+
+  friend bool operator==(const SiteSelector&, const SiteSelector&) = default;
+};
+
 // Which sites take part.
 struct SitesSpec {
   std::vector<std::string> clusters;  // exact names; empty for all that have the data set
-  Labels selector;                    // labels that a site must carry, all of them
-  double fraction = 1.0;              // of the eligible, drawn anew each round from the run's seed
-  std::int64_t minimum = 1;           // updates without which a round does not close
-  std::string deadline = "10m";       // of one round; past it the round closes without those that are missing
-  std::string hand_deadline = "7d";   // the same, for those to whom it is carried by hand
+  SiteSelector selector;
+  double fraction = 1.0;             // of the eligible, drawn anew each round from the run's seed
+  std::int64_t minimum = 1;          // updates without which a round does not close
+  std::string deadline = "10m";      // of one round; past it the round closes without those that are missing
+  std::string hand_deadline = "7d";  // the same, for those to whom it is carried by hand
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -92,6 +102,12 @@ struct RunSpec {
 Result<void> Validate(const RunSpec& spec);
 
 }  // namespace ote::api
+
+template <>
+ote::Json ote::codec::Encode(const ote::api::SiteSelector& selector);
+template <>
+ote::Result<void> ote::codec::Decode(const ote::Json& json, ote::api::SiteSelector& out, const std::string& at,
+                                     const Reader& reader);
 
 template <>
 struct ote::EnumNames<ote::api::TrainerKind> {

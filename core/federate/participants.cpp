@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "core/federate/plan.h"
 #include "core/federate/run_state.h"
 #include "core/learn/classes.h"
 #include "core/learn/model.h"
+#include "core/tree/selector.h"
 #include "crypto/digest.h"
 
 namespace ote::federate {
@@ -26,14 +29,32 @@ bool Contains(const std::vector<std::string>& names, std::string_view name) noex
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool IsEligible(const api::RunSpec& spec, const Site& site) {
+// Labels are compared as labels, also one that is called "name".
+class Chosen {
+ public:
+  explicit Chosen(const api::SiteSelector& selector) : labels_(selector.labels) {
+    if (!selector.text) return;
+    auto parsed = tree::Selector::Parse(*selector.text);
+    selector_ = parsed ? std::move(*parsed) : tree::Selector();  // CheckPlan took it: never in the second way
+  }
+  bool Holds(const Site& site) const {
+    if (selector_) return selector_->Matches(site.name, site.labels);
+    return std::all_of(labels_.begin(), labels_.end(), [&site](const auto& label) {
+      const auto it = site.labels.find(label.first);
+      return it != site.labels.end() && it->second == label.second;
+    });
+  }
+
+ private:
+  const api::Labels& labels_;
+  std::optional<tree::Selector> selector_;
+};
+
+bool IsEligible(const api::RunSpec& spec, const Chosen& chosen, const Site& site) {
   if (!site.dataset || site.dataset->name != spec.dataset) return false;
   if (site.dataset->train_rows < 1 || site.dataset->train_rows > kMaxRows || site.dataset->test_rows < 0) return false;
   if (!spec.sites.clusters.empty() && !Contains(spec.sites.clusters, site.name)) return false;
-  return std::all_of(spec.sites.selector.begin(), spec.sites.selector.end(), [&site](const auto& label) {
-    const auto it = site.labels.find(label.first);
-    return it != site.labels.end() && it->second == label.second;
-  });
+  return chosen.Holds(site);
 }
 
 }  // namespace
@@ -83,8 +104,9 @@ api::SiteFailure FailureOf(const std::string& site, std::string_view phase, cons
 
 std::vector<const Site*> Eligible(const api::RunSpec& spec, const std::vector<Site>& sites) {
   std::vector<const Site*> out;
+  const Chosen chosen(spec.sites.selector);
   for (const Site& site : sites) {
-    if (IsEligible(spec, site)) out.push_back(&site);
+    if (IsEligible(spec, chosen, site)) out.push_back(&site);
   }
   std::sort(out.begin(), out.end(), [](const Site* a, const Site* b) { return a->name < b->name; });
   return out;
@@ -117,8 +139,9 @@ void RunMachine::State::WidenClasses() {
   // A model that is given, and weights of classes that were surveyed, are for the classes that they are for.
   if (run.classes.empty() || !run.from_digest.empty() || !run.preparation.Empty()) return;
   std::set<std::string> names(run.classes.begin(), run.classes.end());
+  const Chosen chosen(run.spec.sites.selector);
   for (const auto& [name, site] : sites) {
-    if (!IsEligible(run.spec, site)) continue;
+    if (!IsEligible(run.spec, chosen, site)) continue;
     const api::DatasetSummary& data = *site.dataset;
     if (data.features != kept.raw_features || data.schema != kept.schema) continue;
     names.insert(data.class_names.begin(), data.class_names.end());
@@ -159,8 +182,9 @@ Result<void> RunMachine::State::MakeFirstModel(const ModelFile* from) {
 
 std::vector<const Site*> RunMachine::State::PoolFor(std::int64_t round) {
   std::vector<std::pair<std::string, const Site*>> ranked;
+  const Chosen chosen(kept.run.spec.sites.selector);
   for (const auto& [name, site] : sites) {
-    if (!IsEligible(kept.run.spec, site) || !Fits(site)) continue;
+    if (!IsEligible(kept.run.spec, chosen, site) || !Fits(site)) continue;
     ranked.emplace_back(DrawRank(kept.run.spec.seed, round, name), &site);
   }
   std::sort(ranked.begin(), ranked.end());
@@ -222,7 +246,8 @@ void RunMachine::State::SendTo(Asked& asked) {
   task.training.learning_rate = RateOf(open.round);
   task.trainer = run.spec.trainer;
   task.privacy = PrivacyOfTask();
-  if (Folds()) task.relays = api::RelayKind::kFold;
+  // A site is told so of its own update only.
+  if (Folds() && MayFold(asked.name)) task.relays = api::RelayKind::kFold;
   if (open.kind == api::TaskKind::kSurvey) {
     task.survey = run.spec.prepare;
   } else {
@@ -318,7 +343,7 @@ void RunMachine::State::OnSite(const Site& site) {
   }
   const bool may_join = open.Doing() == (Masked() ? api::TaskKind::kMaskKeys : api::TaskKind::kTrain);
   if (site.reachable && Contains(open.excused, site.name) && may_join && !PastDeadline()) {
-    if (IsEligible(kept.run.spec, site) && Fits(site)) {
+    if (IsEligible(kept.run.spec, Chosen(kept.run.spec.sites.selector), site) && Fits(site)) {
       if (RoomFor(site) < 0) return;
       Tell("site-back", site.name, "reachable again, and asked");
       Ask(known);

@@ -10,6 +10,7 @@
 #include "core/federate/strategy.h"
 #include "core/learn/models.h"
 #include "core/learn/prepare.h"
+#include "core/tree/selector.h"
 
 namespace ote::federate {
 namespace {
@@ -113,6 +114,16 @@ Result<void> CheckPrivacy(const api::RunSpec& spec) {
   return CheckCost(spec);
 }
 
+// An empty one is no selector here either: everybody is meant where none stands.
+Result<void> CheckSelector(const api::RunSpec& spec) {
+  if (!spec.sites.selector.text) return {};
+  auto parsed = tree::Selector::Parse(*spec.sites.selector.text);
+  if (parsed) return {};
+  Error error = std::move(parsed).error().Context("sites.selector");
+  if (error.id == ErrorId::kSelectorEmpty) error.hint = "leave sites.selector out to mean all with the data set";
+  return Fail(std::move(error));
+}
+
 Result<void> CheckRelays(const api::RunSpec& spec) {
   if (spec.relays == api::RelayKind::kCarry || spec.record.updates != api::KeepUpdates::kKeep) return {};
   return No("relays: the record is to keep each update, and a relay that folds passes on their sum alone",
@@ -128,6 +139,7 @@ Result<void> CheckPlan(const api::RunSpec& spec) {
   OTE_CHECK(CheckStrategy(spec));
   OTE_CHECK(CheckPrepare(spec));
   OTE_CHECK(CheckStop(spec));
+  OTE_CHECK(CheckSelector(spec));
   OTE_CHECK(CheckRelays(spec));
   return CheckPrivacy(spec);
 }

@@ -230,8 +230,7 @@ class RunMachine {
   std::unique_ptr<State> state_;
 };
 
-// The sites that a spec asks for: those named, or all with the data set that carry the selector's labels; sorted by
-// name.
+// The sites that a spec asks for: those named, or all with the data set, that the selector means; sorted by name.
 std::vector<const Site*> Eligible(const api::RunSpec& spec, const std::vector<Site>& sites);
 
 }  // namespace ote::federate

@@ -57,6 +57,7 @@ struct Asked {
   int fetches_failed = 0;
   bool direct = false;      // its update is fetched by itself, though a relay stands before it
   std::int64_t in_sum = 0;  // the FetchSum that its update was asked for with; 0 for none
+  int sums = 0;             // that were asked for with it and did not bring it
   bool held = false;        // offered in time, and waits for a sum
   std::optional<std::chrono::milliseconds> ask_again;
 
@@ -375,7 +376,8 @@ struct RunMachine::State {
   void DropUnlessNeeded(const std::string& digest);
 
   // sums.cpp
-  bool Folds() const noexcept;  // whether relays do, in the open round
+  bool Folds() const noexcept;                  // whether relays do, in the open round
+  bool MayFold(const std::string& site) const;  // whether its operator lets relays read its updates
   const std::string& ViaOf(const Asked& asked) const;
   bool BySum(const Asked& asked) const;
   bool Holds() const;  // whether the round waits past its deadline for what was offered in time

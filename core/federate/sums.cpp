@@ -15,6 +15,11 @@ namespace {
 // So that what is asked of a relay fits a message.
 constexpr std::size_t kMostInSum = 512;
 
+// An update that so many sums were to bring, and did not, is fetched by itself.
+constexpr int kMostSums = 3;
+
+bool Refuses(const Site& site) noexcept { return site.dataset && site.dataset->fold == api::FoldPolicy::kRefuse; }
+
 }  // namespace
 
 bool RunMachine::State::Folds() const noexcept {
@@ -25,7 +30,12 @@ bool RunMachine::State::Folds() const noexcept {
 const std::string& RunMachine::State::ViaOf(const Asked& asked) const {
   static const std::string kNone;
   const auto it = sites.find(asked.name);
-  return it == sites.end() || it->second.by_hand ? kNone : it->second.via;
+  return it == sites.end() || it->second.by_hand || Refuses(it->second) ? kNone : it->second.via;
+}
+
+bool RunMachine::State::MayFold(const std::string& site) const {
+  const auto it = sites.find(site);
+  return it == sites.end() || !Refuses(it->second);
 }
 
 bool RunMachine::State::BySum(const Asked& asked) const {
@@ -38,7 +48,10 @@ std::optional<Summing> RunMachine::State::EndSum(std::int64_t id) {
   Summing asked_for = std::move(*it);
   summing.erase(it);
   for (const auto& item : asked_for.items) {
-    if (Asked* asked = kept.open->Find(item.site); asked != nullptr) asked->in_sum = 0;
+    Asked* asked = kept.open->Find(item.site);
+    if (asked == nullptr) continue;
+    asked->in_sum = 0;
+    ++asked->sums;
   }
   return asked_for;
 }
@@ -59,6 +72,11 @@ void RunMachine::State::StartSums() {
     if (!asked.Open() || asked.direct || asked.in_sum != 0) continue;
     const std::string& via = ViaOf(asked);
     if (via.empty()) continue;
+    if (asked.answer == Answer::kOffered && asked.sums >= kMostSums) {
+      asked.direct = true;
+      Tell("fold-given-up", asked.name, fmt::format("{} sums were to bring its update: it is fetched", asked.sums));
+      continue;
+    }
     if (asked.answer == Answer::kOffered) groups[via].ready.push_back(&asked);
     if (asked.answer == Answer::kPending && asked.reachable) groups[via].waits = true;
   }

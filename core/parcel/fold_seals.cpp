@@ -44,7 +44,7 @@ Result<api::FoldRequest> SealWork(const api::FoldWork& work, const std::string& 
   auto sealed = crypto::Seal(to, WorkContext(work.run, work.round, relay), plain);
   crypto::Wipe(plain);
   if (!sealed) return Fail(std::move(sealed).error());
-  return api::FoldRequest{work.run, work.round, std::move(*sealed), {}};
+  return api::FoldRequest{work.run, work.round, std::move(*sealed), {}, false};
 }
 
 Result<api::FoldWork> OpenWork(const api::FoldRequest& request, const std::string& relay,

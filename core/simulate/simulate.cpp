@@ -40,7 +40,7 @@ bool LacksValues(const learn::Table& table) {
 federate::Site Announce(const SimulatedSite& site, const api::RunSpec& spec) {
   federate::Site out;
   out.name = site.name;
-  out.labels = spec.sites.selector;  // all sites that are given take part
+  out.labels = spec.sites.selector.labels;
   out.reachable = true;
   out.dataset = api::DatasetSummary{.name = spec.dataset,
                                     .train_rows = site.train.rows,
@@ -59,6 +59,8 @@ class Simulation {
   Simulation(const api::RunSpec& spec, const std::vector<SimulatedSite>& sites, const SimulateOptions& options,
              std::stop_token stop)
       : spec_(spec), sites_(sites), options_(options), stop_(std::move(stop)), order_(options.arrival_seed) {
+    // All sites that are given take part: they are none of the tree, and have the labels that are wanted.
+    spec_.sites.selector.text.reset();
     for (std::size_t i = 0; i < sites.size(); ++i) places_[sites[i].name] = i;
     compares_ = federate::MakeStrategy(spec.strategy)->NeedsAll();
     if (spec.masks.kind != api::MaskKind::kNone) authority_ = crypto::SigningKey::Generate();
@@ -252,7 +254,7 @@ class Simulation {
     return Handle(federate::Fetched{fetch->site, fetch->round, fetch->digest, update});
   }
 
-  const api::RunSpec& spec_;
+  api::RunSpec spec_;
   const std::vector<SimulatedSite>& sites_;
   const SimulateOptions& options_;
   std::stop_token stop_;

@@ -12,7 +12,8 @@ namespace ote::site {
 bool SameRequest(const api::Dataset& a, const api::Dataset& b) {
   return a.path == b.path && a.label_path == b.label_path && a.format == b.format && a.task == b.task &&
          a.label == b.label && a.ignore == b.ignore && a.categorical == b.categorical && a.missing == b.missing &&
-         a.min_rows == b.min_rows && a.test_fraction == b.test_fraction && a.split_seed == b.split_seed;
+         a.min_rows == b.min_rows && a.fold == b.fold && a.test_fraction == b.test_fraction &&
+         a.split_seed == b.split_seed;
 }
 
 Result<void> CheckAsked(const api::DataAddRequest& asked) {
@@ -63,6 +64,7 @@ Result<RegisteredFile> Register(store::Store& store, const std::optional<Registe
   dataset.categorical = asked.dataset.categorical;
   dataset.missing = asked.dataset.missing;
   dataset.min_rows = asked.dataset.min_rows;
+  dataset.fold = asked.dataset.fold;
   dataset.test_fraction = asked.dataset.test_fraction;
   dataset.split_seed = asked.dataset.split_seed;
   dataset.registered_at = now;

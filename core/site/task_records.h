@@ -39,6 +39,7 @@ struct OfferRecord {
   Bytes task;                // that it answers: parcel::NameOfTask
   std::string root;          // who gave the task
   Bytes answer_key;
+  api::FoldPolicy fold = api::FoldPolicy::kAllow;  // of the data set, when the answer was made
 
   std::string Key() const { return TaskKey(offer.run, offer.round, offer.stage); }
   template <class Self, class V>
@@ -49,6 +50,7 @@ struct OfferRecord {
     v("task", self.task);
     v("root", self.root);
     v("answerKey", self.answer_key);
+    v("fold", self.fold);
   }
 };
 

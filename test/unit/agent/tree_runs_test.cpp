@@ -2,50 +2,18 @@
 #include <catch2/catch.hpp>
 
 #include "agent/tree/tree_parts.h"
-#include "test/fake/run_tree.h"
+#include "test/fake/tiers.h"
 
 using namespace ote;
 using namespace std::chrono_literals;
+using test::Asks;
+using test::FlatDigest;
+using test::Folded;
+using test::GiveData;
+using test::GrowTiers;
+using test::kTierSites;
 using test::Must;
 using test::RunTree;
-
-namespace {
-
-const std::vector<std::string> kSites{"clinic-a", "clinic-b", "clinic-c", "clinic-d"};
-
-// The same data at the same names, wherever they hang.
-void GiveData(RunTree& tree) {
-  int seed = 0;
-  for (const auto& site : kSites) {
-    ++seed;
-    Must(tree.AddData(site, "points", tree.WriteData(site, RunTree::Csv(seed, 60 + 20 * seed))));
-  }
-}
-
-void GrowTiers(RunTree& tree) {
-  tree.JoinAt("hq", "north", true);
-  tree.JoinAt("hq", "south", true);
-  tree.Pass(2s);
-  tree.JoinAt("north", "clinic-a");
-  tree.JoinAt("north", "clinic-b");
-  tree.JoinAt("south", "clinic-c");
-  tree.JoinAt("south", "clinic-d");
-  tree.Pass(3s);
-  GiveData(tree);
-  tree.Pass(1s);
-}
-
-std::string FlatDigest() {
-  RunTree tree;
-  for (const auto& site : kSites) tree.Join(site);
-  GiveData(tree);
-  Must(tree.StartRun(RunTree::Spec(3)));
-  const auto run = tree.Finish();
-  REQUIRE(run.status == api::RunStatus::kFinished);
-  return run.model.digest;
-}
-
-}  // namespace
 
 TEST_CASE("a run over sites behind relays ends with the model of the flat one") {
   const auto flat = FlatDigest();
@@ -60,7 +28,7 @@ TEST_CASE("a run over sites behind relays ends with the model of the flat one") 
   const auto run = tree.Finish();
   INFO(run.message);
   REQUIRE(run.status == api::RunStatus::kFinished);
-  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.rounds.front().participants == kTierSites);
   CHECK(run.model.digest == flat);
   // The relays fetch each model once for all of theirs.
   CHECK(models_asked.contains("north"));
@@ -82,21 +50,6 @@ TEST_CASE("a relay lost in the middle of a round costs nothing but time") {
   CHECK(tree.Shown("clinic-a").via != "north");
 }
 
-namespace {
-
-api::RunSpec Folded(std::int64_t rounds = 3) {
-  auto spec = RunTree::Spec(rounds);
-  spec.relays = api::RelayKind::kFold;
-  return spec;
-}
-
-bool Asks(const wire::Event& event, std::string_view verb) {
-  return event.kind == wire::EventKind::kLinkMessage && event.envelope.kind == wire::MessageKind::kRequest &&
-         event.envelope.verb == verb;
-}
-
-}  // namespace
-
 TEST_CASE("a run whose relays fold ends with the model of the flat one, and its root fetches one sum of each relay") {
   const auto flat = FlatDigest();
   RunTree tree;
@@ -113,7 +66,7 @@ TEST_CASE("a run whose relays fold ends with the model of the flat one, and its 
   const auto run = tree.Finish();
   INFO(run.message);
   REQUIRE(run.status == api::RunStatus::kFinished);
-  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.rounds.front().participants == kTierSites);
   CHECK(run.model.digest == flat);
   CHECK(folds == 3 * 2);
   CHECK(of_relays == 3 * 2);
@@ -133,8 +86,7 @@ TEST_CASE("a relay that is lost while it folds costs a folded run nothing but ti
   tree.on_the_way = [&](const std::string& to, wire::Event& event) {
     if (to != "north" || !Asks(event, api::verb::kFlFold)) return;
     asked = true;
-    event.envelope.kind = wire::MessageKind::kReply;  // to nothing that was asked: it is passed over
-    event.envelope.id = 999'999'999;
+    test::Swallow(event);
   };
   Must(tree.StartRun(Folded()));
   REQUIRE(tree.Until([&] { return asked; }));
@@ -212,7 +164,7 @@ TEST_CASE("a relay folds the updates of sites that hang on relays below it") {
   const auto run = tree.Finish();
   INFO(run.message);
   REQUIRE(run.status == api::RunStatus::kFinished);
-  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.rounds.front().participants == kTierSites);
   CHECK(run.model.digest == flat);
   CHECK(sums == 3);
   CHECK(updates == 0);
@@ -227,8 +179,7 @@ TEST_CASE(
   tree.on_the_way = [&](const std::string& to, wire::Event& event) {
     if (to != "clinic-a" || !Asks(event, api::verb::kArtifactGet) || lost >= agent::Transfer::kTries) return;
     ++lost;
-    event.envelope.kind = wire::MessageKind::kReply;  // to nothing that was asked: it is passed over
-    event.envelope.id = 999'999'999;
+    test::Swallow(event);
   };
   Must(tree.StartRun(Folded()));
   // The relay gives up on the one after four times 30 seconds, and the deadline is 60.
@@ -238,7 +189,7 @@ TEST_CASE(
   REQUIRE(run.status == api::RunStatus::kFinished);
   CHECK(lost == agent::Transfer::kTries);
   CHECK(run.rounds.front().seconds > 100);
-  CHECK(run.rounds.front().participants == kSites);
+  CHECK(run.rounds.front().participants == kTierSites);
   CHECK(run.model.digest == flat);
   CHECK(tree.Happened("fold-failed"));
 }

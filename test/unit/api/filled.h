@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/api/run_spec.h"
 #include "core/base/codec.h"
 
 namespace ote::api {
@@ -27,6 +28,8 @@ class Filler {
       value = std::numeric_limits<T>::max() - static_cast<T>(count_);
     } else if constexpr (std::is_enum_v<T>) {
       value = std::rbegin(EnumNames<T>::kNames)->first;
+    } else if constexpr (std::is_same_v<T, SiteSelector>) {
+      Fill(value.text);  // the labels are the other spelling
     } else if constexpr (codec::IsOptional<T>::value) {
       Fill(value.emplace());
     } else if constexpr (codec::IsVector<T>::value) {

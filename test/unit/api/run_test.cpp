@@ -159,7 +159,34 @@ TEST_CASE("the sites of a run are names, once each, and enough for the minimum")
                s.sites.minimum = 3;
              }),
              Catch::StartsWith("sites.minimum: 3 is more than the 2 clusters"));
-  CHECK_THAT(Why([](RunSpec& s) { s.sites.selector = {{"Region", "eu"}}; }), Catch::StartsWith("sites.selector"));
+  CHECK_THAT(Why([](RunSpec& s) {
+               s.sites.selector.labels = {{"Region", "eu"}};
+             }),
+             Catch::StartsWith("sites.selector"));
+}
+
+TEST_CASE("the sites of a run are chosen by a map of labels or by a selector, each spelled again as it was") {
+  const auto read = [](const std::string& selector) {
+    return FromYaml<RunSpec>("dataset: digits\nmodel:\n  kind: mlp\nsites:\n  selector: " + selector + "\n",
+                             "run.yaml");
+  };
+  const auto map = read("{region: eu, tier: edge}");
+  REQUIRE(map);
+  CHECK(map->sites.selector.labels == Labels{{"region", "eu"}, {"tier", "edge"}});
+  CHECK_FALSE(map->sites.selector.text);
+  CHECK(ToJson(*map).at("sites").at("selector") == Json{{"region", "eu"}, {"tier", "edge"}});
+  const auto text = read("region=eu,tier!=lab");
+  REQUIRE(text);
+  CHECK(text->sites.selector.labels.empty());
+  CHECK(text->sites.selector.text == "region=eu,tier!=lab");
+  CHECK(ToJson(*text).at("sites").at("selector") == "region=eu,tier!=lab");
+  CHECK(FromWire<RunSpec>(ToJson(*text)).value() == *text);
+  // As the runs of before are kept.
+  CHECK(ToJson(RunSpec()).at("sites").at("selector") == Json::object());
+  const auto list = read("[eu, us]");
+  REQUIRE_FALSE(list);
+  CHECK_THAT(list.error().message,
+             Catch::StartsWith("run.yaml:5: ") && Catch::Contains("a map of labels, or a selector"));
 }
 
 TEST_CASE("the deadline of a round is a duration from 100ms to a year") {

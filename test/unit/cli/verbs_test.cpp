@@ -211,5 +211,31 @@ TEST_CASE("a run file with a field that is not known names file, line and the ne
   CHECK_THAT(done.err, Catch::Contains("run.yaml:4: ") && Catch::Contains("hidden"));
 }
 
+TEST_CASE("a selector of a run that cannot be read, or is empty, is refused with file and line, or as the flag") {
+  Harness harness;
+  REQUIRE(harness.Run({"cluster", "init", "hq", "--no-start"}).status == 0);
+  const auto run = [&](const std::string& selector, const std::vector<std::string>& flags = {}) {
+    const std::string text = "dataset: d\nmodel: {kind: softmax}\nsites:\n  minimum: 1\n  selector:" + selector + "\n";
+    REQUIRE(WriteFileAtomic(harness.folder() / "run.yaml", AsBytes(text)));
+    std::vector<std::string> words{"fl", "run", "-f", "run.yaml", "--dry-run"};
+    words.insert(words.end(), flags.begin(), flags.end());
+    return harness.Run(words);
+  };
+  for (const std::string bad : {" region=eu,tier", " ''", " '  '", "", " [eu]"}) {
+    INFO(bad);
+    const Outcome done = run(bad);
+    CHECK(done.status == 2);
+    CHECK_THAT(done.err, Catch::Contains("run.yaml:5: ") && Catch::Contains("selector"));
+  }
+  // What is right goes as far as there is an agent to ask.
+  CHECK(run(" {region: eu}").status == 5);
+  CHECK(run(" region in (eu,us), tier!=lab").status == 5);
+  CHECK(run(" 'region='", {"-l", "region=eu", "-l", "tier notin (lab,test)"}).status == 5);
+  const Outcome flag = run(" region=eu", {"--selector", "region"});
+  CHECK(flag.status == 2);
+  CHECK_THAT(flag.err, Catch::Contains("at column 7") && !Catch::Contains("run.yaml"));
+  CHECK(run(" region=eu", {"--selector", ""}).status == 2);
+}
+
 }  // namespace
 }  // namespace ote::cli

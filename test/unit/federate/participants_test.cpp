@@ -72,11 +72,50 @@ TEST_CASE("labels and names choose the sites") {
   sites.push_back(bare);
   api::RunSpec spec = MakeSpec(1, 1);
   CHECK(Eligible(spec, sites).size() == 3);
-  spec.sites.selector = {{"region", "eu"}};
+  spec.sites.selector.labels = {{"region", "eu"}};
   CHECK(Eligible(spec, sites).size() == 2);
   spec.sites.clusters = {"clinic-b", "clinic-c", "clinic-e"};
   REQUIRE(Eligible(spec, sites).size() == 1);
   CHECK(Eligible(spec, sites)[0]->name == "clinic-b");
+}
+
+TEST_CASE("a selector chooses the sites with all that its language can say") {
+  std::vector<Site> sites = ThreeSites();
+  sites[0].labels = {{"region", "eu"}, {"tier", "lab"}};
+  sites[1].labels = {{"region", "eu"}, {"gpu", "a100"}};
+  sites[2].labels = {{"region", "us"}};
+  const auto chosen = [&](const std::string& selector) {
+    api::RunSpec spec = MakeSpec(1, 1);
+    spec.sites.selector.text = selector;
+    std::string names;
+    for (const Site* site : Eligible(spec, sites)) names += site->name.substr(7);
+    return names;
+  };
+  CHECK(chosen("region=eu") == "ab");
+  CHECK(chosen("region=eu,tier!=lab") == "b");
+  CHECK(chosen("region in (us,asia)") == "c");
+  CHECK(chosen("region notin (us)") == "ab");
+  CHECK(chosen("gpu exists") == "b");
+  CHECK(chosen("gpu absent") == "ac");
+  CHECK(chosen("name=glob:clinic-?,region=glob:e*") == "ab");
+  CHECK(chosen("*") == "abc");
+  CHECK(chosen("region=asia").empty());
+}
+
+TEST_CASE("a run over the sites that a selector means asks these, and those that come to fit it") {
+  std::vector<Site> sites = ThreeSites();
+  sites[0].labels = {{"region", "eu"}};
+  sites[1].labels = {{"region", "eu"}, {"tier", "lab"}};
+  api::RunSpec spec = MakeSpec(2, 1);
+  spec.sites.selector.text = "region exists,tier!=lab";
+  Federation federation(spec, sites);
+  REQUIRE(federation.Start());
+  sites[2].labels = {{"region", "us"}};
+  federation.Change(sites[2]);
+  federation.Play();
+  REQUIRE(federation.View().status == api::RunStatus::kFinished);
+  CHECK(federation.View().rounds[0].participants == std::vector<std::string>{"clinic-a"});
+  CHECK(federation.View().rounds[1].participants == std::vector<std::string>{"clinic-a", "clinic-c"});
 }
 
 TEST_CASE("what cannot be started says why") {

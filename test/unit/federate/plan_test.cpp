@@ -80,6 +80,23 @@ TEST_CASE("choices that cannot be combined are refused with the field, the reaso
   }
 }
 
+TEST_CASE("a selector that cannot be read, or is empty, is refused with its place") {
+  const auto check = [](const std::string& selector) {
+    auto spec = Good();
+    spec.sites.selector.text = selector;
+    return CheckPlan(spec);
+  };
+  CHECK(check("region=eu,tier!=lab"));
+  for (const std::string empty : {"", "  "}) {
+    REQUIRE_FALSE(check(empty));
+    CHECK(check(empty).error().id == ErrorId::kSelectorEmpty);
+    CHECK_THAT(check(empty).error().message, Catch::StartsWith("sites.selector: "));
+  }
+  REQUIRE_FALSE(check("region=eu,tier"));
+  CHECK(check("region=eu,tier").error().id == ErrorId::kSelectorInvalid);
+  CHECK_THAT(check("region=eu,tier").error().message, Catch::StartsWith("sites.selector: selector, at column 15"));
+}
+
 TEST_CASE("layers that stay at the site must be there, and not be all") {
   const learn::Layout layout = {{"layers.0.weight", {2, 2}}, {"layers.0.bias", {2}}, {"layers.10.weight", {2, 2}}};
   api::PersonalSpec spec;

@@ -172,6 +172,49 @@ TEST_CASE("a site that moved to another relay, or away from one, is in the model
   CheckFlat(federation, flat);
 }
 
+TEST_CASE("a sum that comes too late again and again is given up, and what it was to bring is fetched one by one") {
+  Federation federation(Spec(api::RelayKind::kFold, 1), Sites(true));
+  std::uint64_t spoiled = 0;
+  federation.bend_sum = [&](FetchedSum& fetched, Bytes&) {
+    const auto& in = fetched.folded;
+    if (std::find(in.begin(), in.end(), "site-3") == in.end()) return;
+    api::Task task = federation.tasks.front();
+    task.seed.value = ++spoiled;  // another update each time, while the one before is added
+    federation.Offer("site-3", fake::Train(task, federation.Rows("site-3")));
+  };
+  REQUIRE(federation.Start());
+  federation.Play();
+  REQUIRE(federation.View().status == api::RunStatus::kFinished);
+  CHECK(federation.View().rounds[0].participants.size() == kRelays * kEach + 1);
+  CHECK(spoiled == 3);
+  CHECK(federation.sums_asked == kRelays + 2);
+  CHECK(federation.fetched.size() == kEach + 1);
+  for (const auto* site : {"site-0", "site-3", "site-6", "site-9"}) CHECK(federation.Told("fold-given-up", site));
+}
+
+TEST_CASE("the update of a site that refuses to be folded is asked of no relay, while others behind it fold") {
+  const auto flat = FlatDigest();
+  auto sites = Sites(true);
+  sites[4].dataset->fold = api::FoldPolicy::kRefuse;
+  Federation federation(Spec(api::RelayKind::kFold), sites);
+  bool asked = false;
+  federation.bend_sum = [&](FetchedSum& fetched, Bytes&) {
+    asked = asked || std::find(fetched.folded.begin(), fetched.folded.end(), "site-4") != fetched.folded.end();
+  };
+  REQUIRE(federation.Start());
+  federation.Play();
+  CheckFlat(federation, flat);
+  CHECK_FALSE(asked);
+  CHECK(federation.sums_asked == 3 * kRelays);
+  CHECK(std::count(federation.fetched.begin(), federation.fetched.end(), "site-4") == 3);
+  CHECK(federation.fetched.size() == 3 * 2);
+  // It is told that nobody but the root reads its update.
+  const auto unread = std::count_if(federation.tasks.begin(), federation.tasks.end(), [](const api::Task& task) {
+    return task.kind == api::TaskKind::kTrain && !task.relays;
+  });
+  CHECK(unread == 3);
+}
+
 TEST_CASE("a site that is removed while a relay folds its update is not in the model") {
   auto without = Sites(false);
   std::erase_if(without, [](const Site& site) { return site.name == "site-5"; });
