@@ -14,6 +14,7 @@
 
 #include "agent/context.h"
 #include "core/api/app_requests.h"
+#include "core/api/page.h"
 #include "core/api/requests.h"
 #include "core/tree/routes.h"
 
@@ -21,6 +22,9 @@ namespace ote::agent {
 
 class Members {
  public:
+  static constexpr std::int64_t kMostInPage = 1'000;
+  static constexpr std::size_t kPageRoom = 512 << 10;  // bytes
+
   explicit Members(Context& context);
 
   // Loads the members from the store and registers the verbs.
@@ -28,6 +32,9 @@ class Members {
 
   // All members, this agent first; status as of now (unreachable after three heartbeats without a word).
   std::vector<api::Cluster> List() const;
+  // Those that `sees` lets through, a page of them: in the order of names, this agent where its name stands. At most
+  // kMostInPage, and no more than fit into one message; all of List in its order when the query has no limit.
+  api::ClusterPage PageOf(const api::PageQuery& query, const Sees& sees) const;
   std::optional<api::Cluster> Find(const std::string& name) const;
   // What is kept of each but this agent, guests among them; how they are now only Find and List say.
   const std::map<std::string, api::Cluster>& records() const noexcept { return clusters_; }
@@ -103,6 +110,8 @@ class Members {
     std::int64_t epoch = 0;
     std::vector<std::string> endpoints;
   };
+  api::Cluster Self() const;
+  static api::Cluster Shown(api::Cluster cluster);
   void Index(const api::Cluster& cluster);
   void Unindex(const api::Cluster& cluster);
   // Whether its certificate has ended; cuts its connections if so.

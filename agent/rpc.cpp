@@ -76,7 +76,15 @@ void Request::Answer(Json body, wire::Blob blob) {
   End(nullptr);
   if (guard_ != nullptr) guard_->Filter(*this, body);
   auto reply = wire::MakeReply(envelope_, std::move(body), std::move(blob));
-  const auto sent = SendTo(*transport_, from_, std::move(reply));
+  auto sent = SendTo(*transport_, from_, std::move(reply));
+  if (!sent && sent.error().id == ErrorId::kProtocol) {
+    // Whoever asked would wait in vain.
+    const Error error{
+        ErrorId::kFailed,
+        fmt::format("{}: the answer is too large for one message ({})", envelope_.verb, sent.error().message),
+        "use an ote of this agent's version, which asks for it in pages"};
+    sent = SendTo(*transport_, from_, wire::MakeError(envelope_, error));
+  }
   if (!sent) log::Debug("answer not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
 }
 

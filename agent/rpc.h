@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/timers.h"
+#include "core/api/cluster.h"
 #include "core/base/log.h"
 #include "core/wire/transport.h"
 
@@ -48,6 +49,9 @@ Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Env
 
 class Request;
 
+// Whether an operator may be told of a cluster. An empty one: of all.
+using Sees = std::function<bool(const std::string& name, const api::Labels& labels)>;
+
 // Stands between operators and the handlers.
 class Guard {
  public:
@@ -56,6 +60,8 @@ class Guard {
   virtual Result<void> Admit(const Request& request) = 0;
   // Whether an operator's requests for other clusters may be passed on as they are.
   virtual bool MayPass(const wire::Caller& caller) const = 0;
+  // What the caller of `request` may see now.
+  virtual Sees SeenBy(const Request& request) const = 0;
   // What is answered, before it goes: takes out what the caller may not see.
   virtual void Filter(const Request& request, Json& body) = 0;
   // Before the answer goes (nullptr) or the refusal does. Once for each request of an operator.
@@ -77,7 +83,10 @@ class Request {
   // The connection it came over; PeerId unless who() is kByParent.
   const Destination& from() const noexcept { return from_; }
   const wire::Envelope& envelope() const noexcept { return envelope_; }
+  // What the caller may be told of, for handlers whose answers are too long to be filtered as a whole.
+  Sees Seen() const { return guard_ == nullptr ? Sees() : guard_->SeenBy(*this); }
 
+  // An answer that is too large for a message is a refusal that says so.
   void Answer(Json body, wire::Blob blob = {});
   // One item of a stream; false when the connection is gone or its queue is full, and the stream should end.
   bool Item(Json body);

@@ -168,14 +168,23 @@ Result<void> Access::Admit(const Request& request) {
   return {};
 }
 
+Sees Access::SeenBy(const Request& request) const {
+  if (request.caller().name == api::kLocalOperator) return {};
+  const auto* who = operators_.Find(request.caller().name);
+  Scope scope(who == nullptr ? std::string("name=") : who->scope);
+  if (scope.Everything()) return {};
+  return [scope = std::move(scope)](const std::string& name, const api::Labels& labels) {
+    return scope.Covers(name, labels);
+  };
+}
+
 void Access::Filter(const Request& request, Json& body) {
   const auto* rule = RuleOf(request.envelope().verb);
-  if (rule == nullptr || rule->reach != Reach::kList || request.caller().name == api::kLocalOperator) return;
-  const auto* who = operators_.Find(request.caller().name);
-  const Scope scope(who == nullptr ? std::string("name=") : who->scope);
-  if (scope.Everything()) return;
+  if (rule == nullptr || rule->reach != Reach::kList) return;
+  const auto sees = SeenBy(request);
+  if (!sees) return;
   std::map<std::string, bool> covered;
-  for (const auto& cluster : clusters_()) covered[cluster.name] = scope.Covers(cluster.name, cluster.labels);
+  for (const auto& cluster : clusters_()) covered[cluster.name] = sees(cluster.name, cluster.labels);
   Prune(body, std::string(rule->field), [&covered](const std::string& name) {
     const auto it = covered.find(name);
     return it != covered.end() && it->second;

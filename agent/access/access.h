@@ -29,6 +29,7 @@ class Access final : public Guard {
 
   Result<void> Admit(const Request& request) override;
   bool MayPass(const wire::Caller& caller) const override { return caller.name == api::kLocalOperator; }
+  Sees SeenBy(const Request& request) const override;
   void Filter(const Request& request, Json& body) override;
   void Over(const Request& request, const Error* error) override;
 

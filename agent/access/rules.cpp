@@ -32,8 +32,8 @@ const std::vector<Rule>& AllRules() {
       {verb::kKeyList, kViewer, Reach::kHere, Trace::kRead, ""},
       {verb::kKeyRotate, kAdmin, Reach::kTree, Trace::kChange, ""},
       // clusters
-      {verb::kClusterList, kViewer, Reach::kList, Trace::kRead, "name"},
-      {verb::kClusterTree, kViewer, Reach::kList, Trace::kRead, "name"},
+      {verb::kClusterList, kViewer, Reach::kShown, Trace::kRead, ""},
+      {verb::kClusterTree, kViewer, Reach::kShown, Trace::kRead, ""},
       {verb::kClusterShow, kViewer, Reach::kNamed, Trace::kRead, "name"},
       {verb::kClusterCommands, kViewer, Reach::kList, Trace::kRead, "cluster"},
       {verb::kClusterLabel, kOperator, Reach::kNamed, Trace::kChange, "name"},
@@ -119,6 +119,7 @@ Result<void> Authorise(std::string_view what, const Rule* rule, const api::Opera
   switch (rule->reach) {
     case Reach::kNobody:
     case Reach::kList:
+    case Reach::kShown:
       return {};
     case Reach::kTree:
       return OutOfScope(who, what, fmt::format("it concerns the whole tree, and the scope is {}", who.scope), "");

@@ -18,6 +18,7 @@ enum class Reach {
   kHere,    // the agent that is asked
   kNamed,   // the clusters that the body names
   kList,    // all that the agent knows: the answer is filtered
+  kShown,   // the same, and the handler leaves out what the caller does not see (Request::Seen)
   kTree,    // the tree as a whole, or what belongs to no cluster: only for those without a scope
 };
 
