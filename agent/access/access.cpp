@@ -105,11 +105,14 @@ Result<api::Operator> Access::WhoIs(const std::string& name) const {
 
 Result<std::vector<Target>> Access::TargetsOf(const Rule& rule, const Json& body) const {
   std::vector<Target> targets;
-  if (rule.reach != Reach::kHere && rule.reach != Reach::kNamed) return targets;
+  const bool of_app = rule.reach == Reach::kApp || rule.reach == Reach::kWholeApp;
+  if (rule.reach != Reach::kHere && rule.reach != Reach::kNamed && !of_app) return targets;
   const auto all = clusters_();
+  std::map<std::string_view, const api::Cluster*> known;
+  for (const auto& cluster : all) known.emplace(cluster.name, &cluster);
   const auto add = [&](const std::string& name) {
-    const auto it = std::ranges::find(all, name, &api::Cluster::name);
-    targets.push_back(it == all.end() ? Target{name, {}, false} : Target{name, it->labels, true});
+    const auto it = known.find(name);
+    targets.push_back(it == known.end() ? Target{name, {}, false} : Target{name, it->second->labels, true});
   };
   if (rule.reach == Reach::kHere) {
     add(context_.membership.name);
@@ -118,6 +121,12 @@ Result<std::vector<Target>> Access::TargetsOf(const Rule& rule, const Json& body
   if (const auto name = TextAt(body, rule.field); !name.empty()) add(name);
   if (const auto name = TextAt(body, "cluster"); !name.empty()) add(name);
   for (const auto& name : TextsAt(body, "clusters")) add(name);
+  // Each that is named has to be in the scope; who names none means those that have the app.
+  if (of_app && (targets.empty() || rule.reach == Reach::kWholeApp)) {
+    const auto places = apps_ ? apps_(TextAt(body, "name")) : AppPlaces{};
+    for (const auto& name : rule.reach == Reach::kWholeApp ? places.ever : places.now) add(name);
+    return targets;
+  }
   if (const auto text = TextAt(body, "selector"); !text.empty()) {
     OTE_TRY(const auto selector, tree::Selector::Parse(text));
     for (const auto& cluster : all) {
@@ -162,6 +171,11 @@ Result<void> Access::Admit(const Request& request) {
   std::vector<Target> targets;
   if (rule != nullptr && !who->scope.empty()) {
     OTE_TRY(targets, TargetsOf(*rule, envelope.body));
+    // Named one by one, an app's clusters are clusters like others.
+    if (rule->reach == Reach::kApp && !TextsAt(envelope.body, "clusters").empty()) {
+      const Rule named{rule->verb, rule->least, Reach::kNamed, rule->trace, rule->field};
+      return Authorise(envelope.verb, &named, *who, targets);
+    }
   }
   OTE_CHECK(Authorise(envelope.verb, rule, *who, targets));
   if (envelope.verb == api::verb::kClusterLabel) OTE_CHECK(CheckLabels(*who, targets, envelope.body));

@@ -24,6 +24,14 @@ class Access final : public Guard {
   // All clusters that this agent knows, itself first.
   using Clusters = std::function<std::vector<api::Cluster>()>;
 
+  // The clusters that have an app of this name, and those that any of its revisions may go to.
+  struct AppPlaces {
+    std::vector<std::string> now;
+    std::vector<std::string> ever;  // those of `now` among them
+  };
+  using AppsOf = std::function<AppPlaces(const std::string& app)>;
+  void SetApps(AppsOf apps) { apps_ = std::move(apps); }
+
   Access(Context& context, const Operators& operators, Clusters clusters)
       : context_(context), operators_(operators), clusters_(std::move(clusters)), audit_(context.store) {}
 
@@ -58,6 +66,7 @@ class Access final : public Guard {
   Context& context_;
   const Operators& operators_;
   Clusters clusters_;
+  AppsOf apps_;
   Audit audit_;
   bool audit_reads_ = false;
   std::map<std::string, log::Limiter> refusals_;

@@ -127,6 +127,33 @@ Result<std::vector<AppDesk::Place>> AppDesk::PlacesOf(const std::string& name) c
   return places;
 }
 
+AppDesk::Reached AppDesk::ReachOf(const std::string& name) const {
+  Reached reached;
+  const auto it = apps_.find(name);
+  if (it == apps_.end()) {
+    if (site_ != nullptr && site_->KeyOf(name)) reached.now = reached.ever = {context_.membership.name};
+    return reached;
+  }
+  const auto& record = it->second.record;
+  std::set<std::string> ever;
+  for (const auto& [cluster, site] : record.rollout.sites) {
+    if (site.phase != api::SitePhase::kLeaving) reached.now.push_back(cluster);
+    ever.insert(cluster);
+  }
+  const auto all = members_.List();
+  for (const auto& revision : record.revisions) {
+    const auto& placement = revision.spec.placement;
+    ever.insert(placement.clusters.begin(), placement.clusters.end());
+    const auto selector = tree::Selector::Parse(placement.selector);
+    if (placement.selector.empty() || !selector) continue;
+    for (const auto& cluster : all) {
+      if (selector->Matches(cluster.name, cluster.labels)) ever.insert(cluster.name);
+    }
+  }
+  reached.ever.assign(ever.begin(), ever.end());
+  return reached;
+}
+
 Result<void> AppDesk::Check(const api::AppSpec& spec) const {
   OTE_CHECK(api::Validate(spec));
   if (spec.placement.Empty()) {
@@ -321,8 +348,10 @@ void AppDesk::Restart(Request request, const api::AppTarget& body) {
                           });
   }
   auto& live = it->second;
+  const auto sees = request.Seen();
   std::vector<std::string> clusters;
   for (const auto& [cluster, site] : live.record.rollout.sites) {
+    if (!Seen(sees, cluster)) continue;
     const bool asked =
         body.clusters.empty() || std::find(body.clusters.begin(), body.clusters.end(), cluster) != body.clusters.end();
     if (asked && site.sent != 0 && site.phase != api::SitePhase::kLeaving) clusters.push_back(cluster);
@@ -346,7 +375,9 @@ void AppDesk::Restart(Request request, const api::AppTarget& body) {
   ++live.record.restarts;
   if (auto saved = context_.store.Put(live.record); !saved)
     log::Error("app not saved", {{"why", saved.error().message}});
-  request.Answer(ToJson(ViewOf(live, true)));
+  auto view = ViewOf(live, true);
+  if (body.clusters.empty()) view.share = ShareOf(live, sees, request.caller().name);
+  request.Answer(ToJson(view));
 }
 
 void AppDesk::Diff(Request request) {

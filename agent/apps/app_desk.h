@@ -58,6 +58,12 @@ class AppDesk {
     std::string key;
   };
   Result<std::vector<Place>> PlacesOf(const std::string& name) const;
+  // By name: the clusters that have an app, and those that a revision of it that is kept may go to (`now` among them).
+  struct Reached {
+    std::vector<std::string> now;
+    std::vector<std::string> ever;
+  };
+  Reached ReachOf(const std::string& name) const;
 
  private:
   struct Live {
