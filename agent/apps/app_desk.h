@@ -64,6 +64,7 @@ class AppDesk {
     std::vector<std::string> ever;
   };
   Reached ReachOf(const std::string& name) const;
+  std::size_t Watchers() const noexcept { return watchers_.size(); }
 
  private:
   struct Live {
@@ -134,6 +135,7 @@ class AppDesk {
   void TellWatchers(const std::string& name);
   void Tell(WatcherPlace watcher);
   void TellLater(WatcherPlace watcher, std::chrono::milliseconds pause);
+  void Drop(WatcherPlace watcher, const Error& why);
 
   Context& context_;
   Members& members_;

@@ -44,7 +44,17 @@ void AppDesk::Watch(Request request) {
   auto name = body->name;
   if (!apps_.contains(name) && site_ != nullptr) name = site_->KeyOf(name).value_or(name);
   watchers_.push_back(Watcher{std::move(request), std::move(name), 0, std::nullopt});
-  Tell(std::prev(watchers_.end()));
+  const auto watcher = std::prev(watchers_.end());
+  watcher->request.OnGone([this, watcher, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.lock()) Drop(watcher, Error{ErrorId::kInterrupted, "app.watch: nobody watches any more", {}});
+  });
+  Tell(watcher);
+}
+
+void AppDesk::Drop(WatcherPlace watcher, const Error& why) {
+  context_.timers.Cancel(watcher->timer);
+  watcher->request.Refuse(why);
+  watchers_.erase(watcher);
 }
 
 void AppDesk::TellWatchers(const std::string& name) {
@@ -78,9 +88,9 @@ void AppDesk::Tell(WatcherPlace watcher) {
   }
   const auto now = context_.clock.SteadyNow();
   if (!watcher->stuck_since) watcher->stuck_since = now;
-  if (now - *watcher->stuck_since < kGiveUp) return TellLater(watcher, std::chrono::milliseconds(250));
-  watcher->request.Refuse(Error{ErrorId::kBusy, "app.watch: too slow", {}});
-  watchers_.erase(watcher);
+  const bool gone = watcher->request.Gone();
+  if (!gone && now - *watcher->stuck_since < kGiveUp) return TellLater(watcher, std::chrono::milliseconds(250));
+  Drop(watcher, Error{ErrorId::kBusy, "app.watch: too slow", {}});
 }
 
 }  // namespace ote::agent

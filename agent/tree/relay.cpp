@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "core/api/requests.h"
+#include "core/wire/cancel.h"
 
 namespace ote::agent {
 namespace {
@@ -23,8 +25,9 @@ Relay::Relay(Context& context, Members& members, Uplink& uplink)
     : context_(context), members_(members), uplink_(uplink) {}
 
 void Relay::Start() {
-  context_.rpc.SetRelay([this](wire::Event& event) { return Take(event); },
-                        [this](const Destination& connection) { Lost(connection); });
+  context_.rpc.SetRelay({[this](wire::Event& event) { return Take(event); },
+                         [this](const Destination& connection) { Lost(connection); },
+                         [this](const Destination& origin, std::uint64_t id) { Cancelled(origin, id); }});
 }
 
 bool Relay::Take(wire::Event& event) {
@@ -124,12 +127,29 @@ void Relay::Lost(const Destination& connection) {
   for (const auto id : gone) {
     const auto asked = std::move(waiting_.extract(id).mapped());
     context_.timers.Cancel(asked.timer);
-    if (asked.origin == connection) continue;
+    if (asked.origin == connection) {
+      TellCancelled(asked, id);
+      continue;
+    }
     const Error error{ErrorId::kForwardFailed, asked.verb + ": the connection behind was lost before the answer", {}};
     const auto request = wire::MakeRequest(asked.id, asked.verb, Json::object());
     if (auto sent = SendTo(context_.transport, asked.origin, wire::MakeError(request, error)); !sent)
       log::Debug("refusal not sent", {{"why", sent.error().message}});
   }
+}
+
+void Relay::Cancelled(const Destination& origin, std::uint64_t id) {
+  const auto it = std::ranges::find_if(
+      waiting_, [&](const auto& entry) { return entry.second.id == id && entry.second.origin == origin; });
+  if (it == waiting_.end()) return;
+  context_.timers.Cancel(it->second.timer);
+  TellCancelled(it->second, it->first);
+  waiting_.erase(it);
+}
+
+void Relay::TellCancelled(const Asked& asked, std::uint64_t id) {
+  const auto sent = SendTo(context_.transport, FirstHop(asked.hop), wire::MakeCancel(id));
+  if (!sent) log::Debug("nobody to tell that an answer is not waited for", {{"why", sent.error().message}});
 }
 
 }  // namespace ote::agent

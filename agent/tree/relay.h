@@ -48,6 +48,9 @@ class Relay {
   void PassBack(std::uint64_t id, wire::Envelope envelope);
   void Refuse(const wire::Event& event, const Error& error);
   void Lost(const Destination& connection);
+  // Nobody waits for what this connection asked for with `id`: nor do those further on have to.
+  void Cancelled(const Destination& origin, std::uint64_t id);
+  void TellCancelled(const Asked& asked, std::uint64_t id);
 
   Context& context_;
   Members& members_;

@@ -265,6 +265,7 @@ struct AppLogsRequest {
   std::int64_t tail = 100;
   bool follow = false;
   std::string reader;  // between agents: goes on with what was begun; "" begins
+  bool close = false;  // between agents: nobody reads any more
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -274,6 +275,7 @@ struct AppLogsRequest {
     v("tail", self.tail);
     v("follow", self.follow);
     v("reader", self.reader);
+    v("close", self.close);
   }
 };
 struct AppLogLine {
