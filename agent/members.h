@@ -98,6 +98,9 @@ class Members {
   // Cuts off, and forgets, those whose certificates are void.
   Result<void> DropVoid(const std::vector<BigId>& serials);
   bool IsGuest(const std::string& name) const { return visiting_.contains(name); }
+  // Here, or below one that is here, only because its own parent is lost, which is not below this agent: it does what
+  // is asked of it by those above that parent, and by nobody here.
+  bool IsOthers(const std::string& name) const;
 
   // Called when a member came, went, changed labels or data sets (`removed` false) or was removed.
   void OnChange(std::function<void(const api::Cluster&, bool removed)> fn) { listeners_.push_back(std::move(fn)); }

@@ -33,6 +33,13 @@ std::string Members::ChildTowards(const std::string& name) const {
   return clusters_.contains(name) ? name : "";
 }
 
+bool Members::IsOthers(const std::string& name) const {
+  const auto guest = ChildTowards(name);
+  if (!visiting_.contains(guest)) return false;
+  const auto record = clusters_.find(guest);
+  return record != clusters_.end() && !Find(record->second.parent);
+}
+
 bool Members::IsBelow(const std::string& child, const std::string& name) const {
   if (child == name) return true;
   if (const auto* below = routes_.Find(name)) return below->child == child;

@@ -108,6 +108,9 @@ Result<void> Node::Load(const TransportFactory& factory) {
     auto reached = apps_->ReachOf(app);
     return Access::AppPlaces{std::move(reached.now), std::move(reached.ever)};
   });
+  tree_->guest().OnRefused([this](const std::string& from, const wire::Envelope& request, const Error& why) {
+    access_->NotTaken(from, request, why);
+  });
   OTE_CHECK(members_->Start());
   OTE_CHECK(tree_->Start());
   OTE_CHECK(state_->Start());

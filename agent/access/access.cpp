@@ -205,6 +205,30 @@ void Access::Filter(const Request& request, Json& body) {
   });
 }
 
+bool Access::WriteRefusal(const std::string& name) {
+  // Whoever may do nothing could push everybody else's doings out with it.
+  auto& limiter = refusals_.try_emplace(name, kMostRefusals, kRefusalsWithin).first->second;
+  if (limiter.Allow(context_.clock.SteadyNow())) return true;
+  audit_.Skip();
+  return false;
+}
+
+void Access::NotTaken(const std::string& from, const wire::Envelope& request, const Error& why) {
+  if (!WriteRefusal("@" + from)) return;
+  api::AuditEntry entry;
+  entry.at = context_.clock.WallNow();
+  const auto command = request.verb == api::verb::kCommandRun ? FromWire<api::Command>(request.body)
+                                                              : Result<api::Command>(Fail(ErrorId::kNotFound, ""));
+  const auto by = command && !command->by.empty() ? command->by.substr(0, kLongestName) : std::string("agent");
+  entry.who = fmt::format("{}@{}", by, from);
+  entry.verb = (command ? command->verb : request.verb).substr(0, kLongestName);
+  entry.targets = NamesIn(command ? command->body : request.body);
+  entry.outcome = OutcomeOf(&why);
+  entry.code = why.Code();
+  if (command) entry.command = command->id.substr(0, kLongestName);
+  audit_.Write(std::move(entry));
+}
+
 void Access::Over(const Request& request, const Error* error) {
   const auto& envelope = request.envelope();
   const auto* rule = RuleOf(envelope.verb);
@@ -213,11 +237,7 @@ void Access::Over(const Request& request, const Error* error) {
   const bool quiet = trace == Trace::kPiece || (trace == Trace::kRead && !audit_reads_);
   if (quiet && outcome != api::AuditOutcome::kRefused) return;
   const auto& name = request.caller().name;
-  if (outcome == api::AuditOutcome::kRefused && name != api::kLocalOperator) {
-    // Whoever may do nothing could push everybody else's doings out with it.
-    auto& limiter = refusals_.try_emplace(name, kMostRefusals, kRefusalsWithin).first->second;
-    if (!limiter.Allow(context_.clock.SteadyNow())) return audit_.Skip();
-  }
+  if (outcome == api::AuditOutcome::kRefused && name != api::kLocalOperator && !WriteRefusal(name)) return;
   api::AuditEntry entry;
   entry.at = context_.clock.WallNow();
   entry.who = fmt::format("{}@{}", name, context_.membership.name);

@@ -52,6 +52,10 @@ class Access final : public Guard {
   // Writes a command that was executed here, or refused, to the audit.
   void Ran(const api::Command& command, const Error* error);
 
+  // Writes a request, or a command, that was not taken from `from`, since that is not above this cluster. No more of
+  // them than of one operator's refusals.
+  void NotTaken(const std::string& from, const wire::Envelope& request, const Error& why);
+
   // Requests that only read are written down too; off at first.
   void AuditReads(bool yes) noexcept { audit_reads_ = yes; }
   Audit& audit() noexcept { return audit_; }
@@ -59,6 +63,8 @@ class Access final : public Guard {
  private:
   // Who is behind a name: `local`, or from the list. kOperatorUnknown, kRevoked.
   Result<api::Operator> WhoIs(const std::string& name) const;
+  // Whether one more refusal of `name` is to be written.
+  bool WriteRefusal(const std::string& name);
   Result<std::vector<Target>> TargetsOf(const Rule& rule, const Json& body) const;
   // A label may not carry a cluster out of the scope of the one who sets it.
   Result<void> CheckLabels(const api::Operator& who, const std::vector<Target>& targets, const Json& body) const;

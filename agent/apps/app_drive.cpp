@@ -85,6 +85,7 @@ std::vector<tree::Candidate> AppDesk::Candidates(const std::string& app) const {
   const auto now = context_.clock.WallNow();
   std::vector<tree::Candidate> candidates;
   for (const auto& cluster : members_.List()) {
+    if (members_.IsOthers(cluster.name)) continue;
     tree::Candidate candidate;
     candidate.name = cluster.name;
     candidate.labels = cluster.labels;

@@ -21,8 +21,8 @@ bool ForRenewal(std::string_view verb) { return verb == api::verb::kMemberRenew 
 
 }  // namespace
 
-Relay::Relay(Context& context, Members& members, Uplink& uplink)
-    : context_(context), members_(members), uplink_(uplink) {}
+Relay::Relay(Context& context, Members& members, Uplink& uplink, const GuestRule& guest)
+    : context_(context), members_(members), uplink_(uplink), guest_(guest) {}
 
 void Relay::Start() {
   context_.rpc.SetRelay({[this](wire::Event& event) { return Take(event); },
@@ -40,6 +40,12 @@ bool Relay::Take(wire::Event& event) {
   }
   const bool for_us = envelope.to.empty() || envelope.to == context_.membership.name;
   if (event.kind == wire::EventKind::kPeerMessage && (!envelope.from.empty() || !for_us) && !Speaks(event)) return true;
+  if (event.kind == wire::EventKind::kLinkMessage) {
+    if (auto taken = guest_.Check(event.link, envelope); !taken) {
+      Refuse(event, taken.error());
+      return true;
+    }
+  }
   if (for_us) return false;
   PassOn(event);
   return true;
