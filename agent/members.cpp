@@ -46,6 +46,7 @@ Result<void> Members::Start() {
     Index(cluster);
     clusters_.emplace(cluster.name, std::move(cluster));
   }
+  OTE_CHECK(LoadCordons());
   auto& rpc = context_.rpc;
   rpc.RegisterCall<api::MemberHello>(api::verb::kMemberHello, kByMember,
                                      [this](const Request& request, const auto& body) { return Hello(request, body); });
@@ -321,27 +322,12 @@ Result<api::Cluster> Members::Remove(const api::NameRequest& request) {
   return Shown(removed);
 }
 
-Result<api::Cluster> Members::Cordon(const api::CordonRequest& request) {
-  const auto it = clusters_.find(request.name);
-  if (it == clusters_.end()) {
-    return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member", request.name), "ote cluster list");
-  }
-  auto changed = it->second;
-  changed.drained = request.drained;
-  changed.cordoned = request.cordoned || request.drained;
-  if (changed.cordoned != it->second.cordoned || changed.drained != it->second.drained) {
-    OTE_CHECK(Save(changed));
-    it->second = changed;
-    Changed(changed);
-  }
-  return Shown(changed);
-}
-
 Result<void> Members::Drop(const std::string& name) {
   const auto it = clusters_.find(name);
   if (it == clusters_.end()) return {};
   auto removed = it->second;
   OTE_CHECK(context_.store.Remove<api::Cluster>(removed.name));
+  if (cordons_.erase(name) > 0) OTE_CHECK(SaveCordon(name));
   visiting_.erase(name);
   if (const auto live = live_.find(removed.name); live != live_.end()) {
     context_.rpc.PeerLost(live->second.peer);

@@ -142,12 +142,20 @@ class Members {
   Result<api::Cluster> Label(const api::LabelRequest& request);
   Result<api::Cluster> Remove(const api::NameRequest& request);
   Result<api::Cluster> Cordon(const api::CordonRequest& request);
+  Result<void> LoadCordons();
+  Result<void> SaveCordon(const std::string& name);
 
   Context& context_;
   std::map<std::string, api::Cluster> clusters_;  // by name, this agent excluded
   std::map<Bytes, Holder> by_key_;                // by transport key
   std::map<std::string, Live> live_;
   tree::Routes routes_;
+  // Of those below that have no record here, and only as long as something is set.
+  struct Cordoned {
+    bool cordoned = false;
+    bool drained = false;
+  };
+  std::map<std::string, Cordoned> cordons_;
   std::set<std::string> visiting_;  // guests that are in clusters_
   std::map<std::string, std::map<std::string, crypto::Certificate>, std::less<>> guests_;  // source -> name
   std::map<Bytes, Holder> guest_keys_;

@@ -50,6 +50,10 @@ bool Members::IsBelow(const std::string& child, const std::string& name) const {
 
 api::Cluster Members::AsOfNow(const api::Cluster& cluster) const {
   auto now = cluster;
+  if (const auto it = cordons_.find(cluster.name); it != cordons_.end()) {
+    now.cordoned = now.cordoned || it->second.cordoned;
+    now.drained = now.drained || it->second.drained;
+  }
   if (const auto live = live_.find(cluster.name); live != live_.end() && live->second.ready) {
     now.via = context_.membership.name;
     return now;
@@ -174,6 +178,9 @@ std::optional<api::RouteEntry> Members::EntryOf(const std::string& name) const {
   const auto* below = routes_.Find(name);
   if (below == nullptr) return std::nullopt;
   entry = below->entry;
+  const auto now = AsOfNow(entry.cluster);
+  entry.cluster.cordoned = now.cordoned;
+  entry.cluster.drained = now.drained;
   entry.cluster.certificate.reset();  // for the tier above the one that it hangs on, and no further
   entry.cluster.status = below->known ? entry.cluster.status : api::ClusterStatus::kUnknown;
   return entry;

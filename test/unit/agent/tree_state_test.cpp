@@ -149,5 +149,31 @@ TEST_CASE("a grandparent that takes a cluster in is above it as before") {
   CHECK(done == 1);
 }
 
+TEST_CASE("a relay cordons any cluster below it, for itself, and knows it after a restart") {
+  Tree tree;
+  GrowDeep(tree);
+  const auto ask = [&](const std::string& name, bool cordoned, bool drained) {
+    return tree.Ask<api::Cluster>("r1", api::verb::kClusterCordon, api::CordonRequest{name, cordoned, drained});
+  };
+  for (const std::string name : {"deep", "sub"}) {
+    INFO(name);
+    CHECK(Must(ask(name, false, true)).drained);
+    CHECK(tree.Shown(name, "r1").cordoned);
+    tree.StopNode("r1");
+    tree.StartNode("r1");
+    tree.Pass(seconds(20), milliseconds(250));
+    CHECK(tree.Shown(name, "r1").status == api::ClusterStatus::kReady);
+    CHECK(tree.Shown(name, "r1").drained);
+    CHECK_FALSE(tree.Shown(name, "hq").cordoned);
+    CHECK_FALSE(Must(ask(name, true, false)).drained);
+    CHECK(tree.Shown(name, "r1").cordoned);
+    CHECK_FALSE(Must(ask(name, false, false)).cordoned);
+    CHECK_FALSE(tree.Shown(name, "r1").cordoned);
+  }
+  const auto unknown = ask("other", true, false);
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().id == ErrorId::kNotFound);
+}
+
 }  // namespace
 }  // namespace ote::test
