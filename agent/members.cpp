@@ -8,19 +8,12 @@
 
 #include "agent/authority.h"
 #include "core/base/log.h"
-#include "core/base/version.h"
 
 namespace ote::agent {
 namespace {
 
 // How long a member may be silent, in quarters of a heartbeat: it is shown as lost before the third one is due.
 constexpr int kSilentQuarters = 11;
-
-api::Cluster Shown(api::Cluster cluster) {
-  cluster.certificate.reset();
-  cluster.trust.reset();
-  return cluster;
-}
 
 // Of its certificates. What is in the store was checked when it was issued.
 std::vector<crypto::CertificateBody> BodiesOf(const api::Cluster& cluster) {
@@ -53,6 +46,7 @@ Result<void> Members::Start() {
     Index(cluster);
     clusters_.emplace(cluster.name, std::move(cluster));
   }
+  OTE_CHECK(LoadCordons());
   auto& rpc = context_.rpc;
   rpc.RegisterCall<api::MemberHello>(api::verb::kMemberHello, kByMember,
                                      [this](const Request& request, const auto& body) { return Hello(request, body); });
@@ -65,9 +59,10 @@ Result<void> Members::Start() {
   rpc.RegisterCall<api::RouteChange>(
       api::verb::kTreeRoutes, kByMember,
       [this](const Request& request, const auto& change) { return TakeRoutes(request, change); });
-  rpc.RegisterCall<api::Empty>(
-      api::verb::kClusterList, kByOperator,
-      [this](const Request&, const auto&) -> Result<api::ClusterList> { return api::ClusterList{List()}; });
+  rpc.RegisterCall<api::PageQuery>(api::verb::kClusterList, kByOperator,
+                                   [this](const Request& request, const auto& query) -> Result<api::ClusterPage> {
+                                     return PageOf(query, request.Seen());
+                                   });
   rpc.Register(api::verb::kClusterLabel, kByOperator | kByParent,
                [this](Request request) { LabelAsked(std::move(request)); });
   rpc.RegisterCall<api::NameRequest>(api::verb::kClusterRemove, kByOperator,
@@ -76,30 +71,6 @@ Result<void> Members::Start() {
                                        [this](const Request&, const auto& body) { return Cordon(body); });
   Sweep();
   return {};
-}
-
-std::vector<api::Cluster> Members::List() const {
-  api::Cluster self;
-  self.name = context_.membership.name;
-  self.role = context_.membership.role;
-  self.status = api::ClusterStatus::kReady;
-  self.version = Version();
-  self.platform = Platform();
-  self.last_seen = context_.clock.WallNow();
-  if (auto body = context_.membership.Own()) {
-    self.parent = body->parent;
-    self.labels = body->labels;
-    self.serial = body->serial;
-    self.joined_at = body->not_before;
-    self.expires_at = body->not_after;
-  }
-  std::vector<api::Cluster> all{std::move(self)};
-  for (const auto& [name, cluster] : clusters_) all.push_back(Shown(AsOfNow(cluster)));
-  for (const auto& [name, below] : routes_.All()) {
-    if (!clusters_.contains(name)) all.push_back(Shown(AsOfNow(below.entry.cluster)));
-  }
-  std::sort(all.begin() + 1, all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  return all;
 }
 
 std::optional<api::Cluster> Members::Find(const std::string& name) const {
@@ -351,27 +322,12 @@ Result<api::Cluster> Members::Remove(const api::NameRequest& request) {
   return Shown(removed);
 }
 
-Result<api::Cluster> Members::Cordon(const api::CordonRequest& request) {
-  const auto it = clusters_.find(request.name);
-  if (it == clusters_.end()) {
-    return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member", request.name), "ote cluster list");
-  }
-  auto changed = it->second;
-  changed.drained = request.drained;
-  changed.cordoned = request.cordoned || request.drained;
-  if (changed.cordoned != it->second.cordoned || changed.drained != it->second.drained) {
-    OTE_CHECK(Save(changed));
-    it->second = changed;
-    Changed(changed);
-  }
-  return Shown(changed);
-}
-
 Result<void> Members::Drop(const std::string& name) {
   const auto it = clusters_.find(name);
   if (it == clusters_.end()) return {};
   auto removed = it->second;
   OTE_CHECK(context_.store.Remove<api::Cluster>(removed.name));
+  if (cordons_.erase(name) > 0) OTE_CHECK(SaveCordon(name));
   visiting_.erase(name);
   if (const auto live = live_.find(removed.name); live != live_.end()) {
     context_.rpc.PeerLost(live->second.peer);

@@ -14,6 +14,7 @@
 
 #include "agent/context.h"
 #include "core/api/app_requests.h"
+#include "core/api/page.h"
 #include "core/api/requests.h"
 #include "core/tree/routes.h"
 
@@ -21,6 +22,9 @@ namespace ote::agent {
 
 class Members {
  public:
+  static constexpr std::int64_t kMostInPage = 1'000;
+  static constexpr std::size_t kPageRoom = 512 << 10;  // bytes
+
   explicit Members(Context& context);
 
   // Loads the members from the store and registers the verbs.
@@ -28,6 +32,9 @@ class Members {
 
   // All members, this agent first; status as of now (unreachable after three heartbeats without a word).
   std::vector<api::Cluster> List() const;
+  // Those that `sees` lets through, a page of them: in the order of names, this agent where its name stands. At most
+  // kMostInPage, and no more than fit into one message; all of List in its order when the query has no limit.
+  api::ClusterPage PageOf(const api::PageQuery& query, const Sees& sees) const;
   std::optional<api::Cluster> Find(const std::string& name) const;
   // What is kept of each but this agent, guests among them; how they are now only Find and List say.
   const std::map<std::string, api::Cluster>& records() const noexcept { return clusters_; }
@@ -91,6 +98,9 @@ class Members {
   // Cuts off, and forgets, those whose certificates are void.
   Result<void> DropVoid(const std::vector<BigId>& serials);
   bool IsGuest(const std::string& name) const { return visiting_.contains(name); }
+  // Here, or below one that is here, only because its own parent is lost, which is not below this agent: it does what
+  // is asked of it by those above that parent, and by nobody here.
+  bool IsOthers(const std::string& name) const;
 
   // Called when a member came, went, changed labels or data sets (`removed` false) or was removed.
   void OnChange(std::function<void(const api::Cluster&, bool removed)> fn) { listeners_.push_back(std::move(fn)); }
@@ -103,6 +113,8 @@ class Members {
     std::int64_t epoch = 0;
     std::vector<std::string> endpoints;
   };
+  api::Cluster Self() const;
+  static api::Cluster Shown(api::Cluster cluster);
   void Index(const api::Cluster& cluster);
   void Unindex(const api::Cluster& cluster);
   // Whether its certificate has ended; cuts its connections if so.
@@ -130,12 +142,20 @@ class Members {
   Result<api::Cluster> Label(const api::LabelRequest& request);
   Result<api::Cluster> Remove(const api::NameRequest& request);
   Result<api::Cluster> Cordon(const api::CordonRequest& request);
+  Result<void> LoadCordons();
+  Result<void> SaveCordon(const std::string& name);
 
   Context& context_;
   std::map<std::string, api::Cluster> clusters_;  // by name, this agent excluded
   std::map<Bytes, Holder> by_key_;                // by transport key
   std::map<std::string, Live> live_;
   tree::Routes routes_;
+  // Of those below that have no record here, and only as long as something is set.
+  struct Cordoned {
+    bool cordoned = false;
+    bool drained = false;
+  };
+  std::map<std::string, Cordoned> cordons_;
   std::set<std::string> visiting_;  // guests that are in clusters_
   std::map<std::string, std::map<std::string, crypto::Certificate>, std::less<>> guests_;  // source -> name
   std::map<Bytes, Holder> guest_keys_;

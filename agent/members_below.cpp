@@ -33,6 +33,13 @@ std::string Members::ChildTowards(const std::string& name) const {
   return clusters_.contains(name) ? name : "";
 }
 
+bool Members::IsOthers(const std::string& name) const {
+  const auto guest = ChildTowards(name);
+  if (!visiting_.contains(guest)) return false;
+  const auto record = clusters_.find(guest);
+  return record != clusters_.end() && !Find(record->second.parent);
+}
+
 bool Members::IsBelow(const std::string& child, const std::string& name) const {
   if (child == name) return true;
   if (const auto* below = routes_.Find(name)) return below->child == child;
@@ -43,6 +50,10 @@ bool Members::IsBelow(const std::string& child, const std::string& name) const {
 
 api::Cluster Members::AsOfNow(const api::Cluster& cluster) const {
   auto now = cluster;
+  if (const auto it = cordons_.find(cluster.name); it != cordons_.end()) {
+    now.cordoned = now.cordoned || it->second.cordoned;
+    now.drained = now.drained || it->second.drained;
+  }
   if (const auto live = live_.find(cluster.name); live != live_.end() && live->second.ready) {
     now.via = context_.membership.name;
     return now;
@@ -167,6 +178,9 @@ std::optional<api::RouteEntry> Members::EntryOf(const std::string& name) const {
   const auto* below = routes_.Find(name);
   if (below == nullptr) return std::nullopt;
   entry = below->entry;
+  const auto now = AsOfNow(entry.cluster);
+  entry.cluster.cordoned = now.cordoned;
+  entry.cluster.drained = now.drained;
   entry.cluster.certificate.reset();  // for the tier above the one that it hangs on, and no further
   entry.cluster.status = below->known ? entry.cluster.status : api::ClusterStatus::kUnknown;
   return entry;

@@ -104,6 +104,13 @@ Result<void> Node::Load(const TransportFactory& factory) {
 
   tree_ = std::make_unique<TreeParts>(*context_, *members_, *uplink_, parts_->transfer,
                                       [this](const std::string& digest) { return parts_->Needs(digest); });
+  access_->SetApps([this](const std::string& app) {
+    auto reached = apps_->ReachOf(app);
+    return Access::AppPlaces{std::move(reached.now), std::move(reached.ever)};
+  });
+  tree_->guest().OnRefused([this](const std::string& from, const wire::Envelope& request, const Error& why) {
+    access_->NotTaken(from, request, why);
+  });
   OTE_CHECK(members_->Start());
   OTE_CHECK(tree_->Start());
   OTE_CHECK(state_->Start());

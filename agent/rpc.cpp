@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/watch/tally.h"
+#include "core/wire/cancel.h"
 
 namespace ote::agent {
 
@@ -28,14 +29,32 @@ Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Env
   return transport.Send(std::get<wire::LinkId>(to), std::move(envelope));
 }
 
+Waits::Token Waits::Add(const Destination& from, std::uint64_t id, std::function<void()> gone) {
+  const auto token = next_++;
+  all_.emplace(token, Wait{from, id, std::move(gone)});
+  return token;
+}
+
+void Waits::Gone(const Destination& from, std::optional<std::uint64_t> id) {
+  std::vector<Token> gone;
+  for (const auto& [token, wait] : all_) {
+    if (wait.from == from && (!id || wait.id == *id)) gone.push_back(token);
+  }
+  for (const auto token : gone) {
+    // One may end others.
+    if (const auto node = all_.extract(token)) node.mapped().gone();
+  }
+}
+
 Request::Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope,
-                 Guard* guard)
+                 Guard* guard, std::shared_ptr<Waits> waits)
     : transport_(transport),
       from_(from),
       who_(who),
       caller_(std::move(caller)),
       envelope_(std::move(envelope)),
-      guard_(guard) {}
+      guard_(guard),
+      waits_(std::move(waits)) {}
 
 Request::Request(Request&& other) noexcept
     : transport_(other.transport_),
@@ -45,11 +64,15 @@ Request::Request(Request&& other) noexcept
       envelope_(std::move(other.envelope_)),
       ended_(std::exchange(other.ended_, nullptr)),
       guard_(other.guard_),
-      open_(std::exchange(other.open_, false)) {}
+      open_(std::exchange(other.open_, false)),
+      gone_(other.gone_),
+      waits_(std::move(other.waits_)),
+      wait_(std::exchange(other.wait_, 0)) {}
 
 Request& Request::operator=(Request&& other) noexcept {
   if (this != &other) {
     if (open_) Refuse(Error{ErrorId::kInternal, envelope_.verb + ": left unanswered", {}});
+    Forget();
     transport_ = other.transport_;
     from_ = other.from_;
     who_ = other.who_;
@@ -58,12 +81,25 @@ Request& Request::operator=(Request&& other) noexcept {
     ended_ = std::exchange(other.ended_, nullptr);
     guard_ = other.guard_;
     open_ = std::exchange(other.open_, false);
+    gone_ = other.gone_;
+    waits_ = std::move(other.waits_);
+    wait_ = std::exchange(other.wait_, 0);
   }
   return *this;
 }
 
 Request::~Request() {
   if (open_) Refuse(Error{ErrorId::kInternal, envelope_.verb + ": left unanswered", {}});
+  Forget();
+}
+
+void Request::OnGone(std::function<void()> fn) {
+  Forget();
+  if (waits_ != nullptr) wait_ = waits_->Add(from_, envelope_.id, std::move(fn));
+}
+
+void Request::Forget() {
+  if (waits_ != nullptr && wait_ != 0) waits_->Remove(std::exchange(wait_, 0));
 }
 
 void Request::End(const Error* error) {
@@ -75,8 +111,17 @@ void Request::End(const Error* error) {
 void Request::Answer(Json body, wire::Blob blob) {
   End(nullptr);
   if (guard_ != nullptr) guard_->Filter(*this, body);
+  Forget();
   auto reply = wire::MakeReply(envelope_, std::move(body), std::move(blob));
-  const auto sent = SendTo(*transport_, from_, std::move(reply));
+  auto sent = SendTo(*transport_, from_, std::move(reply));
+  if (!sent && sent.error().id == ErrorId::kProtocol) {
+    // Whoever asked would wait in vain.
+    const Error error{
+        ErrorId::kFailed,
+        fmt::format("{}: the answer is too large for one message ({})", envelope_.verb, sent.error().message),
+        "use an ote of this agent's version, which asks for it in pages"};
+    sent = SendTo(*transport_, from_, wire::MakeError(envelope_, error));
+  }
   if (!sent) log::Debug("answer not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
 }
 
@@ -84,12 +129,14 @@ bool Request::Item(Json body) {
   if (guard_ != nullptr) guard_->Filter(*this, body);
   auto item = wire::MakeReply(envelope_, std::move(body), {}, false);
   const auto sent = SendTo(*transport_, from_, std::move(item));
+  gone_ = !sent && sent.error().id == ErrorId::kUnreachable;
   if (!sent) End(&sent.error());
   return sent.has_value();
 }
 
 void Request::Refuse(const Error& error) {
   End(&error);
+  Forget();
   auto reply = wire::MakeError(envelope_, error);
   const auto sent = SendTo(*transport_, from_, std::move(reply));
   if (!sent) log::Debug("refusal not sent", {{"verb", envelope_.verb}, {"why", sent.error().message}});
@@ -102,8 +149,8 @@ void Rpc::Register(std::string_view verb, unsigned who, Handler handler) {
   handlers_.insert_or_assign(std::string(verb), std::pair(who, std::move(handler)));
 }
 
-void Rpc::Call(const Destination& to, std::string_view verb, Json body, std::chrono::milliseconds patience,
-               Continuation then) {
+std::uint64_t Rpc::Call(const Destination& to, std::string_view verb, Json body, std::chrono::milliseconds patience,
+                        Continuation then) {
   const std::uint64_t id = next_id_++;
   const auto sent = SendTo(*transport_, to, wire::MakeRequest(id, verb, std::move(body)));
   const auto now = clock_->SteadyNow();
@@ -112,12 +159,21 @@ void Rpc::Call(const Destination& to, std::string_view verb, Json body, std::chr
     auto error = sent.error();
     const auto timer = timers_->At(now, [this, id, error = std::move(error)] { Finish(id, Fail(error)); });
     waiting_.emplace(id, Waiting{to, std::move(then), timer});
-    return;
+    return id;
   }
   const auto timer = timers_->At(now + patience, [this, id, verb = std::string(verb)] {
     Finish(id, Fail(ErrorId::kTimedOut, fmt::format("{}: no answer in time", verb)));
   });
   waiting_.emplace(id, Waiting{to, std::move(then), timer});
+  return id;
+}
+
+void Rpc::Cancel(std::uint64_t call) {
+  const auto node = waiting_.extract(call);
+  if (node.empty()) return;
+  timers_->Cancel(node.mapped().timer);
+  const auto sent = SendTo(*transport_, FirstHop(node.mapped().to), wire::MakeCancel(call));
+  if (!sent) log::Debug("nobody to tell that an answer is not waited for", {{"why", sent.error().message}});
 }
 
 std::vector<std::string> Rpc::OperatorVerbs() const {
@@ -139,9 +195,14 @@ void Rpc::Deliver(wire::Event event) {
   const bool from_peer = event.kind == wire::EventKind::kPeerMessage;
   // What is passed on arrives as this agent's own word, so an operator with rights of their own has to be asked about
   // here: their requests are for this agent, whatever they say.
+  if (const auto cancelled = wire::CancelledBy(event.envelope)) {
+    const Destination from = from_peer ? Destination(event.peer) : Destination(event.link);
+    if (relay_.cancel) relay_.cancel(from, *cancelled);
+    return waits_->Gone(from, *cancelled);
+  }
   const bool stays = from_peer && event.caller.kind == wire::CallerKind::kOperator && guard_ != nullptr &&
                      !guard_->MayPass(event.caller);
-  if (!stays && relay_ && relay_(event)) return;
+  if (!stays && relay_.take && relay_.take(event)) return;
   const Destination from = from_peer ? Destination(event.peer) : Destination(event.link);
   auto& envelope = event.envelope;
   if (envelope.kind != wire::MessageKind::kRequest) {
@@ -171,7 +232,7 @@ void Rpc::Deliver(wire::Event event) {
     }
   }
   Request request(transport_, from, who, std::move(event.caller), std::move(envelope),
-                  who == kByOperator ? guard_ : nullptr);
+                  who == kByOperator ? guard_ : nullptr, waits_);
   const auto handler = handlers_.find(request.envelope().verb);
   if (handler == handlers_.end()) {
     return request.Refuse(Error{
@@ -205,13 +266,14 @@ void Rpc::Deliver(wire::Event event) {
 }
 
 void Rpc::Lost(const Destination& connection) {
-  if (relay_lost_) relay_lost_(connection);
+  if (relay_.lost) relay_.lost(connection);
   std::vector<std::uint64_t> gone;
   for (const auto& [request, waiting] : waiting_) {
     if (FirstHop(waiting.to) == connection) gone.push_back(request);
   }
   for (const auto request : gone)
     Finish(request, Fail(ErrorId::kUnreachable, "the connection was lost before the answer"));
+  waits_->Gone(connection, std::nullopt);
 }
 
 void Rpc::LinkLost(wire::LinkId link) { Lost(link); }

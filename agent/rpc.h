@@ -8,11 +8,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "agent/timers.h"
+#include "core/api/cluster.h"
 #include "core/base/log.h"
 #include "core/wire/transport.h"
 
@@ -48,6 +50,9 @@ Result<void> SendTo(wire::Transport& transport, const Destination& to, wire::Env
 
 class Request;
 
+// Whether an operator may be told of a cluster. An empty one: of all.
+using Sees = std::function<bool(const std::string& name, const api::Labels& labels)>;
+
 // Stands between operators and the handlers.
 class Guard {
  public:
@@ -56,10 +61,31 @@ class Guard {
   virtual Result<void> Admit(const Request& request) = 0;
   // Whether an operator's requests for other clusters may be passed on as they are.
   virtual bool MayPass(const wire::Caller& caller) const = 0;
+  // What the caller of `request` may see now.
+  virtual Sees SeenBy(const Request& request) const = 0;
   // What is answered, before it goes: takes out what the caller may not see.
   virtual void Filter(const Request& request, Json& body) = 0;
   // Before the answer goes (nullptr) or the refusal does. Once for each request of an operator.
   virtual void Over(const Request& request, const Error* error) = 0;
+};
+
+// Who waits for what, by the connection that it was asked over.
+class Waits {
+ public:
+  using Token = std::uint64_t;
+  Token Add(const Destination& from, std::uint64_t id, std::function<void()> gone);
+  void Remove(Token token) { all_.erase(token); }
+  // Tells those that this connection asked for with `id`; with nullopt, for whatever. Each once.
+  void Gone(const Destination& from, std::optional<std::uint64_t> id);
+
+ private:
+  struct Wait {
+    Destination from;
+    std::uint64_t id = 0;
+    std::function<void()> gone;
+  };
+  std::map<Token, Wait> all_;
+  Token next_ = 1;
 };
 
 // A request that came in. May be kept (moved) and answered later; one that is destroyed unanswered says kInternal.
@@ -67,7 +93,7 @@ class Request {
  public:
   // `guard` may be nullptr.
   Request(wire::Transport* transport, Destination from, Who who, wire::Caller caller, wire::Envelope envelope,
-          Guard* guard = nullptr);
+          Guard* guard = nullptr, std::shared_ptr<Waits> waits = nullptr);
   Request(Request&&) noexcept;
   Request& operator=(Request&&) noexcept;
   ~Request();
@@ -77,7 +103,16 @@ class Request {
   // The connection it came over; PeerId unless who() is kByParent.
   const Destination& from() const noexcept { return from_; }
   const wire::Envelope& envelope() const noexcept { return envelope_; }
+  // What the caller may be told of, for handlers whose answers are too long to be filtered as a whole.
+  Sees Seen() const { return guard_ == nullptr ? Sees() : guard_->SeenBy(*this); }
 
+  // `fn` is called, once and from within the Rpc, when nobody waits for the answer any more: the one who asked said so,
+  // or the connection, or one further on, was lost. Not after the end. The request is to be dropped or refused then.
+  void OnGone(std::function<void()> fn);
+  // Whether the connection was gone when something was last sent.
+  bool Gone() const noexcept { return gone_; }
+
+  // An answer that is too large for a message is a refusal that says so.
   void Answer(Json body, wire::Blob blob = {});
   // One item of a stream; false when the connection is gone or its queue is full, and the stream should end.
   bool Item(Json body);
@@ -87,6 +122,7 @@ class Request {
 
  private:
   void End(const Error* error);
+  void Forget();
 
   wire::Transport* transport_;
   Destination from_;
@@ -96,6 +132,9 @@ class Request {
   std::function<void(const ErrorId*)> ended_;
   Guard* guard_ = nullptr;
   bool open_ = true;
+  bool gone_ = false;
+  std::shared_ptr<Waits> waits_;  // of the Rpc, which may go first
+  Waits::Token wait_ = 0;
 };
 
 class Rpc {
@@ -120,15 +159,22 @@ class Rpc {
   }
 
   // Asks; `then` is called exactly once: with the answer, the remote's error, kUnreachable (the connection went, or
-  // could not be written to) or kTimedOut after `patience`. Never from within Call itself.
-  void Call(const Destination& to, std::string_view verb, Json body, std::chrono::milliseconds patience,
-            Continuation then);
+  // could not be written to) or kTimedOut after `patience`. Never from within Call itself. Gives a number for Cancel.
+  std::uint64_t Call(const Destination& to, std::string_view verb, Json body, std::chrono::milliseconds patience,
+                     Continuation then);
 
-  // Shown every message first: takes those that are for others (true), and may set whom one is of.
-  void SetRelay(std::function<bool(wire::Event&)> relay, std::function<void(const Destination&)> lost) {
-    relay_ = std::move(relay);
-    relay_lost_ = std::move(lost);
-  }
+  // Waits no longer: `then` is not called, and the one that was asked is told, however far it is. No more than a no-op
+  // for what was answered.
+  void Cancel(std::uint64_t call);
+
+  struct RelayHooks {
+    // Shown every message first: takes those that are for others (true), and may set whom one is of.
+    std::function<bool(wire::Event&)> take;
+    std::function<void(const Destination&)> lost;
+    // What this connection asked for with `id` is not waited for any more.
+    std::function<void(const Destination&, std::uint64_t id)> cancel;
+  };
+  void SetRelay(RelayHooks hooks) { relay_ = std::move(hooks); }
 
   // Asked about each request of an operator. Must outlive all requests.
   void SetGuard(Guard* guard) { guard_ = guard; }
@@ -159,8 +205,8 @@ class Rpc {
   const Clock* clock_;
   std::map<std::string, std::pair<unsigned, Handler>, std::less<>> handlers_;
   std::map<std::uint64_t, Waiting> waiting_;
-  std::function<bool(wire::Event&)> relay_;
-  std::function<void(const Destination&)> relay_lost_;
+  RelayHooks relay_;
+  std::shared_ptr<Waits> waits_ = std::make_shared<Waits>();
   Guard* guard_ = nullptr;
   std::uint64_t next_id_ = 1;
   log::Limiter limiter_;

@@ -25,7 +25,12 @@ void RunWatchers::Add(Request request, const std::string& id, std::int64_t after
     return request.Refuse(Error{ErrorId::kBusy, fmt::format("fl.watch: {} others watch already", kMost), {}});
   }
   watchers_.push_back(Watcher{std::move(request), id, after, follow, std::nullopt, 0});
-  Serve(std::prev(watchers_.end()));
+  const auto watcher = std::prev(watchers_.end());
+  watcher->request.OnGone([this, watcher] {
+    watcher->request.Refuse(Error{ErrorId::kInterrupted, "fl.watch: nobody watches any more", {}});
+    Remove(watcher);
+  });
+  Serve(watcher);
 }
 
 void RunWatchers::Advanced(const std::string& id) {
@@ -68,6 +73,7 @@ void RunWatchers::Later(Place watcher, std::chrono::milliseconds pause) {
 }
 
 void RunWatchers::Stuck(Place watcher) {
+  if (watcher->request.Gone()) return Remove(watcher);
   const auto now = context_.clock.SteadyNow();
   if (!watcher->stuck_since) watcher->stuck_since = now;
   if (now - *watcher->stuck_since < kGiveUp) return Later(watcher, kPause);

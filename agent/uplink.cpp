@@ -358,7 +358,8 @@ void Uplink::CallAbove(const std::string& cluster, std::string_view verb, Json b
                        Rpc::Continuation then) {
   if (current_ == nullptr) return Call(verb, std::move(body), patience, std::move(then));
   if (const auto way = WayAbove(cluster)) {
-    return context_.rpc.Call(*way, verb, std::move(body), patience, std::move(then));
+    context_.rpc.Call(*way, verb, std::move(body), patience, std::move(then));
+    return;
   }
   context_.timers.At(context_.clock.SteadyNow(), [then = std::move(then), cluster] {
     then(Fail(ErrorId::kNoRoute, fmt::format("{}: not above this cluster", cluster)));

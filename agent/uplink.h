@@ -37,6 +37,10 @@ class Uplink {
   // Whom it hangs on now; its own parent while it hangs on nobody. "" at a root.
   std::string ParentName() const;
   bool AtHome() const noexcept { return current_ == &home_; }
+  // Its own parent, whatever it hangs on.
+  const std::string& HomeName() const noexcept { return home_.parent.name; }
+  // Whom a link goes to, welcomed or not; "" for one that was given up.
+  std::string NameAt(wire::LinkId link) const;
   // What the one whom it hangs on, or did last, says of its place.
   const api::TreePlace& Place() const noexcept { return place_; }
   // Above this agent, the root first.

@@ -16,6 +16,11 @@ constexpr milliseconds kLongestPause{30'000};
 
 }  // namespace
 
+std::string Uplink::NameAt(wire::LinkId link) const {
+  if (home_.link == link) return home_.parent.name;
+  return away_ && away_->link == link ? away_->parent.name : "";
+}
+
 void Uplink::Beat() {
   context_.timers.Cancel(beat_);
   beat_ = context_.timers.At(context_.clock.SteadyNow() + Interval(), [this] {

@@ -105,11 +105,14 @@ Result<api::Operator> Access::WhoIs(const std::string& name) const {
 
 Result<std::vector<Target>> Access::TargetsOf(const Rule& rule, const Json& body) const {
   std::vector<Target> targets;
-  if (rule.reach != Reach::kHere && rule.reach != Reach::kNamed) return targets;
+  const bool of_app = rule.reach == Reach::kApp || rule.reach == Reach::kWholeApp;
+  if (rule.reach != Reach::kHere && rule.reach != Reach::kNamed && !of_app) return targets;
   const auto all = clusters_();
+  std::map<std::string_view, const api::Cluster*> known;
+  for (const auto& cluster : all) known.emplace(cluster.name, &cluster);
   const auto add = [&](const std::string& name) {
-    const auto it = std::ranges::find(all, name, &api::Cluster::name);
-    targets.push_back(it == all.end() ? Target{name, {}, false} : Target{name, it->labels, true});
+    const auto it = known.find(name);
+    targets.push_back(it == known.end() ? Target{name, {}, false} : Target{name, it->second->labels, true});
   };
   if (rule.reach == Reach::kHere) {
     add(context_.membership.name);
@@ -118,6 +121,12 @@ Result<std::vector<Target>> Access::TargetsOf(const Rule& rule, const Json& body
   if (const auto name = TextAt(body, rule.field); !name.empty()) add(name);
   if (const auto name = TextAt(body, "cluster"); !name.empty()) add(name);
   for (const auto& name : TextsAt(body, "clusters")) add(name);
+  // Each that is named has to be in the scope; who names none means those that have the app.
+  if (of_app && (targets.empty() || rule.reach == Reach::kWholeApp)) {
+    const auto places = apps_ ? apps_(TextAt(body, "name")) : AppPlaces{};
+    for (const auto& name : rule.reach == Reach::kWholeApp ? places.ever : places.now) add(name);
+    return targets;
+  }
   if (const auto text = TextAt(body, "selector"); !text.empty()) {
     OTE_TRY(const auto selector, tree::Selector::Parse(text));
     for (const auto& cluster : all) {
@@ -162,24 +171,62 @@ Result<void> Access::Admit(const Request& request) {
   std::vector<Target> targets;
   if (rule != nullptr && !who->scope.empty()) {
     OTE_TRY(targets, TargetsOf(*rule, envelope.body));
+    // Named one by one, an app's clusters are clusters like others.
+    if (rule->reach == Reach::kApp && !TextsAt(envelope.body, "clusters").empty()) {
+      const Rule named{rule->verb, rule->least, Reach::kNamed, rule->trace, rule->field};
+      return Authorise(envelope.verb, &named, *who, targets);
+    }
   }
   OTE_CHECK(Authorise(envelope.verb, rule, *who, targets));
   if (envelope.verb == api::verb::kClusterLabel) OTE_CHECK(CheckLabels(*who, targets, envelope.body));
   return {};
 }
 
+Sees Access::SeenBy(const Request& request) const {
+  if (request.caller().name == api::kLocalOperator) return {};
+  const auto* who = operators_.Find(request.caller().name);
+  Scope scope(who == nullptr ? std::string("name=") : who->scope);
+  if (scope.Everything()) return {};
+  return [scope = std::move(scope)](const std::string& name, const api::Labels& labels) {
+    return scope.Covers(name, labels);
+  };
+}
+
 void Access::Filter(const Request& request, Json& body) {
   const auto* rule = RuleOf(request.envelope().verb);
-  if (rule == nullptr || rule->reach != Reach::kList || request.caller().name == api::kLocalOperator) return;
-  const auto* who = operators_.Find(request.caller().name);
-  const Scope scope(who == nullptr ? std::string("name=") : who->scope);
-  if (scope.Everything()) return;
+  if (rule == nullptr || rule->reach != Reach::kList) return;
+  const auto sees = SeenBy(request);
+  if (!sees) return;
   std::map<std::string, bool> covered;
-  for (const auto& cluster : clusters_()) covered[cluster.name] = scope.Covers(cluster.name, cluster.labels);
+  for (const auto& cluster : clusters_()) covered[cluster.name] = sees(cluster.name, cluster.labels);
   Prune(body, std::string(rule->field), [&covered](const std::string& name) {
     const auto it = covered.find(name);
     return it != covered.end() && it->second;
   });
+}
+
+bool Access::WriteRefusal(const std::string& name) {
+  // Whoever may do nothing could push everybody else's doings out with it.
+  auto& limiter = refusals_.try_emplace(name, kMostRefusals, kRefusalsWithin).first->second;
+  if (limiter.Allow(context_.clock.SteadyNow())) return true;
+  audit_.Skip();
+  return false;
+}
+
+void Access::NotTaken(const std::string& from, const wire::Envelope& request, const Error& why) {
+  if (!WriteRefusal("@" + from)) return;
+  api::AuditEntry entry;
+  entry.at = context_.clock.WallNow();
+  const auto command = request.verb == api::verb::kCommandRun ? FromWire<api::Command>(request.body)
+                                                              : Result<api::Command>(Fail(ErrorId::kNotFound, ""));
+  const auto by = command && !command->by.empty() ? command->by.substr(0, kLongestName) : std::string("agent");
+  entry.who = fmt::format("{}@{}", by, from);
+  entry.verb = (command ? command->verb : request.verb).substr(0, kLongestName);
+  entry.targets = NamesIn(command ? command->body : request.body);
+  entry.outcome = OutcomeOf(&why);
+  entry.code = why.Code();
+  if (command) entry.command = command->id.substr(0, kLongestName);
+  audit_.Write(std::move(entry));
 }
 
 void Access::Over(const Request& request, const Error* error) {
@@ -190,11 +237,7 @@ void Access::Over(const Request& request, const Error* error) {
   const bool quiet = trace == Trace::kPiece || (trace == Trace::kRead && !audit_reads_);
   if (quiet && outcome != api::AuditOutcome::kRefused) return;
   const auto& name = request.caller().name;
-  if (outcome == api::AuditOutcome::kRefused && name != api::kLocalOperator) {
-    // Whoever may do nothing could push everybody else's doings out with it.
-    auto& limiter = refusals_.try_emplace(name, kMostRefusals, kRefusalsWithin).first->second;
-    if (!limiter.Allow(context_.clock.SteadyNow())) return audit_.Skip();
-  }
+  if (outcome == api::AuditOutcome::kRefused && name != api::kLocalOperator && !WriteRefusal(name)) return;
   api::AuditEntry entry;
   entry.at = context_.clock.WallNow();
   entry.who = fmt::format("{}@{}", name, context_.membership.name);

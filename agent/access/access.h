@@ -24,11 +24,20 @@ class Access final : public Guard {
   // All clusters that this agent knows, itself first.
   using Clusters = std::function<std::vector<api::Cluster>()>;
 
+  // The clusters that have an app of this name, and those that any of its revisions may go to.
+  struct AppPlaces {
+    std::vector<std::string> now;
+    std::vector<std::string> ever;  // those of `now` among them
+  };
+  using AppsOf = std::function<AppPlaces(const std::string& app)>;
+  void SetApps(AppsOf apps) { apps_ = std::move(apps); }
+
   Access(Context& context, const Operators& operators, Clusters clusters)
       : context_(context), operators_(operators), clusters_(std::move(clusters)), audit_(context.store) {}
 
   Result<void> Admit(const Request& request) override;
   bool MayPass(const wire::Caller& caller) const override { return caller.name == api::kLocalOperator; }
+  Sees SeenBy(const Request& request) const override;
   void Filter(const Request& request, Json& body) override;
   void Over(const Request& request, const Error* error) override;
 
@@ -43,6 +52,10 @@ class Access final : public Guard {
   // Writes a command that was executed here, or refused, to the audit.
   void Ran(const api::Command& command, const Error* error);
 
+  // Writes a request, or a command, that was not taken from `from`, since that is not above this cluster. No more of
+  // them than of one operator's refusals.
+  void NotTaken(const std::string& from, const wire::Envelope& request, const Error& why);
+
   // Requests that only read are written down too; off at first.
   void AuditReads(bool yes) noexcept { audit_reads_ = yes; }
   Audit& audit() noexcept { return audit_; }
@@ -50,6 +63,8 @@ class Access final : public Guard {
  private:
   // Who is behind a name: `local`, or from the list. kOperatorUnknown, kRevoked.
   Result<api::Operator> WhoIs(const std::string& name) const;
+  // Whether one more refusal of `name` is to be written.
+  bool WriteRefusal(const std::string& name);
   Result<std::vector<Target>> TargetsOf(const Rule& rule, const Json& body) const;
   // A label may not carry a cluster out of the scope of the one who sets it.
   Result<void> CheckLabels(const api::Operator& who, const std::vector<Target>& targets, const Json& body) const;
@@ -57,6 +72,7 @@ class Access final : public Guard {
   Context& context_;
   const Operators& operators_;
   Clusters clusters_;
+  AppsOf apps_;
   Audit audit_;
   bool audit_reads_ = false;
   std::map<std::string, log::Limiter> refusals_;

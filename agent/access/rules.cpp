@@ -21,6 +21,25 @@ tl::unexpected<Error> OutOfScope(const api::Operator& who, std::string_view what
               fmt::format("{}: operator {} ({}) may not: {}", what, who.name, NameOf(who.role), why), std::move(hint));
 }
 
+// Targets that are none are of an app that is nowhere, of which the handler says why. A change of the app as a whole
+// would reach the clusters outside of the scope too: there is no part of it that could be done.
+Result<void> AuthoriseApp(std::string_view what, const Rule& rule, const api::Operator& who, const Scope& scope,
+                          const std::vector<Target>& targets) {
+  const auto outside = std::ranges::count_if(
+      targets, [&scope](const auto& target) { return !target.known || !scope.Covers(target.name, target.labels); });
+  if (outside == 0) return {};
+  if (outside == std::ssize(targets)) {
+    return OutOfScope(who, what, fmt::format("none of its {} clusters is in the scope {}", targets.size(), who.scope),
+                      "ote cluster list");
+  }
+  if (rule.reach == Reach::kApp) return {};
+  return OutOfScope(who, what,
+                    fmt::format("it changes the app on all of its {} clusters, {} of which are outside of the scope {}",
+                                targets.size(), outside, who.scope),
+                    "ask somebody with a key without a scope, or one that covers them: ote key create; ote app restart "
+                    "acts on those inside alone");
+}
+
 }  // namespace
 
 const std::vector<Rule>& AllRules() {
@@ -32,8 +51,8 @@ const std::vector<Rule>& AllRules() {
       {verb::kKeyList, kViewer, Reach::kHere, Trace::kRead, ""},
       {verb::kKeyRotate, kAdmin, Reach::kTree, Trace::kChange, ""},
       // clusters
-      {verb::kClusterList, kViewer, Reach::kList, Trace::kRead, "name"},
-      {verb::kClusterTree, kViewer, Reach::kList, Trace::kRead, "name"},
+      {verb::kClusterList, kViewer, Reach::kShown, Trace::kRead, ""},
+      {verb::kClusterTree, kViewer, Reach::kShown, Trace::kRead, ""},
       {verb::kClusterShow, kViewer, Reach::kNamed, Trace::kRead, "name"},
       {verb::kClusterCommands, kViewer, Reach::kList, Trace::kRead, "cluster"},
       {verb::kClusterLabel, kOperator, Reach::kNamed, Trace::kChange, "name"},
@@ -79,9 +98,9 @@ const std::vector<Rule>& AllRules() {
       {verb::kAppShow, kViewer, Reach::kList, Trace::kRead, "cluster"},
       {verb::kAppPlan, kViewer, Reach::kNamed, Trace::kRead, ""},
       {verb::kAppDiff, kViewer, Reach::kNamed, Trace::kRead, ""},
-      {verb::kAppRollback, kOperator, Reach::kNamed, Trace::kChange, ""},
-      {verb::kAppRestart, kOperator, Reach::kNamed, Trace::kChange, ""},
-      {verb::kAppRemove, kOperator, Reach::kNamed, Trace::kChange, ""},
+      {verb::kAppRollback, kOperator, Reach::kWholeApp, Trace::kChange, ""},
+      {verb::kAppRestart, kOperator, Reach::kApp, Trace::kChange, ""},
+      {verb::kAppRemove, kOperator, Reach::kWholeApp, Trace::kChange, ""},
       {verb::kAppWatch, kViewer, Reach::kList, Trace::kRead, "cluster"},
       {verb::kAppLogs, kViewer, Reach::kNamed, Trace::kRead, ""},
   };
@@ -119,9 +138,13 @@ Result<void> Authorise(std::string_view what, const Rule* rule, const api::Opera
   switch (rule->reach) {
     case Reach::kNobody:
     case Reach::kList:
+    case Reach::kShown:
       return {};
     case Reach::kTree:
       return OutOfScope(who, what, fmt::format("it concerns the whole tree, and the scope is {}", who.scope), "");
+    case Reach::kApp:
+    case Reach::kWholeApp:
+      return AuthoriseApp(what, *rule, who, scope, targets);
     case Reach::kHere:
     case Reach::kNamed:
       break;

@@ -14,11 +14,15 @@ namespace ote::agent {
 
 // Whom a verb is about, and so what an operator with a scope may do with it.
 enum class Reach {
-  kNobody,  // tells nothing of any cluster but its name
-  kHere,    // the agent that is asked
-  kNamed,   // the clusters that the body names
-  kList,    // all that the agent knows: the answer is filtered
-  kTree,    // the tree as a whole, or what belongs to no cluster: only for those without a scope
+  kNobody,    // tells nothing of any cluster but its name
+  kHere,      // the agent that is asked
+  kNamed,     // the clusters that the body names
+  kList,      // all that the agent knows: the answer is filtered
+  kShown,     // the same, and the handler leaves out what the caller does not see (Request::Seen)
+  kApp,       // the clusters that have the app of that name, but where others are named: the handler does it to those
+              // that the caller sees
+  kWholeApp,  // the same, but all of them or none
+  kTree,      // the tree as a whole, or what belongs to no cluster: only for those without a scope
 };
 
 // What goes into the audit. Refusals always do.

@@ -79,8 +79,9 @@ Result<void> AppDesk::Start() {
                                        [this](const Request&, const auto& body) { return Plan(body); });
   rpc.RegisterCall<api::Empty>(api::verb::kAppList, kByOperator,
                                [this](const Request&, const auto&) -> Result<api::AppList> { return List(); });
-  rpc.RegisterCall<api::NameRequest>(api::verb::kAppShow, kByOperator,
-                                     [this](const Request&, const auto& body) { return Show(body.name); });
+  rpc.RegisterCall<api::AppShowRequest>(
+      api::verb::kAppShow, kByOperator,
+      [this](const Request& request, const auto& body) { return Show(body, request.Seen(), request.caller().name); });
   rpc.RegisterCall<api::RollbackRequest>(
       api::verb::kAppRollback, kByOperator,
       [this](const Request& request, const auto& body) { return Rollback(request, body); });
@@ -124,6 +125,33 @@ Result<std::vector<AppDesk::Place>> AppDesk::PlacesOf(const std::string& name) c
   OTE_TRY(auto key, site_->KeyOf(name));
   places.push_back({context_.membership.name, std::move(key)});
   return places;
+}
+
+AppDesk::Reached AppDesk::ReachOf(const std::string& name) const {
+  Reached reached;
+  const auto it = apps_.find(name);
+  if (it == apps_.end()) {
+    if (site_ != nullptr && site_->KeyOf(name)) reached.now = reached.ever = {context_.membership.name};
+    return reached;
+  }
+  const auto& record = it->second.record;
+  std::set<std::string> ever;
+  for (const auto& [cluster, site] : record.rollout.sites) {
+    if (site.phase != api::SitePhase::kLeaving) reached.now.push_back(cluster);
+    ever.insert(cluster);
+  }
+  const auto all = members_.List();
+  for (const auto& revision : record.revisions) {
+    const auto& placement = revision.spec.placement;
+    ever.insert(placement.clusters.begin(), placement.clusters.end());
+    const auto selector = tree::Selector::Parse(placement.selector);
+    if (placement.selector.empty() || !selector) continue;
+    for (const auto& cluster : all) {
+      if (selector->Matches(cluster.name, cluster.labels)) ever.insert(cluster.name);
+    }
+  }
+  reached.ever.assign(ever.begin(), ever.end());
+  return reached;
 }
 
 Result<void> AppDesk::Check(const api::AppSpec& spec) const {
@@ -218,6 +246,7 @@ Result<api::AppPlan> AppDesk::Plan(const api::DeployRequest& body) {
   if (plan.items.size() > kMostPlanned) {
     std::stable_sort(plan.items.begin(), plan.items.end(),
                      [](const auto& a, const auto& b) { return a.chosen > b.chosen; });
+    plan.omitted = std::ssize(plan.items) - static_cast<std::int64_t>(kMostPlanned);
     plan.items.resize(kMostPlanned);
   }
   return plan;
@@ -319,8 +348,10 @@ void AppDesk::Restart(Request request, const api::AppTarget& body) {
                           });
   }
   auto& live = it->second;
+  const auto sees = request.Seen();
   std::vector<std::string> clusters;
   for (const auto& [cluster, site] : live.record.rollout.sites) {
+    if (!Seen(sees, cluster)) continue;
     const bool asked =
         body.clusters.empty() || std::find(body.clusters.begin(), body.clusters.end(), cluster) != body.clusters.end();
     if (asked && site.sent != 0 && site.phase != api::SitePhase::kLeaving) clusters.push_back(cluster);
@@ -344,7 +375,9 @@ void AppDesk::Restart(Request request, const api::AppTarget& body) {
   ++live.record.restarts;
   if (auto saved = context_.store.Put(live.record); !saved)
     log::Error("app not saved", {{"why", saved.error().message}});
-  request.Answer(ToJson(ViewOf(live, true)));
+  auto view = ViewOf(live, true);
+  if (body.clusters.empty()) view.share = ShareOf(live, sees, request.caller().name);
+  request.Answer(ToJson(view));
 }
 
 void AppDesk::Diff(Request request) {
@@ -394,77 +427,6 @@ void AppDesk::FinishDiff(const std::shared_ptr<Diffing>& diffing) {
   for (const auto& [id, place] : diffing->waits) diffs_.erase(id);
   diffing->waits.clear();
   diffing->request.Answer(ToJson(diffing->diff));
-}
-
-Result<api::AppView> AppDesk::Show(const std::string& name) const {
-  if (const auto it = apps_.find(name); it != apps_.end()) return ViewOf(it->second, true);
-  if (site_ != nullptr) {
-    OTE_TRY(const auto key, site_->KeyOf(name));
-    return site_->View(key);
-  }
-  return Fail(ErrorId::kAppUnknown, fmt::format("app {}: there is none", name), "ote app list");
-}
-
-api::AppList AppDesk::List() const {
-  api::AppList list;
-  for (const auto& [name, live] : apps_) list.items.push_back(ViewOf(live, false));
-  if (site_ == nullptr) return list;
-  for (auto& view : site_->List()) {
-    view.spec.reset();
-    view.revisions.clear();
-    view.history.clear();
-    list.items.push_back(std::move(view));
-  }
-  return list;
-}
-
-void AppDesk::Watch(Request request) {
-  const auto body = FromWire<api::NameRequest>(request.envelope().body);
-  if (!body) return request.Refuse(body.error());
-  if (auto view = Show(body->name); !view) return request.Refuse(view.error());
-  if (watchers_.size() >= kMostWatchers) {
-    return request.Refuse(Error{ErrorId::kBusy, fmt::format("app.watch: {} others watch already", kMostWatchers), {}});
-  }
-  auto name = body->name;
-  if (!apps_.contains(name) && site_ != nullptr) name = site_->KeyOf(name).value_or(name);
-  watchers_.push_back(Watcher{std::move(request), std::move(name), 0, std::nullopt});
-  Tell(std::prev(watchers_.end()));
-}
-
-void AppDesk::TellWatchers(const std::string& name) {
-  for (auto it = watchers_.begin(); it != watchers_.end(); ++it) {
-    if (it->name == name && !it->stuck_since) TellLater(it, kBreath);
-  }
-}
-
-void AppDesk::TellLater(WatcherPlace watcher, std::chrono::milliseconds pause) {
-  context_.timers.Cancel(watcher->timer);
-  watcher->timer = context_.timers.At(context_.clock.SteadyNow() + pause, [this, watcher] {
-    watcher->timer = 0;
-    Tell(watcher);
-  });
-}
-
-void AppDesk::Tell(WatcherPlace watcher) {
-  auto view = Show(watcher->name);
-  if (!view) {
-    api::AppView gone;
-    gone.name = watcher->name;
-    gone.removed = true;
-    watcher->request.Answer(ToJson(gone));
-    watchers_.erase(watcher);
-    return;
-  }
-  view->spec.reset();
-  if (watcher->request.Item(ToJson(*view))) {
-    watcher->stuck_since.reset();
-    return TellLater(watcher, kRepeat);
-  }
-  const auto now = context_.clock.SteadyNow();
-  if (!watcher->stuck_since) watcher->stuck_since = now;
-  if (now - *watcher->stuck_since < kGiveUp) return TellLater(watcher, std::chrono::milliseconds(250));
-  watcher->request.Refuse(Error{ErrorId::kBusy, "app.watch: too slow", {}});
-  watchers_.erase(watcher);
 }
 
 }  // namespace ote::agent

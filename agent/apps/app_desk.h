@@ -37,6 +37,8 @@ class AppDesk {
   static constexpr std::chrono::milliseconds kDiffPatience{8'000};
   static constexpr std::size_t kMostDiffs = 32;
   static constexpr std::size_t kMostPlanned = 1'000;           // clusters in an answer to app.plan
+  static constexpr std::int64_t kMostInPage = 1'000;           // clusters in one to app.show
+  static constexpr std::size_t kPageRoom = 512 << 10;          // bytes of them
   static constexpr std::chrono::milliseconds kBreath{50};      // in which changes are told together
   static constexpr std::chrono::milliseconds kRepeat{15'000};  // a view is told again, to find out who has gone
   static constexpr std::chrono::milliseconds kGiveUp{10'000};  // for one who takes nothing
@@ -56,6 +58,13 @@ class AppDesk {
     std::string key;
   };
   Result<std::vector<Place>> PlacesOf(const std::string& name) const;
+  // By name: the clusters that have an app, and those that a revision of it that is kept may go to (`now` among them).
+  struct Reached {
+    std::vector<std::string> now;
+    std::vector<std::string> ever;
+  };
+  Reached ReachOf(const std::string& name) const;
+  std::size_t Watchers() const noexcept { return watchers_.size(); }
 
  private:
   struct Live {
@@ -93,7 +102,7 @@ class AppDesk {
   void Restart(Request request, const api::AppTarget& body);
   void Diff(Request request);
   void FinishDiff(const std::shared_ptr<Diffing>& diffing);
-  Result<api::AppView> Show(const std::string& name) const;
+  Result<api::AppView> Show(const api::AppShowRequest& asked, const Sees& sees, const std::string& who) const;
   api::AppList List() const;
   Result<void> Check(const api::AppSpec& spec) const;
   std::string ByOf(const Request& request) const;
@@ -116,11 +125,17 @@ class AppDesk {
   bool Online(const std::string& cluster) const;
   bool Self(const std::string& cluster) const { return cluster == context_.membership.name; }
   api::AppView ViewOf(const Live& live, bool full) const;
+  api::AppView PageOf(const Live& live, const api::AppShowRequest& asked, const Sees& sees) const;
+  bool Seen(const Sees& sees, const std::string& cluster) const;
+  // How many of its clusters `sees` lets through; nullopt where that is all.
+  std::optional<api::AppShare> ShareOf(const Live& live, const Sees& sees, const std::string& who) const;
+  api::AppSiteView SiteViewOf(const Live& live, const std::string& cluster, const api::RolloutSite& site) const;
 
   void Watch(Request request);
   void TellWatchers(const std::string& name);
   void Tell(WatcherPlace watcher);
   void TellLater(WatcherPlace watcher, std::chrono::milliseconds pause);
+  void Drop(WatcherPlace watcher, const Error& why);
 
   Context& context_;
   Members& members_;

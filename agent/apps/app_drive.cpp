@@ -86,6 +86,7 @@ std::vector<tree::Candidate> AppDesk::Candidates(const std::string& app) const {
   const auto now = context_.clock.WallNow();
   std::vector<tree::Candidate> candidates;
   for (const auto& cluster : members_.List()) {
+    if (members_.IsOthers(cluster.name)) continue;
     tree::Candidate candidate;
     candidate.name = cluster.name;
     candidate.labels = cluster.labels;
@@ -393,70 +394,6 @@ void AppDesk::Wake(Live& live, const std::string& name, UnixMillis at) {
     it->second.wake = 0;
     Drive(name);
   });
-}
-
-namespace {
-
-// What fits into one answer: first the replicas go, then what healthy clusters tell, then healthy clusters.
-void Fit(api::AppView& view) {
-  constexpr std::size_t kRoom = wire::kMaxHeader - (64 << 10);
-  const auto fits = [&view] { return ToCbor(view).size() <= kRoom; };
-  if (view.clusters.size() < 100 && view.spec && view.spec->workload.manifests.empty()) return;
-  if (fits()) return;
-  for (auto& site : view.clusters) {
-    if (site.status) site.status->replicas.clear();
-  }
-  if (fits()) return;
-  for (auto& site : view.clusters) {
-    if (site.phase == api::SitePhase::kHealthy) site.status.reset();
-  }
-  while (!view.clusters.empty() && !fits()) {
-    std::stable_sort(view.clusters.begin(), view.clusters.end(), [](const auto& a, const auto& b) {
-      return (a.phase != api::SitePhase::kHealthy) > (b.phase != api::SitePhase::kHealthy);
-    });
-    const auto keep = view.clusters.size() / 2;
-    view.omitted += std::ssize(view.clusters) - static_cast<std::int64_t>(keep);
-    view.clusters.resize(keep);
-  }
-}
-
-}  // namespace
-
-api::AppView AppDesk::ViewOf(const Live& live, bool full) const {
-  const auto& record = live.record;
-  api::AppView view;
-  view.name = record.name;
-  view.removed = record.removed;
-  view.phase = record.rollout.phase;
-  view.message = record.rollout.message.empty() ? live.short_of : record.rollout.message;
-  view.revision = record.Newest().number;
-  for (const auto& [cluster, site] : record.rollout.sites) {
-    api::AppSiteView shown;
-    shown.cluster = cluster;
-    shown.phase = site.phase;
-    shown.revision = site.sent;
-    shown.online = Online(cluster);
-    shown.message = site.message;
-    shown.status = StatusOf(record.name, cluster);
-    if (site.phase != api::SitePhase::kLeaving) {
-      ++view.counts.wanted;
-      // Healthy is what is so now: a cluster that is away, or that fell ill since, is not.
-      const bool well = shown.status && shown.status->phase == api::AppPhase::kHealthy && shown.online;
-      if (site.phase == api::SitePhase::kHealthy && well) ++view.counts.healthy;
-      if (site.phase == api::SitePhase::kPending || !shown.online) ++view.counts.pending;
-      if (site.phase == api::SitePhase::kFailed) ++view.counts.failed;
-    }
-    if (full) view.clusters.push_back(std::move(shown));
-  }
-  if (!full) return view;
-  view.spec = record.Newest().spec;
-  view.spec->workload = api::Shown(std::move(view.spec->workload));
-  for (const auto& revision : record.revisions) {
-    view.revisions.push_back({revision.number, revision.digest, revision.by, revision.at, revision.note,
-                              revision.outcome, revision.message});
-  }
-  Fit(view);
-  return view;
 }
 
 }  // namespace ote::agent

@@ -25,6 +25,7 @@ class Apps {
   Result<void> Start();
   // Artifacts that apps need.
   std::set<std::string> Needed() const;
+  AppDesk::Reached ReachOf(const std::string& app) const { return desk_ ? desk_->ReachOf(app) : AppDesk::Reached{}; }
   // nullptr where there is none.
   Shim* shim() noexcept { return shim_.get(); }
 

@@ -33,24 +33,38 @@ void LogDesk::Serve(Request request) {
     return request.Refuse(
         Error{ErrorId::kPermission, fmt::format("app {}: it is not an app of {}", asked->app, whose), {}});
   }
+  if (asked->close) {
+    const auto it = readers_.find(asked->reader);
+    if (it != readers_.end() && it->second.app == asked->app) Close(asked->reader);
+    return request.Answer(ToJson(api::AppLogChunk{}));
+  }
   auto waiting = std::make_shared<Request>(std::move(request));
-  Poll(*asked, [waiting](const Result<api::AppLogChunk>& chunk) {
+  const auto reader = Poll(*asked, [waiting](const Result<api::AppLogChunk>& chunk) {
     if (!chunk) return waiting->Refuse(chunk.error());
     waiting->Answer(ToJson(*chunk));
+  });
+  if (reader.empty()) return;
+  waiting->OnGone([this, reader, alive = std::weak_ptr<bool>(alive_)] {
+    if (alive.lock()) Close(reader);
   });
 }
 
 // The executing side.
 
-void LogDesk::Poll(const api::AppLogsRequest& asked, Answer answer) {
-  if (shim_ == nullptr) return answer(Fail(ErrorId::kShimAbsent, context_.membership.name + ": it runs no apps"));
+std::string LogDesk::Poll(const api::AppLogsRequest& asked, Answer answer) {
+  const auto refuse = [&answer](ErrorId id, std::string why) {
+    answer(Fail(id, std::move(why)));
+    return std::string();
+  };
+  if (shim_ == nullptr) return refuse(ErrorId::kShimAbsent, context_.membership.name + ": it runs no apps");
   auto id = asked.reader;
   if (id.empty()) {
     if (readers_.size() >= kMostReaders) {
-      return answer(Fail(ErrorId::kBusy, fmt::format("app.logs: {} others read already", kMostReaders)));
+      return refuse(ErrorId::kBusy, fmt::format("app.logs: {} others read already", kMostReaders));
     }
     id = NewId("logs");
     auto& reader = readers_[id];
+    reader.app = asked.app;
     LogQuery query;
     query.app = asked.app;
     query.replica = asked.replica;
@@ -84,14 +98,15 @@ void LogDesk::Poll(const api::AppLogsRequest& asked, Answer answer) {
     if (const auto it = readers_.find(id); it != readers_.end() && !it->second.over) reader.cancel = std::move(cancel);
   }
   const auto it = readers_.find(id);
-  if (it == readers_.end()) {
-    return answer(Fail(ErrorId::kNotFound, "app.logs: nobody asked for too long; begin again"));
+  if (it == readers_.end() || it->second.app != asked.app) {
+    return refuse(ErrorId::kNotFound, "app.logs: nobody asked for too long; begin again");
   }
   auto& reader = it->second;
-  if (reader.waits) return answer(Fail(ErrorId::kBusy, "app.logs: asked twice at a time"));
+  if (reader.waits) return refuse(ErrorId::kBusy, "app.logs: asked twice at a time");
   reader.waits = std::move(answer);
   const bool something = !reader.lines.empty() || reader.over;
   Arm(id, something ? std::chrono::milliseconds{0} : kHold);
+  return id;
 }
 
 void LogDesk::Arm(const std::string& id, std::chrono::milliseconds after) {
@@ -136,6 +151,7 @@ void LogDesk::Close(const std::string& id) {
   if (!node) return;
   context_.timers.Cancel(node.mapped().timer);
   if (node.mapped().cancel) node.mapped().cancel();
+  if (node.mapped().waits) node.mapped().waits(Fail(ErrorId::kInterrupted, "app.logs: nobody reads any more"));
 }
 
 // The side that was asked by an operator.
@@ -156,23 +172,31 @@ void LogDesk::Begin(Request request, const api::AppLogsRequest& asked) {
                                             asked.app, places->size(), kMostSources),
                                 "name one with --cluster"});
   }
-  auto stream = std::make_shared<Stream>(Stream{std::move(request), asked, {}, places->size(), false});
-  for (auto& place : *places) stream->sources.push_back({std::move(place), {}, false});
+  auto stream = std::make_shared<Stream>(Stream{std::move(request), asked, {}, places->size(), false, 0});
+  for (auto& place : *places) stream->sources.push_back({std::move(place), {}, 0, false});
+  const std::weak_ptr<bool> alive = alive_;
+  stream->request.OnGone([this, alive, weak = std::weak_ptr<Stream>(stream)] {
+    const Error error{ErrorId::kInterrupted, "app.logs: nobody reads any more", {}};
+    if (const auto held = weak.lock(); held && alive.lock()) End(held, &error);
+  });
+  Probe(stream);
   for (std::size_t i = 0; i < stream->sources.size(); ++i) AskFor(stream, i);
 }
 
 void LogDesk::AskFor(const StreamPtr& stream, std::size_t source) {
   if (stream->ended) return;
-  const auto& from = stream->sources[source];
+  auto& from = stream->sources[source];
   api::AppLogsRequest ask = stream->asked;
   ask.app = from.place.key;
   ask.cluster.clear();
   ask.reader = from.reader;
   const std::weak_ptr<bool> alive = alive_;
   if (from.place.cluster == context_.membership.name) {
-    return Poll(ask, [this, alive, stream, source](Result<api::AppLogChunk> chunk) {
+    const auto reader = Poll(ask, [this, alive, stream, source](Result<api::AppLogChunk> chunk) {
       if (alive.lock()) Arrived(stream, source, std::move(chunk));
     });
+    if (!reader.empty()) from.reader = reader;
+    return;
   }
   const auto way = members_.WayTo(from.place.cluster);
   if (!way) {
@@ -180,12 +204,13 @@ void LogDesk::AskFor(const StreamPtr& stream, std::size_t source) {
         stream, source,
         Fail(ErrorId::kNoRoute, fmt::format("cluster {}: not reachable now; the logs are there", from.place.cluster)));
   }
-  context_.rpc.Call(*way, api::verb::kAppLogs, ToJson(ask), kPatience,
-                    [this, alive, stream, source](const Result<wire::Envelope>& reply) {
-                      if (!alive.lock()) return;
-                      if (!reply) return Arrived(stream, source, Fail(reply.error()));
-                      Arrived(stream, source, FromWire<api::AppLogChunk>(reply->body));
-                    });
+  from.call = context_.rpc.Call(*way, api::verb::kAppLogs, ToJson(ask), kPatience,
+                                [this, alive, stream, source](const Result<wire::Envelope>& reply) {
+                                  if (!alive.lock()) return;
+                                  stream->sources[source].call = 0;
+                                  if (!reply) return Arrived(stream, source, Fail(reply.error()));
+                                  Arrived(stream, source, FromWire<api::AppLogChunk>(reply->body));
+                                });
 }
 
 void LogDesk::Arrived(const StreamPtr& stream, std::size_t source, Result<api::AppLogChunk> chunk) {
@@ -193,9 +218,10 @@ void LogDesk::Arrived(const StreamPtr& stream, std::size_t source, Result<api::A
   auto& from = stream->sources[source];
   if (!chunk) {
     auto error = std::move(chunk).error();
+    from.reader.clear();
     if (stream->sources.size() == 1) {
-      stream->ended = true;
-      return stream->request.Refuse(std::move(error).Context("cluster " + from.place.cluster));
+      error = std::move(error).Context("cluster " + from.place.cluster);
+      return End(stream, &error);
     }
     api::AppLogLine line;
     line.cluster = from.place.cluster;
@@ -230,9 +256,9 @@ void LogDesk::Pass(const StreamPtr& stream, std::size_t source, std::shared_ptr<
       stuck = {};
       continue;
     }
-    if (stuck >= kGiveUp) {
-      stream->ended = true;
-      return stream->request.Refuse(Error{ErrorId::kBusy, "app.logs: too slow", {}});
+    if (stuck >= kGiveUp || stream->request.Gone()) {
+      const Error error{ErrorId::kBusy, "app.logs: too slow", {}};
+      return End(stream, &error);
     }
     return again(i, stuck + kPause, kPause);
   }
@@ -243,8 +269,46 @@ void LogDesk::Pass(const StreamPtr& stream, std::size_t source, std::shared_ptr<
 void LogDesk::SourceOver(const StreamPtr& stream, std::size_t source) {
   if (std::exchange(stream->sources[source].over, true)) return;
   if (--stream->open > 0 || stream->ended) return;
-  stream->ended = true;
-  stream->request.Answer(Json::object());
+  End(stream, nullptr);
+}
+
+// An empty line finds out whether anybody still listens.
+void LogDesk::Probe(const StreamPtr& stream) {
+  stream->probe = context_.timers.At(context_.clock.SteadyNow() + kProbe, [this, alive = std::weak_ptr<bool>(alive_),
+                                                                           weak = std::weak_ptr<Stream>(stream)] {
+    const auto held = weak.lock();
+    if (!held || !alive.lock() || held->ended) return;
+    if (!held->request.Item(ToJson(api::AppLogLine{})) && held->request.Gone()) {
+      const Error error{ErrorId::kInterrupted, "app.logs: nobody reads any more", {}};
+      return End(held, &error);
+    }
+    Probe(held);
+  });
+}
+
+void LogDesk::End(const StreamPtr& stream, const Error* error) {
+  if (std::exchange(stream->ended, true)) return;
+  context_.timers.Cancel(stream->probe);
+  for (auto& source : stream->sources) {
+    if (source.call != 0) {
+      context_.rpc.Cancel(std::exchange(source.call, 0));
+    } else if (!source.over && !source.reader.empty()) {
+      CloseAt(*stream, source);
+    }
+  }
+  error == nullptr ? stream->request.Answer(Json::object()) : stream->request.Refuse(*error);
+}
+
+void LogDesk::CloseAt(const Stream& stream, const Source& source) {
+  if (source.place.cluster == context_.membership.name) return Close(source.reader);
+  const auto way = members_.WayTo(source.place.cluster);
+  if (!way) return;  // it closes by itself
+  auto ask = stream.asked;
+  ask.app = source.place.key;
+  ask.cluster.clear();
+  ask.reader = source.reader;
+  ask.close = true;
+  context_.rpc.Call(*way, api::verb::kAppLogs, ToJson(ask), kPatience, [](const Result<wire::Envelope>&) {});
 }
 
 }  // namespace ote::agent

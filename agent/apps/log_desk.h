@@ -1,9 +1,12 @@
 // Serves app.logs: to a parent in pieces, to an operator as a stream.
 //
 // A parent gets what there is, at most kMostLines at a time, with the name of a reader to ask with for more; a question
-// that finds nothing is held until lines come, at most kHold. A reader that nobody asks for kIdle is closed, so that
-// nothing stays behind of those who go away, and what nobody fetches is bounded: the oldest is dropped and counted.
-// One thread.
+// that finds nothing is held until lines come, at most kHold. What nobody fetches is bounded: the oldest is dropped and
+// counted.
+//
+// Nothing stays behind of those who go away. Who says so, or whose connection is lost, is told of to those further down
+// at once (call.cancel while a question is under way, else app.logs with `close`); whether the others are still there a
+// stream finds out every kProbe; and a reader that nobody asks for kIdle is closed by itself. One thread.
 #pragma once
 
 #include <deque>
@@ -30,7 +33,8 @@ class LogDesk {
   static constexpr std::int64_t kMostTail = 2'000;
   static constexpr std::chrono::milliseconds kBreath{50};
   static constexpr std::chrono::milliseconds kHold{20'000};
-  static constexpr std::chrono::milliseconds kIdle{60'000};
+  static constexpr std::chrono::milliseconds kIdle{30'000};
+  static constexpr std::chrono::milliseconds kProbe{5'000};
   static constexpr std::chrono::milliseconds kPatience{30'000};
   static constexpr std::chrono::milliseconds kPause{250};  // after a queue was full
   static constexpr std::chrono::milliseconds kGiveUp{10'000};
@@ -47,6 +51,7 @@ class LogDesk {
  private:
   struct Reader {
     std::function<void()> cancel;
+    std::string app;
     std::deque<api::AppLogLine> lines;
     std::int64_t dropped = 0;
     bool over = false;
@@ -57,6 +62,7 @@ class LogDesk {
   struct Source {
     AppDesk::Place place;
     std::string reader;
+    std::uint64_t call = 0;  // the question that is under way; 0 for none
     bool over = false;
   };
   struct Stream {
@@ -65,11 +71,13 @@ class LogDesk {
     std::vector<Source> sources;
     std::size_t open = 0;
     bool ended = false;
+    Timers::Id probe = 0;
   };
   using StreamPtr = std::shared_ptr<Stream>;
 
   void Serve(Request request);
-  void Poll(const api::AppLogsRequest& asked, Answer answer);
+  // Gives the id of the reader, "" for none.
+  std::string Poll(const api::AppLogsRequest& asked, Answer answer);
   void Give(const std::string& id);
   void Close(const std::string& id);
   void Arm(const std::string& id, std::chrono::milliseconds after);
@@ -80,6 +88,10 @@ class LogDesk {
   void Pass(const StreamPtr& stream, std::size_t source, std::shared_ptr<api::AppLogChunk> chunk, std::size_t from,
             std::chrono::milliseconds stuck);
   void SourceOver(const StreamPtr& stream, std::size_t source);
+  void Probe(const StreamPtr& stream);
+  // The only way in which a stream ends: with an answer (nullptr) or a refusal. What is read for it is closed.
+  void End(const StreamPtr& stream, const Error* error);
+  void CloseAt(const Stream& stream, const Source& source);
 
   Context& context_;
   Members& members_;

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 namespace ote::agent {
 
 Commands::Commands(Context& context, Members& members, Uplink& uplink)
     : context_(context),
+      members_(members),
       outbox_(context, members, [this](const api::Command& command) { return inbox_.Take(command); }),
       inbox_(context, uplink, [this](const api::CommandOutcome& outcome, Outbox::Kept kept) {
         return outbox_.Learn(outcome, std::move(kept));
@@ -21,7 +23,7 @@ Result<void> Commands::Start() {
                         [this](Request request) { Outcome(std::move(request)); });
   context_.rpc.RegisterCall<api::CommandQuery>(
       api::verb::kClusterCommands, kByOperator,
-      [this](const Request&, const api::CommandQuery& query) { return List(query); });
+      [this](const Request& request, const api::CommandQuery& query) { return List(query, request.Seen()); });
   return {};
 }
 
@@ -45,7 +47,30 @@ void Commands::Outcome(Request request) {
   if (!learned) kept->Refuse(learned.error());
 }
 
-Result<api::CommandList> Commands::List(const api::CommandQuery& query) const {
+// Of one command, issued for thousands, the outcomes that are asked for.
+void Commands::CutToPage(const api::CommandQuery& query, const Sees& sees, api::CommandList& list) const {
+  const auto most = static_cast<std::size_t>(std::clamp<std::int64_t>(query.outcomes, 1, kMostOutcomes));
+  std::size_t room = kPageRoom;
+  for (auto& view : list.items) {
+    auto all = std::exchange(view.outcomes, {});
+    for (auto& outcome : all) {
+      if (outcome.cluster <= query.after) continue;
+      if (sees) {
+        const auto cluster = members_.Find(outcome.cluster);
+        if (!cluster || !sees(cluster->name, cluster->labels)) continue;
+      }
+      const auto bytes = ToCbor(outcome).size();
+      if (!view.outcomes.empty() && (view.outcomes.size() == most || bytes > room)) {
+        list.next = view.outcomes.back().cluster;
+        break;
+      }
+      room -= std::min(room, bytes);
+      view.outcomes.push_back(std::move(outcome));
+    }
+  }
+}
+
+Result<api::CommandList> Commands::List(const api::CommandQuery& query, const Sees& sees) const {
   api::CommandList list;
   list.items = outbox_.View(query);
   for (auto& view : inbox_.View(query)) list.items.push_back(std::move(view));
@@ -59,6 +84,7 @@ Result<api::CommandList> Commands::List(const api::CommandQuery& query) const {
     list.more = static_cast<std::int64_t>(list.items.size() - limit);
     list.items.resize(limit);
   }
+  if (!query.id.empty() && list.items.size() == 1 && query.outcomes > 0) CutToPage(query, sees, list);
   list.refused = outbox_.refused() + inbox_.refused();
   list.forgotten = outbox_.forgotten() + inbox_.forgotten();
   return list;

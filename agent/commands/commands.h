@@ -27,15 +27,20 @@ class Commands final : public CommandBus {
   void SetLimits(Outbox::Limits limits) { outbox_.SetLimits(limits); }
   // What command.run does.
   Result<api::CommandOutcome> Take(const api::Command& command) { return inbox_.Take(command); }
-  // kCommandUnknown when one is asked for that is not remembered.
-  Result<api::CommandList> List(const api::CommandQuery& query) const;
+  static constexpr std::int64_t kMostOutcomes = 1'000;  // in a page
+  static constexpr std::size_t kPageRoom = 512 << 10;   // bytes
+  // kCommandUnknown when one is asked for that is not remembered. Outcomes are left out for clusters that `sees` does
+  // not let through.
+  Result<api::CommandList> List(const api::CommandQuery& query, const Sees& sees = {}) const;
   // How many of those that were issued here for a cluster are in each phase.
   std::map<std::string, std::int64_t> PhasesOf(const std::string& cluster) const { return outbox_.PhasesOf(cluster); }
 
  private:
   void Outcome(Request request);
+  void CutToPage(const api::CommandQuery& query, const Sees& sees, api::CommandList& list) const;
 
   Context& context_;
+  Members& members_;
   Outbox outbox_;
   Inbox inbox_;
 };

@@ -57,7 +57,7 @@ Result<void> State::Load() {
   for (const auto& row : rows) {
     Source source;
     source.feed.Load(row.epoch.value, row.at, row.floor);
-    source.via = row.via;
+    ReportedBy(row.cluster, source, row.via);
     source.fresh_at = row.fresh_at;
     source.dropped = row.dropped;
     source.current = row.cluster == context_.membership.name;
@@ -174,7 +174,7 @@ api::SourceAck State::Take(const std::string& child, const api::SourceReport& re
     return ack;
   }
   const bool moved = source.via != child;
-  source.via = child;
+  ReportedBy(report.cluster, source, child);
   source.dropped = report.dropped;
   ack.epoch = BigId{source.feed.HaveEpoch()};
   ack.have = source.feed.Have();
@@ -193,11 +193,27 @@ void State::MemberChanged(const api::Cluster& cluster, bool removed) {
   // One that is below somebody else now is told of there.
   if (removed || !members_.Find(cluster.name)) return Drop(cluster.name);
   if (members_.WayTo(cluster.name)) return;
-  for (auto& [name, source] : sources_) {
-    if ((name != cluster.name && source.via != cluster.name) || !source.current) continue;
-    if (std::exchange(source.fresh_at, std::max(source.fresh_at, cluster.last_seen)) != source.fresh_at)
-      WriteSoon(name);
+  const auto cut = [&](const std::string& name) {
+    const auto it = sources_.find(name);
+    if (it == sources_.end() || !it->second.current) return;
+    if (it->second.fresh_at >= cluster.last_seen) return;
+    it->second.fresh_at = cluster.last_seen;
+    WriteSoon(name);
+  };
+  cut(cluster.name);
+  const auto told = by_via_.find(cluster.name);
+  if (told == by_via_.end()) return;
+  for (const auto& name : told->second) cut(name);
+}
+
+void State::ReportedBy(const std::string& cluster, Source& source, const std::string& via) {
+  if (source.via == via) return;
+  if (const auto it = by_via_.find(source.via); it != by_via_.end()) {
+    it->second.erase(cluster);
+    if (it->second.empty()) by_via_.erase(it);
   }
+  source.via = via;
+  if (!via.empty()) by_via_[via].insert(cluster);
 }
 
 void State::Drop(const std::string& cluster) {
@@ -213,6 +229,7 @@ void State::Drop(const std::string& cluster) {
   });
   // Rows that stay are passed over at the next start.
   if (!removed) log::Warn("state of a removed cluster not removed", {{"why", removed.error().message}});
+  ReportedBy(cluster, it->second, {});
   sources_.erase(it);
   unwritten_.erase(cluster);
   line_.Forget(cluster);

@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,7 @@ class State final : public StateBoard {
   void OwnChanged(const tree::StateKey& key);
   void Notify(const std::string& cluster, const std::vector<tree::StateKey>& keys);
   void MemberChanged(const api::Cluster& cluster, bool removed);
+  void ReportedBy(const std::string& cluster, Source& source, const std::string& via);
   void Drop(const std::string& cluster);
   void WriteSoon(const std::string& cluster);
   void Write();
@@ -67,7 +69,8 @@ class State final : public StateBoard {
   Context& context_;
   Members& members_;
   std::map<std::string, Source> sources_;
-  std::deque<std::string> events_;  // names of this cluster's, the oldest first
+  std::map<std::string, std::set<std::string>> by_via_;  // Source::via, the other way round
+  std::deque<std::string> events_;                       // names of this cluster's, the oldest first
   ReportLine line_;
   Distance distance_;
   std::vector<Changed> listeners_;

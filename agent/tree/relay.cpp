@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "core/api/requests.h"
+#include "core/wire/cancel.h"
 
 namespace ote::agent {
 namespace {
@@ -19,12 +21,13 @@ bool ForRenewal(std::string_view verb) { return verb == api::verb::kMemberRenew 
 
 }  // namespace
 
-Relay::Relay(Context& context, Members& members, Uplink& uplink)
-    : context_(context), members_(members), uplink_(uplink) {}
+Relay::Relay(Context& context, Members& members, Uplink& uplink, const GuestRule& guest)
+    : context_(context), members_(members), uplink_(uplink), guest_(guest) {}
 
 void Relay::Start() {
-  context_.rpc.SetRelay([this](wire::Event& event) { return Take(event); },
-                        [this](const Destination& connection) { Lost(connection); });
+  context_.rpc.SetRelay({[this](wire::Event& event) { return Take(event); },
+                         [this](const Destination& connection) { Lost(connection); },
+                         [this](const Destination& origin, std::uint64_t id) { Cancelled(origin, id); }});
 }
 
 bool Relay::Take(wire::Event& event) {
@@ -37,6 +40,12 @@ bool Relay::Take(wire::Event& event) {
   }
   const bool for_us = envelope.to.empty() || envelope.to == context_.membership.name;
   if (event.kind == wire::EventKind::kPeerMessage && (!envelope.from.empty() || !for_us) && !Speaks(event)) return true;
+  if (event.kind == wire::EventKind::kLinkMessage) {
+    if (auto taken = guest_.Check(event.link, envelope); !taken) {
+      Refuse(event, taken.error());
+      return true;
+    }
+  }
   if (for_us) return false;
   PassOn(event);
   return true;
@@ -124,12 +133,29 @@ void Relay::Lost(const Destination& connection) {
   for (const auto id : gone) {
     const auto asked = std::move(waiting_.extract(id).mapped());
     context_.timers.Cancel(asked.timer);
-    if (asked.origin == connection) continue;
+    if (asked.origin == connection) {
+      TellCancelled(asked, id);
+      continue;
+    }
     const Error error{ErrorId::kForwardFailed, asked.verb + ": the connection behind was lost before the answer", {}};
     const auto request = wire::MakeRequest(asked.id, asked.verb, Json::object());
     if (auto sent = SendTo(context_.transport, asked.origin, wire::MakeError(request, error)); !sent)
       log::Debug("refusal not sent", {{"why", sent.error().message}});
   }
+}
+
+void Relay::Cancelled(const Destination& origin, std::uint64_t id) {
+  const auto it = std::ranges::find_if(
+      waiting_, [&](const auto& entry) { return entry.second.id == id && entry.second.origin == origin; });
+  if (it == waiting_.end()) return;
+  context_.timers.Cancel(it->second.timer);
+  TellCancelled(it->second, it->first);
+  waiting_.erase(it);
+}
+
+void Relay::TellCancelled(const Asked& asked, std::uint64_t id) {
+  const auto sent = SendTo(context_.transport, FirstHop(asked.hop), wire::MakeCancel(id));
+  if (!sent) log::Debug("nobody to tell that an answer is not waited for", {{"why", sent.error().message}});
 }
 
 }  // namespace ote::agent

@@ -2,7 +2,8 @@
 // the numbers that this agent gave the requests. Blobs are passed on as they are, and never looked into.
 //
 // Whom a message is of is what the connection that it came over may speak for: a child for itself and its subtree, and
-// nobody else (kNotBelow). What the parent passes down is of whom it says. One thread.
+// nobody else (kNotBelow). What the parent passes down is of whom it says; what one passes down that is not the own
+// parent is held against GuestRule. One thread.
 #pragma once
 
 #include <chrono>
@@ -12,6 +13,7 @@
 
 #include "agent/context.h"
 #include "agent/members.h"
+#include "agent/tree/guest_rule.h"
 #include "agent/uplink.h"
 #include "core/base/log.h"
 
@@ -23,7 +25,7 @@ class Relay {
   static constexpr std::chrono::milliseconds kLongest{15 * 60'000};
   static constexpr std::size_t kMostWaiting = 100'000;
 
-  Relay(Context& context, Members& members, Uplink& uplink);
+  Relay(Context& context, Members& members, Uplink& uplink, const GuestRule& guest);
 
   // Shows itself to the Rpc.
   void Start();
@@ -48,10 +50,14 @@ class Relay {
   void PassBack(std::uint64_t id, wire::Envelope envelope);
   void Refuse(const wire::Event& event, const Error& error);
   void Lost(const Destination& connection);
+  // Nobody waits for what this connection asked for with `id`: nor do those further on have to.
+  void Cancelled(const Destination& origin, std::uint64_t id);
+  void TellCancelled(const Asked& asked, std::uint64_t id);
 
   Context& context_;
   Members& members_;
   Uplink& uplink_;
+  const GuestRule& guest_;
   std::map<std::uint64_t, Asked> waiting_;
   std::uint64_t next_ = std::uint64_t{1} << 63;  // apart from those of the Rpc
   std::int64_t passed_ = 0;

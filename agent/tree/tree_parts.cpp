@@ -17,7 +17,8 @@ TreeParts::TreeParts(Context& context, Members& members, Uplink& uplink, Transfe
       members_(members),
       uplink_(uplink),
       transfer_(transfer),
-      relay_(context, members, uplink),
+      guest_(context, uplink),
+      relay_(context, members, uplink, guest_),
       places_(context, members, uplink),
       view_(context, members, uplink) {
   if (!context.membership.parent) return;

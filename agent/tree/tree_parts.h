@@ -9,6 +9,7 @@
 #include "agent/tree/carrier.h"
 #include "agent/tree/enrol_desk.h"
 #include "agent/tree/fold_desk.h"
+#include "agent/tree/guest_rule.h"
 #include "agent/tree/place_desk.h"
 #include "agent/tree/relay.h"
 #include "agent/tree/relay_trust.h"
@@ -29,6 +30,7 @@ class TreeParts {
   // At one that is no root; nullptr at a root.
   const EnrolDesk* enrol() const { return enrol_ ? &*enrol_ : nullptr; }
   const Relay& relay() const { return relay_; }
+  GuestRule& guest() { return guest_; }
 
  private:
   Result<void> BeginPulse();
@@ -38,6 +40,7 @@ class TreeParts {
   Members& members_;
   Uplink& uplink_;
   Transfer& transfer_;
+  GuestRule guest_;
   Relay relay_;
   PlaceDesk places_;
   View view_;

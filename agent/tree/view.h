@@ -1,5 +1,8 @@
-// The tree below this agent as it is now (cluster.tree).
+// The tree below this agent as it is now, whole or in pages (cluster.tree).
 #pragma once
+
+#include <set>
+#include <string>
 
 #include "agent/context.h"
 #include "agent/members.h"
@@ -14,7 +17,10 @@ class View {
   void Start();
 
  private:
-  api::TreeView Tree() const;
+  // Those that `sees` lets through, and by their names alone those that they hang on.
+  api::TreePage Tree(const api::PageQuery& query, const Sees& sees) const;
+  std::set<std::string> Between(const Sees& sees) const;
+  std::string ViaOf(const api::Cluster& cluster) const;
 
   Context& context_;
   Members& members_;

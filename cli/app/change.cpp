@@ -25,6 +25,7 @@ void Print(Context& context, const api::AppView& view) {
 // What it would be done to.
 Result<Exit> Dry(Context& context, const ChangeOptions& options, std::string_view what) {
   OTE_TRY(const auto view, FetchApp(context, options.app));
+  SayShare(context, view);
   Say(context, fmt::format("app {}: would be {} on {} clusters", AppName(view), what,
                            options.clusters.empty() ? view.clusters.size() : options.clusters.size()));
   Print(context, view);
@@ -38,6 +39,7 @@ Result<Exit> Restart(Context& context, const ChangeOptions& options) {
           link.Ask<api::AppView>(api::verb::kAppRestart,
                                  api::AppTarget{options.app, options.clusters, context.flags.request_id},
                                  context.Patience(std::chrono::seconds(60))));
+  SayShare(context, view);
   Say(context, fmt::format("app {}: told to restart; clusters that are away are told for an hour", AppName(view)));
   Print(context, view);
   Next(context, "ote app status " + AppName(view));
@@ -106,7 +108,9 @@ Result<Exit> Remove(Context& context, const ChangeOptions& options) {
 Command RestartAppCommand() {
   auto options = std::make_shared<ChangeOptions>();
   Command c("restart", "start an app anew on its clusters");
-  c.About("The revision stays. Clusters that are away are told for an hour.");
+  c.About(
+      "The revision stays. Clusters that are away are told for an hour. For an operator with a scope: on those of its "
+      "clusters that are in it.");
   c.Argument("APP", options->app, "the app's name, or FROM/APP at a cluster that has it from above");
   c.Option("--cluster", "NAMES", options->clusters, "only there").Completes(Names::kCluster);
   c.Example("ote app restart web", "everywhere");

@@ -36,8 +36,10 @@ void PrintPlan(Context& context, const api::AppPlan& plan) {
     items.push_back(ToJson(item));
     if (item.chosen) chosen.push_back(item.cluster);
   }
-  Say(context, fmt::format("app {}: {} of {} clusters{}", plan.app, plan.chosen, plan.items.size(),
+  Say(context, fmt::format("app {}: {} of {} clusters{}", plan.app, plan.chosen, std::ssize(plan.items) + plan.omitted,
                            plan.changes ? "" : "; it is deployed like that already"));
+  if (plan.omitted > 0)
+    Say(context, fmt::format("{} clusters do not fit into the answer and are not shown", plan.omitted));
   PrintList(context, items, table, chosen);
 }
 

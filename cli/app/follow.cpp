@@ -53,6 +53,7 @@ class Teller {
 Result<Exit> Status(Context& context, const StatusOptions& options) {
   if (!options.watch) {
     OTE_TRY(const auto view, FetchApp(context, options.app));
+    SayShare(context, view);
     const auto table = SitesTable(view, context.clock.WallNow());
     PrintOne(context, ToJson(view),
              fmt::format("{}  revision {}  {}  {}\n\n{}", AppName(view), view.revision, AppWord(view),

@@ -3,7 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "cli/app/commands.h"
+#include "cli/frame/pages.h"
+#include "cli/frame/report.h"
 
 namespace ote::cli {
 namespace {
@@ -29,6 +34,7 @@ Result<Exit> List(Context& context) {
 
 Result<Exit> Show(Context& context, const ShowOptions& options) {
   OTE_TRY(const auto view, FetchApp(context, options.app));
+  SayShare(context, view);
   PrintOne(context, ToJson(view), AppText(view, context.clock.WallNow(), context.flags.output == Format::kWide),
            AppName(view));
   return Exit::kDone;
@@ -133,9 +139,24 @@ std::string AppText(const api::AppView& view, UnixMillis now, bool wide) {
   return text;
 }
 
+void SayShare(Context& context, const api::AppView& view) {
+  if (!view.share) return;
+  Say(context, fmt::format("app {}: {} of {} clusters are in the scope of operator {}", AppName(view),
+                           view.share->in_scope, view.share->of, view.share->who));
+}
+
 Result<api::AppView> FetchApp(const Context& context, const std::string& name) {
   OTE_TRY(AgentLink link, AgentLink::Open(context));
-  return link.Ask<api::AppView>(api::verb::kAppShow, api::NameRequest{name}, context.Patience(kQuick));
+  return GatherPages<api::AppView, api::AppView>(
+      [&](const api::PageQuery& page) {
+        return link.Ask<api::AppView>(api::verb::kAppShow, api::AppShowRequest{name, page.after, page.limit},
+                                      context.Patience(kQuick));
+      },
+      [](api::AppView&& page, api::AppView& all) {
+        page.next.reset();
+        if (all.name.empty()) return void(all = std::move(page));
+        std::ranges::move(page.clusters, std::back_inserter(all.clusters));
+      });
 }
 
 Command ListAppsCommand() {

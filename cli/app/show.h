@@ -18,6 +18,8 @@ std::string AppWord(const api::AppView& view);
 Table SitesTable(const api::AppView& view, UnixMillis now);
 // Facts, revisions, clusters and history.
 std::string AppText(const api::AppView& view, UnixMillis now, bool wide);
+// To an operator with a scope, of how many clusters it is told; nothing to others.
+void SayShare(Context& context, const api::AppView& view);
 Result<api::AppView> FetchApp(const Context& context, const std::string& name);
 
 }  // namespace ote::cli

@@ -1,9 +1,13 @@
 // ote cluster commands: what clusters were told to do, and what became of it.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "cli/cluster/commands.h"
 #include "cli/frame/link.h"
 #include "cli/frame/output.h"
+#include "cli/frame/pages.h"
 #include "cli/frame/report.h"
 #include "core/api/command_requests.h"
 
@@ -46,8 +50,16 @@ Result<Exit> ShowOne(Context& context, const api::CommandView& view) {
 
 Result<Exit> ListCommands(Context& context, const CommandsOptions& options) {
   OTE_TRY(AgentLink link, AgentLink::Open(context));
-  const api::CommandQuery query{options.id, options.cluster, options.limit};
-  OTE_TRY(const auto list, link.Ask<api::CommandList>(api::verb::kClusterCommands, query, context.Patience(kQuick)));
+  OTE_TRY(const auto list,
+          (GatherPages<api::CommandList, api::CommandList>(
+              [&](const api::PageQuery& page) {
+                const api::CommandQuery query{options.id, options.cluster, options.limit, page.limit, page.after};
+                return link.Ask<api::CommandList>(api::verb::kClusterCommands, query, context.Patience(kQuick));
+              },
+              [](api::CommandList&& page, api::CommandList& all) {
+                if (all.items.size() != 1 || page.items.size() != 1) return void(all = std::move(page));
+                std::ranges::move(page.items.front().outcomes, std::back_inserter(all.items.front().outcomes));
+              })));
   if (!options.id.empty() && list.items.size() == 1) return ShowOne(context, list.items.front());
   Table table({{"ID"}, {"COMMAND"}, {"CLUSTERS"}, {"BY"}, {"ISSUED"}, {"DEADLINE"}, {"ISSUER", true}});
   const UnixMillis now = context.clock.WallNow();

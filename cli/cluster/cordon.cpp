@@ -19,7 +19,12 @@ Result<Exit> Cordon(Context& context, const api::CordonRequest& request, std::st
   }
   OTE_TRY(AgentLink link, AgentLink::Open(context));
   OTE_TRY(const auto cluster, link.Ask<api::Cluster>(api::verb::kClusterCordon, request, context.Patience(kQuick)));
-  Say(context, fmt::format("cluster {}: {}", cluster.name, done));
+  if (cluster.cordoned && !request.cordoned) {
+    Warn(context, fmt::format("cluster {}: a tier below says that it takes no new apps", cluster.name),
+         "ote cluster uncordon " + cluster.name + " at its own parent, " + cluster.parent);
+  } else {
+    Say(context, fmt::format("cluster {}: {}", cluster.name, done));
+  }
   PrintOne(context, ToJson(cluster),
            FactsText({{"name", cluster.name},
                       {"cordoned", cluster.cordoned ? "yes" : "no"},
@@ -48,8 +53,9 @@ Command Make(const char* name, const char* summary, const char* about, bool cord
 
 Command CordonCommand() {
   return Make("cordon", "give a cluster no more apps",
-              "It keeps those that it has. Apps that are asked for on a number of clusters go elsewhere.", true, false,
-              "it takes no new apps");
+              "It keeps those that it has. Apps that are asked for on a number of clusters go elsewhere. It may be any "
+              "cluster below the agent that is asked, and holds for the apps that are deployed from there.",
+              true, false, "it takes no new apps");
 }
 Command UncordonCommand() {
   return Make("uncordon", "let a cluster have apps again", "Ends what cordon and drain began.", false, false,

@@ -2,11 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "cli/cluster/commands.h"
 #include "cli/cluster/members.h"
 #include "cli/frame/names.h"
 #include "cli/frame/output.h"
+#include "cli/frame/pages.h"
+#include "core/tree/outline.h"
 #include "core/tree/selector.h"
 
 namespace ote::cli {
@@ -66,8 +70,11 @@ Result<Exit> List(Context& context, const ListOptions& options) {
   return Exit::kDone;
 }
 
-std::string NodeText(const api::TreeNode& node, const std::string& margin, bool last) {
+using NameSet = std::set<std::string>;
+
+std::string NodeText(const api::TreeNode& node, bool name_alone, const std::string& margin, bool last) {
   const auto& c = node.cluster;
+  if (name_alone) return fmt::format("{}{} {}\n", margin, last ? "└─" : "├─", c.name);
   const std::string data = DatasetText(c);
   const bool moved = !c.via.empty() && !c.parent.empty() && c.via != c.parent;
   return fmt::format("{}{} {}  {}{}{}\n", margin, last ? "└─" : "├─", c.name, NameOf(c.status),
@@ -76,32 +83,51 @@ std::string NodeText(const api::TreeNode& node, const std::string& margin, bool 
 }
 
 // The branch below items[at], which ends before the returned index.
-std::size_t Branch(const std::vector<api::TreeNode>& items, std::size_t at, const std::string& margin, Json& children,
-                   std::string& text) {
+std::size_t Branch(const std::vector<api::TreeNode>& items, const NameSet& name_alone, std::size_t at,
+                   const std::string& margin, Json& children, std::string& text) {
   const auto depth = items[at].depth + 1;
   std::size_t next = at + 1;
   while (next < items.size() && items[next].depth >= depth) {
     auto after = next + 1;
     while (after < items.size() && items[after].depth > depth) ++after;
     const bool last = after >= items.size() || items[after].depth < depth;
-    text += NodeText(items[next], margin, last);
     const auto& c = items[next].cluster;
+    const bool no_more = name_alone.contains(c.name);
+    text += NodeText(items[next], no_more, margin, last);
     Json below = Json::array();
-    Branch(items, next, margin + (last ? "   " : "│  "), below, text);
-    children.push_back({{"name", c.name},
-                        {"status", NameOf(c.status)},
-                        {"parent", c.parent},
-                        {"via", c.via},
-                        {"children", std::move(below)}});
+    Branch(items, name_alone, next, margin + (last ? "   " : "│  "), below, text);
+    if (no_more) {
+      children.push_back({{"name", c.name}, {"children", std::move(below)}});
+    } else {
+      children.push_back({{"name", c.name},
+                          {"status", NameOf(c.status)},
+                          {"parent", c.parent},
+                          {"via", c.via},
+                          {"children", std::move(below)}});
+    }
     next = after;
   }
   return next;
 }
 
+Result<api::TreePage> FetchTree(const Context& context, AgentLink& link) {
+  return GatherPages<api::TreePage, api::TreePage>(
+      [&](const api::PageQuery& query) {
+        return link.Ask<api::TreePage>(api::verb::kClusterTree, query, context.Patience(kQuick));
+      },
+      [](api::TreePage&& page, api::TreePage& all) {
+        std::ranges::move(page.context, std::back_inserter(all.context));
+        all.path = std::move(page.path);
+        all.rooted = page.rooted;
+        std::ranges::move(page.items, std::back_inserter(all.items));
+      });
+}
+
 Result<Exit> Tree(Context& context) {
   OTE_TRY(AgentLink link, AgentLink::Open(context));
-  OTE_TRY(const auto view, link.Ask<api::TreeView>(api::verb::kClusterTree, api::Empty{}));
   const std::string self = link.Member().name;
+  OTE_TRY(auto view, FetchTree(context, link));
+  view.items = tree::Outline(self, std::move(view.items));
   std::string text;
   if (!view.path.empty()) {
     for (const auto& name : view.path) text += name + " > ";
@@ -110,7 +136,8 @@ Result<Exit> Tree(Context& context) {
   if (!view.rooted) text += "  (no way to the root now)";
   text += "\n";
   Json children = Json::array();
-  if (!view.items.empty()) Branch(view.items, 0, "", children, text);
+  const NameSet name_alone(view.context.begin(), view.context.end());
+  if (!view.items.empty()) Branch(view.items, name_alone, 0, "", children, text);
   PrintOne(context, {{"name", self}, {"path", view.path}, {"rooted", view.rooted}, {"children", children}}, text, self);
   return Exit::kDone;
 }
@@ -134,7 +161,8 @@ Command TreeCommand() {
   Command c("tree", "draw the clusters as a tree");
   c.About(
       "The agent that is asked, what is above it, and all that is below it, each where it hangs now: one whose own "
-      "parent is lost hangs on another for a while. With the data sets that each has registered.");
+      "parent is lost hangs on another for a while. With the data sets that each has registered. An operator with a "
+      "scope is shown what is in it, and the names alone of those that it hangs on.");
   c.Example("ote cluster tree", "for people");
   c.Example("ote cluster tree -o json", "nested, for a program");
   c.Exits({Exit::kUnreachable, Exit::kNotFound});

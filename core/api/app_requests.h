@@ -61,6 +61,20 @@ struct AppTarget {
   }
 };
 
+// app.show. With a limit the clusters come in pages, by name and with all that is known of them.
+struct AppShowRequest {
+  std::string name;
+  std::string after;       // `next` of the page before
+  std::int64_t limit = 0;  // 0: one answer, with as many clusters as fit
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("after", self.after);
+    v("limit", self.limit);
+  }
+};
+
 // An app on one cluster: what is wanted there, and what it tells.
 struct AppSiteView {
   std::string cluster;
@@ -116,6 +130,19 @@ struct AppCounts {
   }
   friend bool operator==(const AppCounts&, const AppCounts&) = default;
 };
+// How many of the clusters that have an app are in the scope of who asked: what was done, or is shown, concerns those.
+struct AppShare {
+  std::int64_t in_scope = 0;
+  std::int64_t of = 0;
+  std::string who;  // the operator
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("inScope", self.in_scope);
+    v("of", self.of);
+    v("operator", self.who);
+  }
+};
 struct AppView {
   std::string name;
   std::string from;           // the tier above that deployed it; "" for this agent's own
@@ -130,6 +157,8 @@ struct AppView {
   std::vector<AppSiteView> clusters;  // by name
   std::int64_t omitted = 0;           // clusters that do not fit into one answer: healthy ones first
   std::vector<SiteChange> history;    // from a tier above: what became of it here
+  std::optional<std::string> next;    // of a page of `clusters`: to ask with for more
+  std::optional<AppShare> share;      // for an operator with a scope
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -146,6 +175,8 @@ struct AppView {
     v("clusters", self.clusters);
     v("omitted", self.omitted);
     v("history", self.history);
+    v("next", self.next);
+    v("share", self.share);
   }
   const RevisionView* Find(std::int64_t number) const {
     const auto it = std::find_if(revisions.begin(), revisions.end(), [&](const auto& r) { return r.number == number; });
@@ -190,6 +221,7 @@ struct AppPlan {
   std::int64_t chosen = 0;
   bool changes = true;                   // false: it is deployed like that already
   std::vector<PlacementDecision> items;  // by cluster
+  std::int64_t omitted = 0;              // that do not fit into one answer: none that is chosen, where that can be
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -198,6 +230,7 @@ struct AppPlan {
     v("chosen", self.chosen);
     v("changes", self.changes);
     v("items", self.items);
+    v("omitted", self.omitted);
   }
 };
 struct ClusterDiff {
@@ -232,6 +265,7 @@ struct AppLogsRequest {
   std::int64_t tail = 100;
   bool follow = false;
   std::string reader;  // between agents: goes on with what was begun; "" begins
+  bool close = false;  // between agents: nobody reads any more
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -241,6 +275,7 @@ struct AppLogsRequest {
     v("tail", self.tail);
     v("follow", self.follow);
     v("reader", self.reader);
+    v("close", self.close);
   }
 };
 struct AppLogLine {

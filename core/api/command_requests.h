@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,16 @@ struct CommandQuery {
   std::string id;       // that one only; "" for all
   std::string cluster;  // those for that cluster only; "" for all
   std::int64_t limit = 100;
+  std::int64_t outcomes = 0;  // with an id: at most so many outcomes; 0 for all, in one answer
+  std::string after;          // of clusters whose names come after it: `next` of the page before
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("id", self.id);
     v("cluster", self.cluster);
     v("limit", self.limit);
+    v("outcomes", self.outcomes);
+    v("after", self.after);
   }
 };
 
@@ -48,10 +53,11 @@ struct CommandView {
   }
 };
 struct CommandList {
-  std::vector<CommandView> items;  // the newest first
-  std::int64_t more = 0;           // that the limit left out
-  std::int64_t refused = 0;        // since the agent started: not taken because too many waited
-  std::int64_t forgotten = 0;      // since the agent started: over, and forgotten to make room
+  std::vector<CommandView> items;   // the newest first
+  std::int64_t more = 0;            // that the limit left out
+  std::int64_t refused = 0;         // since the agent started: not taken because too many waited
+  std::int64_t forgotten = 0;       // since the agent started: over, and forgotten to make room
+  std::optional<std::string> next;  // to ask with for more outcomes of the command that was asked for
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -59,6 +65,7 @@ struct CommandList {
     v("more", self.more);
     v("refused", self.refused);
     v("forgotten", self.forgotten);
+    v("next", self.next);
   }
 };
 

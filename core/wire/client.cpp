@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "core/base/units.h"
+#include "core/wire/cancel.h"
 
 namespace ote::wire {
 namespace {
@@ -17,12 +18,16 @@ class Deadline {
  public:
   // A patience of a year or more is no bound that anyone lives to see.
   explicit Deadline(milliseconds patience)
-      : at_(SystemClock().SteadyNow() +
+      : patience_(patience),
+        at_(SystemClock().SteadyNow() +
             std::clamp(patience, milliseconds(0), milliseconds(std::chrono::hours(24 * 365)))) {}
   // What Transport::Wait may take; 0 when it has passed.
   milliseconds Left() const { return std::clamp(at_ - SystemClock().SteadyNow(), milliseconds(0), kLongestWait); }
 
+  milliseconds Patience() const { return patience_; }
+
  private:
+  milliseconds patience_;
   milliseconds at_;
 };
 
@@ -42,6 +47,8 @@ struct Client::State {
   // One answer to request `id`: `done` when it was the last.
   Result<Envelope> Ask(std::string_view verb, Json body, milliseconds patience, Blob blob,
                        const std::function<Result<void>(Envelope&&)>* on_item, const std::stop_token& stop);
+  Result<Envelope> Await(std::uint64_t id, std::string_view verb, const Deadline& deadline,
+                         const std::function<Result<void>(Envelope&&)>* on_item, const std::stop_token& stop);
 };
 
 Result<void> Client::State::AwaitUp(milliseconds patience) {
@@ -76,6 +83,17 @@ Result<Envelope> Client::State::Ask(std::string_view verb, Json body, millisecon
   }
   const std::uint64_t id = next_id++;
   OTE_CHECK(transport->Send(link, MakeRequest(id, verb, std::move(body), std::move(blob))));
+  auto answer = Await(id, verb, deadline, on_item, stop);
+  // What the reader of a stream leaves before its end would go on at the other side.
+  if (!answer && on_item != nullptr && up) {
+    if (auto told = transport->Send(link, MakeCancel(id)); !told) up = false;
+  }
+  return answer;
+}
+
+Result<Envelope> Client::State::Await(std::uint64_t id, std::string_view verb, const Deadline& deadline,
+                                      const std::function<Result<void>(Envelope&&)>* on_item,
+                                      const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] { transport->Wake(); });
   while (true) {
     if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, std::string(verb) + ": stopped");
@@ -98,8 +116,8 @@ Result<Envelope> Client::State::Ask(std::string_view verb, Json body, millisecon
     }
     if (lost) return Lost(verb);
     if (left == milliseconds(0)) {
-      return Fail(ErrorId::kTimedOut,
-                  std::string(verb) + ": no answer from " + endpoint + " within " + FormatDuration(patience));
+      return Fail(ErrorId::kTimedOut, std::string(verb) + ": no answer from " + endpoint + " within " +
+                                          FormatDuration(deadline.Patience()));
     }
   }
 }

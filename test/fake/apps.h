@@ -282,6 +282,12 @@ class AppTree : public Tree {
     Furnish(name, true);
     Run();
   }
+  // The same below a relay that takes children.
+  void ClusterAt(const std::string& parent, const std::string& name, const api::Labels& labels = {}) {
+    JoinAt(parent, name, false, labels);
+    Furnish(name, true);
+    Run();
+  }
   Desks& At(const std::string& name) { return *desks_.at(name); }
   FakeWorld& World(const std::string& name) { return worlds_[name]; }
   bool HasDesks(const std::string& name) const { return desks_.contains(name); }

@@ -4,7 +4,7 @@
 
 #include "agent/access/rules.h"
 #include "core/api/audit.h"
-#include "test/fake/tree.h"
+#include "test/fake/someone.h"
 #include "test/unit/api/operator_samples.h"
 
 using namespace ote;
@@ -15,47 +15,14 @@ using agent::Target;
 using api::OperatorRole;
 using test::Must;
 using test::Named;
+using test::Refusal;
+using test::Root;
+using test::Someone;
 using test::Tree;
 
 namespace {
 
 namespace verb = api::verb;
-
-wire::Target Root(Tree& tree) { return {Tree::kRootEndpoint, Must(tree.Folder("hq").TransportKey()).Public()}; }
-
-// An operator of the tree, with the key.
-struct Someone {
-  Someone(Tree& t, std::string n, OperatorRole role, std::string scope = {}, std::int64_t ttl_ms = 3'600'000)
-      : tree(t), name(std::move(n)), key(crypto::TransportKey::Generate()) {
-    api::OperatorRequest ask;
-    ask.name = name;
-    ask.role = role;
-    ask.scope = std::move(scope);
-    ask.ttl_ms = ttl_ms;
-    ask.transport_key = crypto::ToBytes(key.Public().bytes);
-    record = Must(tree.Ask<api::OperatorReply>("hq", verb::kOperatorCreate, ask)).record;
-    tree.Settle();
-  }
-  template <class Reply = Json, class Body>
-  Result<Reply> Ask(std::string_view what, const Body& body) {
-    OTE_TRY(auto client, tree.TryClient(Root(tree), key));
-    OTE_TRY(const auto answer, client.Call(what, ToJson(body), 5s));
-    if constexpr (std::is_same_v<Reply, Json>) {
-      return answer.body;
-    } else {
-      return FromWire<Reply>(answer.body);
-    }
-  }
-  Tree& tree;
-  std::string name;
-  crypto::TransportKey key;
-  api::Operator record;
-};
-
-template <class T>
-ErrorId Refusal(const Result<T>& result) {
-  return result ? ErrorId{} : result.error().id;
-}
 
 api::AuditList AuditOf(Tree& tree, const std::string& at, api::AuditQuery query = {}) {
   return Must(tree.Ask<api::AuditList>(at, verb::kClusterAudit, query));

@@ -388,3 +388,105 @@ TEST_CASE("logs come from each cluster, and a reader that goes away leaves nothi
   CHECK(tree.At("a").logs->Readers() == 0);
   CHECK(tree.At("a").shim->cancelled == 1);
 }
+
+namespace {
+
+// hq > r1 > r2 > leaf, which has the app.
+void Behind(AppTree& tree) {
+  tree.JoinAt("hq", "r1", true);
+  tree.JoinAt("r1", "r2", true);
+  tree.ClusterAt("r2", "leaf", {{"region", "eu"}});
+  tree.Pass(10s);
+  Must(Deploy(tree, App("v1")));
+  tree.World("leaf").lines = {"one"};
+}
+// Reads the log of the app until `enough`, which is asked after each line.
+Result<wire::Envelope> Follow(AppTree& tree, wire::Client& client, const std::function<bool()>& enough) {
+  api::AppLogsRequest request;
+  request.app = "web";
+  request.follow = true;
+  bool ticks = true;
+  tree.Hold("the clock", [&] {
+    if (ticks) tree.clock.Advance(10ms);
+    return !ticks;
+  });
+  auto ended = client.Stream(api::verb::kAppLogs, ToJson(request), 5s, [&](wire::Envelope&&) -> Result<void> {
+    if (enough()) return Fail(ErrorId::kInterrupted, "enough");
+    return {};
+  });
+  ticks = false;
+  return ended;
+}
+
+}  // namespace
+
+TEST_CASE("a reader who stops ends the following at its source, tiers below, without time passing") {
+  AppTree tree;
+  Behind(tree);
+  auto client = tree.Operator("hq");
+  CHECK_FALSE(Follow(tree, client, [] { return true; }));
+  CHECK(tree.At("leaf").logs->Readers() == 1);
+  tree.Settle(20);
+  CHECK(tree.At("leaf").logs->Readers() == 0);
+  CHECK(tree.At("leaf").shim->cancelled == 1);
+}
+
+TEST_CASE("a reader who stops between two questions to the source ends the following too") {
+  AppTree tree;
+  Behind(tree);
+  auto client = tree.Operator("hq");
+  // The question that is held is answered, and the next one not asked yet, when the reader stops.
+  CHECK_FALSE(Follow(tree, client, [&, n = 0]() mutable {
+    if (++n == 1) tree.At("leaf").shim->Print("two");
+    return n == 2;
+  }));
+  tree.Settle(20);
+  CHECK(tree.At("leaf").logs->Readers() == 0);
+}
+
+TEST_CASE("a reader whose connection is lost without a word ends the following within seconds") {
+  AppTree tree;
+  Behind(tree);
+  {
+    auto client = tree.Operator("hq");
+    // As if the cancel were lost with the line.
+    tree.on_the_way = [](const std::string&, wire::Event& event) {
+      if (event.envelope.verb == "call.cancel" && event.caller.kind == wire::CallerKind::kOperator) {
+        event.envelope.body = Json::object();
+      }
+    };
+    CHECK_FALSE(Follow(tree, client, [] { return true; }));
+  }
+  tree.Settle(20);
+  tree.on_the_way = {};
+  CHECK(tree.At("leaf").logs->Readers() == 1);
+  tree.Pass(agent::LogDesk::kProbe + 1s);
+  CHECK(tree.At("leaf").logs->Readers() == 0);
+}
+
+TEST_CASE("when a relay in between is lost the following ends at the source and the reader is told") {
+  AppTree tree;
+  Behind(tree);
+  auto client = tree.Operator("hq");
+  const auto ended = Follow(tree, client, [&] {
+    tree.StopNode("r1");
+    tree.clock.Advance(15s);
+    return false;
+  });
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().id != ErrorId::kTimedOut);
+  tree.Pass(2s);
+  CHECK(tree.At("leaf").logs->Readers() == 0);
+}
+
+TEST_CASE("one who watches an app and goes is forgotten at once") {
+  AppTree tree;
+  TwoClusters(tree);
+  Must(Deploy(tree, App("v1")));
+  auto client = tree.Operator("hq");
+  CHECK_FALSE(client.Stream(api::verb::kAppWatch, ToJson(api::NameRequest{"web"}), 5s,
+                            [](wire::Envelope&&) -> Result<void> { return Fail(ErrorId::kInterrupted, "enough"); }));
+  CHECK(tree.At("hq").apps->Watchers() == 1);
+  tree.Settle();
+  CHECK(tree.At("hq").apps->Watchers() == 0);
+}

@@ -80,7 +80,7 @@ TEST_CASE("a command is executed where it was sent and its outcome comes back") 
   CHECK(list.items[0].by == "local");
   CHECK(list.items[0].phases == std::map<std::string, std::int64_t>{{"done", 2}});
   const auto there =
-      Must(tree.Ask<api::CommandList>("clinic-a", api::verb::kClusterCommands, api::CommandQuery{id, {}}));
+      Must(tree.Ask<api::CommandList>("clinic-a", api::verb::kClusterCommands, api::CommandQuery{id, {}, 100, 0, {}}));
   REQUIRE(there.items.size() == 1);
   CHECK(there.items[0].outcomes.at(0).phase == CommandPhase::kDone);
 }
@@ -401,7 +401,7 @@ TEST_CASE("what waits for one cluster is bounded, and more is refused and counte
   CHECK(more.error().id == ErrorId::kBusy);
   CHECK(Must(Hq(tree).List({})).refused == 1);
   CHECK(Must(Hq(tree).List({})).items.size() == 10);
-  CHECK(Must(Hq(tree).List({"", "", 4})).more == 6);
+  CHECK(Must(Hq(tree).List({"", "", 4, 0, {}})).more == 6);
 }
 
 TEST_CASE("of the commands that are over the newest are kept") {
@@ -416,4 +416,22 @@ TEST_CASE("of the commands that are over the newest are kept") {
   CHECK(Hq(tree).OutcomesOf(ids[4]).empty());
   CHECK(PhaseAt(tree, ids[5], "hq") == CommandPhase::kDone);
   CHECK(Must(Hq(tree).List({})).forgotten == 5);
+}
+
+TEST_CASE("the outcomes of a command for many clusters come in pages, in the order of names") {
+  Tree tree;
+  const auto id = Must(Hq(tree).Issue(Work(), {"c", "a", "b"}));
+  const auto names = [](const api::CommandList& list) {
+    std::vector<std::string> of;
+    for (const auto& outcome : list.items.at(0).outcomes) of.push_back(outcome.cluster);
+    return of;
+  };
+  const auto first = Must(Hq(tree).List({id, {}, 100, 2, {}}));
+  CHECK(names(first) == std::vector<std::string>{"a", "b"});
+  CHECK(first.next == "b");
+  CHECK(first.items[0].phases.at("queued") == 3);
+  const auto second = Must(Hq(tree).List({id, {}, 100, 2, "b"}));
+  CHECK(names(second) == std::vector<std::string>{"c"});
+  CHECK_FALSE(second.next);
+  CHECK(names(Must(Hq(tree).List({id, {}, 100, 0, {}}))).size() == 3);
 }

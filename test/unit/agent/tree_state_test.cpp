@@ -4,6 +4,7 @@
 #include "agent/commands/commands.h"
 #include "agent/state/distance.h"
 #include "agent/state/mirror.h"
+#include "core/api/audit.h"
 #include "core/api/line.h"
 #include "test/fake/tree.h"
 
@@ -129,6 +130,102 @@ TEST_CASE("a relay issues commands to those below it, and has the outcomes") {
   tree.Pass(seconds(2));
   CHECK(tree.Node("r1").commands().OutcomesOf(id)[0].phase == api::CommandPhase::kDone);
   CHECK(tree.Node("hq").commands().OutcomesOf(id).empty());
+}
+
+// hq > r1 > sub > deep, r1 > leaf, and r2, which takes in those of r1 when that is lost.
+void GrowDeep(Tree& tree) {
+  Grow(tree);
+  tree.JoinAt("r1", "sub", true);
+  tree.JoinAt("sub", "deep");
+  tree.Pass(seconds(6));
+}
+// What became of a command that `at` issues for `cluster`; counts what is executed there.
+api::CommandOutcome Ordered(Tree& tree, const std::string& at, const std::string& cluster, int& done) {
+  tree.Node(cluster).commands().Handle("test.count", false, [&](const api::Command&, agent::CommandBus::Done answer) {
+    ++done;
+    answer(Json::object());
+  });
+  const auto id = Must(tree.Node(at).commands().Issue(OrderOf("test.count"), {cluster}));
+  tree.Pass(seconds(3));
+  return tree.Node(at).commands().OutcomesOf(id).at(0);
+}
+
+TEST_CASE("a guest does what those above its own parent ask for, and nothing that begins with its host") {
+  Tree tree;
+  GrowDeep(tree);
+  tree.StopNode("r1");
+  tree.Pass(seconds(60), milliseconds(250));
+  REQUIRE(tree.Node("leaf").uplink().ParentName() == "r2");
+  REQUIRE(tree.Node("sub").uplink().ParentName() == "r2");
+  int done = 0;
+  for (const auto* cluster : {"leaf", "sub", "deep"}) {
+    INFO(cluster);
+    const auto refused = Ordered(tree, "r2", cluster, done);
+    CHECK(refused.phase == api::CommandPhase::kFailed);
+    CHECK(refused.code == (Error{ErrorId::kPermission, {}, {}}).Code());
+    CHECK_THAT(refused.message, Catch::Contains("r2 is not above"));
+    CHECK(done == 0);
+    CHECK(tree.Node("r2").members().IsOthers(cluster));
+    CHECK_FALSE(tree.Node("hq").members().IsOthers(cluster));
+    CHECK(Ordered(tree, "hq", cluster, done).phase == api::CommandPhase::kDone);
+    CHECK(std::exchange(done, 0) == 1);
+  }
+  CHECK_FALSE(tree.Node("r2").members().IsOthers("other"));
+  CHECK(Ordered(tree, "r2", "other", done).phase == api::CommandPhase::kDone);
+  // It stands in the audit of the one that refused.
+  const auto audit = Must(tree.Ask<api::AuditList>("leaf", api::verb::kClusterAudit, api::AuditQuery{}));
+  REQUIRE_FALSE(audit.items.empty());
+  const auto entry = std::ranges::find(audit.items, api::AuditOutcome::kRefused, &api::AuditEntry::outcome);
+  REQUIRE(entry != audit.items.end());
+  CHECK(entry->who == "local@r2");
+  CHECK(entry->verb == "test.count");
+  // Its own parent has it back, and may ask again.
+  tree.StartNode("r1");
+  tree.Pass(seconds(40), milliseconds(250));
+  REQUIRE(tree.Node("leaf").uplink().ParentName() == "r1");
+  done = 0;
+  CHECK(Ordered(tree, "r1", "leaf", done).phase == api::CommandPhase::kDone);
+}
+
+TEST_CASE("a grandparent that takes a cluster in is above it as before") {
+  Tree tree;
+  tree.JoinAt("hq", "r1", true);
+  tree.JoinAt("r1", "mid", true);
+  tree.JoinAt("mid", "leaf");
+  tree.Pass(seconds(6));
+  tree.StopNode("mid");
+  tree.Pass(seconds(60), milliseconds(250));
+  REQUIRE(tree.Node("leaf").uplink().ParentName() == "r1");
+  int done = 0;
+  CHECK_FALSE(tree.Node("r1").members().IsOthers("leaf"));
+  CHECK(Ordered(tree, "r1", "leaf", done).phase == api::CommandPhase::kDone);
+  CHECK(done == 1);
+}
+
+TEST_CASE("a relay cordons any cluster below it, for itself, and knows it after a restart") {
+  Tree tree;
+  GrowDeep(tree);
+  const auto ask = [&](const std::string& name, bool cordoned, bool drained) {
+    return tree.Ask<api::Cluster>("r1", api::verb::kClusterCordon, api::CordonRequest{name, cordoned, drained});
+  };
+  for (const std::string name : {"deep", "sub"}) {
+    INFO(name);
+    CHECK(Must(ask(name, false, true)).drained);
+    CHECK(tree.Shown(name, "r1").cordoned);
+    tree.StopNode("r1");
+    tree.StartNode("r1");
+    tree.Pass(seconds(20), milliseconds(250));
+    CHECK(tree.Shown(name, "r1").status == api::ClusterStatus::kReady);
+    CHECK(tree.Shown(name, "r1").drained);
+    CHECK_FALSE(tree.Shown(name, "hq").cordoned);
+    CHECK_FALSE(Must(ask(name, true, false)).drained);
+    CHECK(tree.Shown(name, "r1").cordoned);
+    CHECK_FALSE(Must(ask(name, false, false)).cordoned);
+    CHECK_FALSE(tree.Shown(name, "r1").cordoned);
+  }
+  const auto unknown = ask("other", true, false);
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().id == ErrorId::kNotFound);
 }
 
 }  // namespace

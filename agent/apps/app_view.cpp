@@ -1,0 +1,127 @@
+// How an app is shown: as a whole, as far as it fits into one answer, or its clusters in pages.
+#include <algorithm>
+#include <utility>
+
+#include "agent/apps/app_desk.h"
+
+namespace ote::agent {
+namespace {
+
+constexpr std::size_t kRoom = wire::kMaxHeader - (64 << 10);
+
+// What fits into one answer: first the replicas go, then what healthy clusters tell, then healthy clusters.
+void Fit(api::AppView& view) {
+  const auto fits = [&view] { return ToCbor(view).size() <= kRoom; };
+  if (view.clusters.size() < 100 && view.spec && view.spec->workload.manifests.empty()) return;
+  if (fits()) return;
+  for (auto& site : view.clusters) {
+    if (site.status) site.status->replicas.clear();
+  }
+  if (fits()) return;
+  for (auto& site : view.clusters) {
+    if (site.phase == api::SitePhase::kHealthy) site.status.reset();
+  }
+  while (!view.clusters.empty() && !fits()) {
+    std::stable_sort(view.clusters.begin(), view.clusters.end(), [](const auto& a, const auto& b) {
+      return (a.phase != api::SitePhase::kHealthy) > (b.phase != api::SitePhase::kHealthy);
+    });
+    const auto keep = view.clusters.size() / 2;
+    view.omitted += std::ssize(view.clusters) - static_cast<std::int64_t>(keep);
+    view.clusters.resize(keep);
+  }
+}
+
+void Describe(const api::App& record, api::AppView& view) {
+  view.spec = record.Newest().spec;
+  view.spec->workload = api::Shown(std::move(view.spec->workload));
+  for (const auto& revision : record.revisions) {
+    view.revisions.push_back({revision.number, revision.digest, revision.by, revision.at, revision.note,
+                              revision.outcome, revision.message});
+  }
+}
+
+}  // namespace
+
+api::AppSiteView AppDesk::SiteViewOf(const Live& live, const std::string& cluster, const api::RolloutSite& site) const {
+  api::AppSiteView shown;
+  shown.cluster = cluster;
+  shown.phase = site.phase;
+  shown.revision = site.sent;
+  shown.online = Online(cluster);
+  shown.message = site.message;
+  shown.status = StatusOf(live.record.name, cluster);
+  return shown;
+}
+
+api::AppView AppDesk::ViewOf(const Live& live, bool full) const {
+  const auto& record = live.record;
+  api::AppView view;
+  view.name = record.name;
+  view.removed = record.removed;
+  view.phase = record.rollout.phase;
+  view.message = record.rollout.message.empty() ? live.short_of : record.rollout.message;
+  view.revision = record.Newest().number;
+  for (const auto& [cluster, site] : record.rollout.sites) {
+    auto shown = SiteViewOf(live, cluster, site);
+    if (site.phase != api::SitePhase::kLeaving) {
+      ++view.counts.wanted;
+      // Healthy is what is so now: a cluster that is away, or that fell ill since, is not.
+      const bool well = shown.status && shown.status->phase == api::AppPhase::kHealthy && shown.online;
+      if (site.phase == api::SitePhase::kHealthy && well) ++view.counts.healthy;
+      if (site.phase == api::SitePhase::kPending || !shown.online) ++view.counts.pending;
+      if (site.phase == api::SitePhase::kFailed) ++view.counts.failed;
+    }
+    if (full) view.clusters.push_back(std::move(shown));
+  }
+  if (!full) return view;
+  Describe(record, view);
+  Fit(view);
+  return view;
+}
+
+bool AppDesk::Seen(const Sees& sees, const std::string& cluster) const {
+  if (!sees) return true;
+  if (Self(cluster)) {
+    const auto own = context_.membership.Own();
+    return own && sees(cluster, own->labels);
+  }
+  const auto known = members_.Find(cluster);
+  return known && sees(cluster, known->labels);
+}
+
+std::optional<api::AppShare> AppDesk::ShareOf(const Live& live, const Sees& sees, const std::string& who) const {
+  if (!sees) return std::nullopt;
+  api::AppShare share;
+  share.who = who;
+  for (const auto& [cluster, site] : live.record.rollout.sites) {
+    if (site.phase == api::SitePhase::kLeaving) continue;
+    ++share.of;
+    if (Seen(sees, cluster)) ++share.in_scope;
+  }
+  return share;
+}
+
+api::AppView AppDesk::PageOf(const Live& live, const api::AppShowRequest& asked, const Sees& sees) const {
+  // What is the same in all pages goes with the first.
+  auto view = ViewOf(live, false);
+  const bool first = asked.after.empty();
+  if (first) Describe(live.record, view);
+  const auto& sites = live.record.rollout.sites;
+  const auto most = static_cast<std::size_t>(std::min(asked.limit, kMostInPage));
+  std::size_t room =
+      first && view.spec ? std::min(kPageRoom, kRoom - std::min(kRoom, ToCbor(*view.spec).size())) : kPageRoom;
+  for (auto it = sites.upper_bound(asked.after); it != sites.end(); ++it) {
+    if (!Seen(sees, it->first)) continue;
+    auto shown = SiteViewOf(live, it->first, it->second);
+    const auto bytes = ToCbor(shown).size();
+    if (!view.clusters.empty() && (view.clusters.size() == most || bytes > room)) {
+      view.next = view.clusters.back().cluster;
+      break;
+    }
+    room -= std::min(room, bytes);
+    view.clusters.push_back(std::move(shown));
+  }
+  return view;
+}
+
+}  // namespace ote::agent
