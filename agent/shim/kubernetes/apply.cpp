@@ -43,11 +43,39 @@ void FromDefinition(const std::vector<Object>& objects, const Object& wanted, Me
   member.kind = wanted.Kind();
 }
 
-// What a server put in for a rolling update stands against Recreate, and only null takes it out.
-void FitStrategy(Json& object, const Json& live) {
-  if (TextAt(object, {"kind"}) != "Deployment" || TextAt(object, {"spec", "strategy", "type"}) != "Recreate") return;
-  if (At(live, {"spec", "strategy", "rollingUpdate"}).is_object())
-    object["spec"]["strategy"]["rollingUpdate"] = nullptr;
+// What a server puts in for a rolling update would be nobody's, stand against another strategy later, and could not be
+// taken out: null takes nothing out. So we set it ourselves, and what we no longer set goes.
+void OwnRollingUpdate(Json& object) {
+  const std::string kind = TextAt(object, {"kind"});
+  const bool set = kind == "StatefulSet";
+  if ((kind != "Deployment" && !set) || TextAt(object, {"apiVersion"}) != "apps/v1" ||
+      !At(object, {"spec"}).is_object())
+    return;
+  Json& strategy = object["spec"][set ? "updateStrategy" : "strategy"];
+  if (!strategy.is_null() && !strategy.is_object()) return;
+  const std::string type = TextAt(strategy, {"type"});
+  Json values = At(strategy, {"rollingUpdate"});
+  if (values.is_null()) values = Json::object();
+  if (!values.is_object()) return;
+  if (!type.empty() && type != "RollingUpdate") {
+    if (strategy.contains("rollingUpdate") && values.empty()) strategy.erase("rollingUpdate");
+    return;
+  }
+  const Json defaults = set ? Json{{"partition", 0}} : Json{{"maxSurge", "25%"}, {"maxUnavailable", "25%"}};
+  for (const auto& [name, value] : defaults.items()) {
+    if (At(values, {name}).is_null()) values[name] = value;
+  }
+  strategy["rollingUpdate"] = std::move(values);
+}
+
+// Whether the server refuses what it will take a little later: what goes makes room, what has just come is made ready.
+// It has no codes for these.
+bool IsPassing(const Error& error) {
+  for (const std::string_view words : {"because it is being terminated", "custom resource definition is terminating",
+                                       "error looking up service account"}) {
+    if (error.message.find(words) != error.message.npos) return true;
+  }
+  return false;
 }
 
 Error In(Error error, const Object& object) {
@@ -115,6 +143,7 @@ Result<std::vector<Applier::Item>> Applier::Prepare(const api::Assignment& assig
       if (!other.member.IsSame(item.member)) continue;
       return Fail(In(Error{ErrorId::kKubeInvalid, item.object.Label() + " stands there twice", ""}, object));
     }
+    OwnRollingUpdate(item.object.json);
     items.push_back(std::move(item));
   }
   return items;
@@ -133,7 +162,9 @@ Result<Json> Applier::Live(const Member& member) {
 Result<void> Applier::CheckOwner(Item& item, const ApplyRecord& record, bool applied) {
   if (item.unknown) return {};
   OTE_TRY(const Json live, Live(item.member));
-  if (live.is_null()) {
+  // What is on its way out is nobody's any more: it is waited for, and made anew.
+  const bool going = !TextAt(live, {"metadata", "deletionTimestamp"}).empty();
+  if (live.is_null() || going) {
     // Jobs may go by themselves when they have ended; what was applied whole is not begun anew.
     for (const Member& member : record.members) {
       if (member.kind == "Job" && member.IsSame(item.member) && !member.uid.empty() && applied) {
@@ -141,9 +172,9 @@ Result<void> Applier::CheckOwner(Item& item, const ApplyRecord& record, bool app
         item.done = true;
       }
     }
+    item.going = going && !item.done;
     return {};
   }
-  FitStrategy(item.object.json, live);
   const std::string uid = TextAt(live, {"metadata", "uid"});
   const std::string set = TextAt(live, {"metadata", "labels", kPartOf});
   if (set == record.Id()) return {};
@@ -203,8 +234,24 @@ Result<void> Applier::AwaitServed(Item& item) {
   return {};
 }
 
+Result<void> Applier::AwaitGone(Item& item, const ApplyRecord& record) {
+  using std::chrono::milliseconds;
+  const SystemClock clock;
+  const auto until = clock.SteadyNow() + settings_.served;
+  for (milliseconds wait{200}; item.going; wait = std::min(wait * 2, milliseconds(2000))) {
+    if (clock.SteadyNow() + wait > until || !Pause(wait)) {
+      return Fail(ErrorId::kKubeFailed, WhatOf(item.member) + ": the one that was there before is still being deleted",
+                  "see what holds it: its finalizers, or what is in it");
+    }
+    item.going = false;
+    OTE_CHECK(CheckOwner(item, record, false));
+  }
+  return {};
+}
+
 Result<void> Applier::ApplyItem(Item& item, const ApplyRecord& record) {
   OTE_CHECK(AwaitServed(item));
+  OTE_CHECK(AwaitGone(item, record));
   if (!item.member.shared) item.object.json["metadata"]["labels"][kPartOf] = record.Id();
   Json answer;
   using std::chrono::milliseconds;
@@ -214,8 +261,8 @@ Result<void> Applier::ApplyItem(Item& item, const ApplyRecord& record) {
     auto applied = Patch(item.member, item.object.json, kManager, &answer);
     if (applied) break;
     // What discovery told may be older than a definition that went and came again, and servers learn one by one.
-    const bool soon = item.defined && applied.error().id == ErrorId::kNotFound && clock.SteadyNow() + wait < until;
-    if (!soon || !Pause(wait)) return applied;
+    const bool soon = IsPassing(applied.error()) || (item.defined && applied.error().id == ErrorId::kNotFound);
+    if (!soon || clock.SteadyNow() + wait > until || !Pause(wait)) return applied;
   }
   item.member.uid = TextAt(answer, {"metadata", "uid"});
   item.member.generation = NumberAt(answer, {"metadata", "generation"});

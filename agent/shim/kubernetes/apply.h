@@ -18,7 +18,7 @@ class Applier {
  public:
   struct Settings {
     std::string name_space = "default";  // of what names none, and of the parents
-    std::chrono::seconds served{60};     // how long a new kind may take until it is served
+    std::chrono::seconds served{60};     // how long a new kind may take until it is served, or an old object to go
   };
 
   Applier(Api& api, Records records, Artifact artifact, Settings settings, const std::atomic<bool>* stop);
@@ -39,6 +39,7 @@ class Applier {
     bool defined = false;  // its kind is, in this very set
     bool done = false;     // a Job that ran and is gone: not run again
     bool unknown = false;  // and it is not served yet
+    bool going = false;    // one of that name is being deleted
   };
 
   Result<std::vector<Item>> Prepare(const api::Assignment& assignment);
@@ -48,6 +49,7 @@ class Applier {
   Result<void> ApplyParent(ApplyRecord& record, const std::vector<Member>& members);
   Result<void> ApplyItem(Item& item, const ApplyRecord& record);
   Result<void> AwaitServed(Item& item);
+  Result<void> AwaitGone(Item& item, const ApplyRecord& record);
   // Forgets those that are gone. What could not be deleted stays, and its error is returned.
   Result<void> Delete(std::vector<Member>& members, const std::string& id);
   Result<void> DeleteOne(const Member& member, const std::string& id);

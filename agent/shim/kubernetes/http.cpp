@@ -10,6 +10,11 @@
 namespace ote::kube {
 namespace {
 
+// What is no code of the API: an object that does not fit its schema, when it is applied.
+bool IsMisfit(int code, const Json& status) {
+  return code == 500 && TextAt(status, {"message"}).starts_with("failed to create typed patch object");
+}
+
 ErrorId IdOf(int code) {
   if (code == 401 || code == 403) return ErrorId::kKubeRefused;
   if (code == 404) return ErrorId::kNotFound;
@@ -59,7 +64,15 @@ Error StatusError(int code, const Json& status, const std::string& what) {
   if (!fields.empty() && (managers || message.find(fields) == message.npos)) message += " (" + fields + ")";
   std::string hint = Hint(code);
   if (managers) hint = "leave the field out, or let the other manager give it up";
-  return Error{IdOf(code), fmt::format("{}: {}", what, Words(message, 2000)), hint};
+  const ErrorId id = IsMisfit(code, status) ? ErrorId::kKubeInvalid : IdOf(code);
+  return Error{id, fmt::format("{}: {}", what, Words(message, 2000)), hint};
+}
+
+bool MayPass(const Answer& answer) {
+  const int status = answer.status;
+  if (status != 500) return status == 429 || status == 502 || status == 503 || status == 504;
+  const auto json = ParseAnswer(answer.body);
+  return !json || !IsMisfit(status, *json);
 }
 
 Result<void> CheckAnswer(const Answer& answer, const std::string& what) {

@@ -22,7 +22,8 @@ namespace ote::agent {
 namespace {
 
 constexpr std::chrono::seconds kTryAgain{20};
-constexpr std::chrono::seconds kMakeAgain{3};  // what somebody else removed
+constexpr std::chrono::seconds kTryAgainMost{600};  // what was refused: rights, kinds and namespaces may come later
+constexpr std::chrono::seconds kMakeAgain{3};       // what somebody else removed
 
 // What makes pods, and pods, with what they are to become: the health of an app is theirs.
 std::vector<kube::AppFacts::Expected> ExpectedOf(const kube::ApplyRecord& record) {
@@ -51,12 +52,11 @@ class KubernetesShim final : public Shim {
   ~KubernetesShim() override {
     alive_.reset();
     stop_ = true;
-    for (const auto& reader : readers_) {
-      if (const auto still = reader.lock()) still->Silence();
-    }
+    for (const auto& reader : readers_) reader->Silence();
     if (view_ != nullptr) view_->Quiet();
     // First the thread of the client, so that whoever waits for an answer gets one; the workers end with that.
     client_.Stop();
+    for (const auto& reader : readers_) reader->Close();
   }
 
   std::string Name() const override { return "kubernetes"; }
@@ -107,7 +107,7 @@ class KubernetesShim final : public Shim {
   std::function<void()> Logs(const LogQuery& query, std::function<bool(const LogLine&)> line, Done done) override {
     auto reader = std::make_shared<kube::LogReader>(client_, context_.post, query, kube::NameOfKey(query.app),
                                                     std::move(line), std::move(done));
-    std::erase_if(readers_, [](const auto& r) { return r.expired(); });
+    std::erase_if(readers_, [](const auto& r) { return r->Closed(); });
     readers_.push_back(reader);
     reader->Start();
     return [reader = std::weak_ptr(reader), alive = std::weak_ptr(alive_)] {
@@ -120,6 +120,7 @@ class KubernetesShim final : public Shim {
   struct Wanted {
     api::Assignment assignment;
     bool again_due = false;  // it will be applied again by itself
+    int failures = 0;        // in a row, of this assignment
   };
 
   // Runs `fn` in the agent's thread, unless this is gone by then. Any thread.
@@ -144,6 +145,7 @@ class KubernetesShim final : public Shim {
 
   void Want(const api::Assignment& assignment, Done done) {
     auto& wanted = wanted_[assignment.Key()];
+    if (wanted.assignment.digest != assignment.digest) wanted.failures = 0;
     wanted.assignment = assignment;
     changes_.Run<Result<kube::ApplyRecord>>(
         [this, assignment](const std::stop_token&) { return changer_.Apply(assignment); },
@@ -169,13 +171,15 @@ class KubernetesShim final : public Shim {
     facts.revision = it->second.assignment.revision;
     facts.applied = applied.has_value();
     if (applied) {
+      it->second.failures = 0;
       facts.expected = ExpectedOf(*applied);
     } else {
       facts.error = applied.error().message;
       facts.code = applied.error().Code();
       facts.failed = applied.error().id != ErrorId::kKubeUnreachable;
       log::Warn("an app is not applied", {{"app", key}, {"why", facts.error}});
-      if (!facts.failed) ApplyAgain(key, kTryAgain);
+      const int times = facts.failed ? std::min(it->second.failures++, 5) : 0;
+      ApplyAgain(key, std::min(kTryAgainMost, kTryAgain * (1 << times)));
     }
     client_.After({}, [this, name = kube::NameOfKey(key), facts] { view_->Track(name, facts); });
   }
@@ -206,7 +210,7 @@ class KubernetesShim final : public Shim {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   Hooks hooks_;
   std::map<std::string, Wanted> wanted_;
-  std::vector<std::weak_ptr<kube::LogReader>> readers_;
+  std::vector<std::shared_ptr<kube::LogReader>> readers_;
   kube::Client client_;
   std::unique_ptr<kube::View> view_;  // in the thread of the client
   kube::Applier changer_;             // of `changes_`

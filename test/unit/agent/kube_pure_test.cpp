@@ -210,6 +210,19 @@ TEST_CASE("a rollout that the controller gave up is failed, with its words") {
   CHECK_THAT(status.message, Catch::Contains("Deployment web") && Catch::Contains("too long"));
 }
 
+TEST_CASE("pods that their controller is not to renew are not waited for") {
+  Json set = Json::parse(R"({"kind":"StatefulSet","metadata":{"generation":2},"spec":{"replicas":3,
+    "updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":2}}},
+    "status":{"observedGeneration":2,"readyReplicas":3,"updatedReplicas":0}})");
+  CHECK_FALSE(ReadWork(set).current);
+  set["status"]["updatedReplicas"] = 1;
+  CHECK(ReadWork(set).current);
+  const Json daemons = Json::parse(R"({"kind":"DaemonSet","metadata":{"generation":2},
+    "spec":{"updateStrategy":{"type":"OnDelete"}},
+    "status":{"observedGeneration":2,"desiredNumberScheduled":2,"numberReady":2,"updatedNumberScheduled":0}})");
+  CHECK(ReadWork(daemons).current);
+}
+
 TEST_CASE("what a pod asks for counts its containers together, or the one before them that asks for more") {
   const Json pod = Json::parse(R"({"metadata":{"uid":"p"},"spec":{"nodeName":"n",
     "containers":[{"resources":{"requests":{"cpu":"100m","memory":"1Gi"}}},{"resources":{"requests":{"cpu":"200m",

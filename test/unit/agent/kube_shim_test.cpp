@@ -173,6 +173,22 @@ TEST_CASE_METHOD(Fixture, "watches go on after a version that is too old, and fi
   REQUIRE(posts.Until([&] { return apps["web"].healthy == 3 && apps["web"].revision == 2; }));
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "watches that broke off are healthy again as soon as the server takes them, and list nothing anew") {
+  Start();
+  REQUIRE(
+      posts.Until([&] { return cluster && cluster->healthy && !cluster->nodes.empty() && cluster->nodes[0].ready; }));
+  server.Fault("GET /api/v1/nodes.watch=1", 3, {{"cut", true}});
+  server.Seen();
+  server.Control("hangup");
+  REQUIRE(posts.Until([&] { return !cluster->healthy; }));
+  CHECK_FALSE(cluster->nodes[0].ready);
+  REQUIRE(posts.Until([&] { return cluster->healthy; }));
+  CHECK(cluster->nodes[0].ready);
+  const auto seen = server.Seen();
+  CHECK(std::none_of(seen.begin(), seen.end(), [](const auto& s) { return s.find("nodes?limit=") != s.npos; }));
+}
+
 TEST_CASE_METHOD(Fixture, "events of our objects are told, and those of others are not") {
   Start();
   REQUIRE(Apply(Web(1)));
@@ -218,7 +234,9 @@ TEST_CASE_METHOD(Fixture, "the logs of all replicas are read, and followed until
       {"web", "web-1-0", 1, true}, [&got](const agent::LogLine&) { return ++got < 2; },
       [&ended](Result<void> r) { ended = std::move(r); });
   REQUIRE(posts.Until([&] { return got == 1; }));
-  REQUIRE(Apply(Web(2, 2)));
+  auto other = Web(1);
+  other.app = "other";
+  REQUIRE(Apply(other));
   CHECK_FALSE(ended.has_value());
   server.Control("set", {{"logs", {{"web-1-0", {"a", "b", "more"}}}}});
   REQUIRE(posts.Until([&] { return ended.has_value(); }));
@@ -229,6 +247,64 @@ TEST_CASE_METHOD(Fixture, "the logs of all replicas are read, and followed until
   });
   REQUIRE_FALSE(none);
   CHECK(none.error().id == ErrorId::kNotFound);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "who follows an app is told the logs of pods that come later, whole, and not of those that go") {
+  Start();
+  server.Control("set", {{"logs", {{"web-1-0", {"old", "a"}}, {"web-2-0", {"b", "c"}}, {"web-2-1", {"d"}}}}});
+  REQUIRE(Apply(Web(1)));
+  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
+  std::vector<std::string> lines;
+  std::optional<Result<void>> ended;
+  const auto stop = shim->Logs(
+      {"web", "", 1, true},
+      [&lines](const agent::LogLine& line) {
+        lines.push_back(line.replica + " " + line.text);
+        return true;
+      },
+      [&ended](Result<void> r) { ended = std::move(r); });
+  REQUIRE(posts.Until([&] { return !lines.empty(); }));
+  CHECK(lines == std::vector<std::string>{"web-1-0 a"});
+  REQUIRE(Apply(Web(2, 2)));
+  REQUIRE(posts.Until([&] { return lines.size() == 4; }));
+  std::sort(lines.begin() + 1, lines.end());
+  CHECK(lines == std::vector<std::string>{"web-1-0 a", "web-2-0 b", "web-2-0 c", "web-2-1 d"});
+  // The scripted server ends no log by itself: that of the pod that went is given up.
+  REQUIRE(server.Until([&] { return server.Control("count")["logs"] == 2; }));
+  CHECK_FALSE(ended.has_value());
+  stop();
+  REQUIRE(posts.Until([&] { return ended.has_value(); }));
+  CHECK(*ended);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a log that breaks off goes on behind the last line, and that of a container begun again is told") {
+  Start();
+  server.Control("set", {{"logs", {{"web-1-0", {"a", "b"}}}}});
+  REQUIRE(Apply(Web(1)));
+  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
+  std::vector<std::string> lines;
+  const auto stop = shim->Logs(
+      {"web", "web-1-0", 10, true},
+      [&lines](const agent::LogLine& line) {
+        lines.push_back(line.text);
+        return true;
+      },
+      [](Result<void>) {});
+  REQUIRE(posts.Until([&] { return lines.size() == 2; }));
+  server.Control("hangup");
+  server.Control("set", {{"logs", {{"web-1-0", {"a", "b", "c"}}}}});
+  REQUIRE(posts.Until([&] { return lines.size() == 3; }));
+  CHECK(lines.back() == "c");
+  server.Control("set", {{"logs", {{"web-1-0", {"again"}}}}});
+  Json status = server.Object("/api/v1/namespaces/default/pods/web-1-0")["status"];
+  status["containerStatuses"][0]["restartCount"] = 1;
+  Put("pods", "default", {{"metadata", {{"name", "web-1-0"}}}, {"status", status}});
+  server.Control("hangup");
+  REQUIRE(posts.Until([&] { return lines.size() == 4; }));
+  CHECK(lines.back() == "again");
+  stop();
 }
 
 TEST_CASE_METHOD(Fixture, "a refused app is failed with the reason and its code") {
