@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "agent/shim/kubernetes/diff.h"
+#include "agent/shim/kubernetes/fit.h"
 #include "agent/shim/kubernetes/json.h"
 
 namespace ote::kube {
@@ -41,31 +42,6 @@ void FromDefinition(const std::vector<Object>& objects, const Object& wanted, Me
   const std::string version = wanted.ApiVersion();
   member.version = version.substr(version.find('/') + 1);
   member.kind = wanted.Kind();
-}
-
-// What a server puts in for a rolling update would be nobody's, stand against another strategy later, and could not be
-// taken out: null takes nothing out. So we set it ourselves, and what we no longer set goes.
-void OwnRollingUpdate(Json& object) {
-  const std::string kind = TextAt(object, {"kind"});
-  const bool set = kind == "StatefulSet";
-  if ((kind != "Deployment" && !set) || TextAt(object, {"apiVersion"}) != "apps/v1" ||
-      !At(object, {"spec"}).is_object())
-    return;
-  Json& strategy = object["spec"][set ? "updateStrategy" : "strategy"];
-  if (!strategy.is_null() && !strategy.is_object()) return;
-  const std::string type = TextAt(strategy, {"type"});
-  Json values = At(strategy, {"rollingUpdate"});
-  if (values.is_null()) values = Json::object();
-  if (!values.is_object()) return;
-  if (!type.empty() && type != "RollingUpdate") {
-    if (strategy.contains("rollingUpdate") && values.empty()) strategy.erase("rollingUpdate");
-    return;
-  }
-  const Json defaults = set ? Json{{"partition", 0}} : Json{{"maxSurge", "25%"}, {"maxUnavailable", "25%"}};
-  for (const auto& [name, value] : defaults.items()) {
-    if (At(values, {name}).is_null()) values[name] = value;
-  }
-  strategy["rollingUpdate"] = std::move(values);
 }
 
 // Whether the server refuses what it will take a little later: what goes makes room, what has just come is made ready.
@@ -143,7 +119,7 @@ Result<std::vector<Applier::Item>> Applier::Prepare(const api::Assignment& assig
       if (!other.member.IsSame(item.member)) continue;
       return Fail(In(Error{ErrorId::kKubeInvalid, item.object.Label() + " stands there twice", ""}, object));
     }
-    OwnRollingUpdate(item.object.json);
+    FitForApply(item.object.json);
     items.push_back(std::move(item));
   }
   return items;

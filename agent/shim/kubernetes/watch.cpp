@@ -136,7 +136,7 @@ void Watch::Ended(Result<Answer> answer) {
   }
   const bool again = error.id == ErrorId::kKubeUnreachable;
   // Lines break, and servers are restarted: that is news when it cannot be mended at once.
-  if (!was_open || !again) sink_.health(&error);
+  if (!again || (!was_open && failures_ > 0)) sink_.health(&error);
   // What was refused or is not there may come back as something else.
   Later([this, again] { again ? Open() : List(""); }, true);
 }

@@ -4,6 +4,7 @@
 #include "agent/shim/kubernetes/applyset.h"
 #include "agent/shim/kubernetes/diff.h"
 #include "agent/shim/kubernetes/discovery.h"
+#include "agent/shim/kubernetes/fit.h"
 #include "agent/shim/kubernetes/http.h"
 #include "agent/shim/kubernetes/json.h"
 #include "agent/shim/kubernetes/manifests.h"
@@ -221,6 +222,32 @@ TEST_CASE("pods that their controller is not to renew are not waited for") {
     "spec":{"updateStrategy":{"type":"OnDelete"}},
     "status":{"observedGeneration":2,"desiredNumberScheduled":2,"numberReady":2,"updatedNumberScheduled":0}})");
   CHECK(ReadWork(daemons).current);
+}
+
+TEST_CASE("what a server would put in by itself is set, so that it goes when it is no longer wanted") {
+  const auto fit = [](const char* text) {
+    Json json = Json::parse(text);
+    FitForApply(json);
+    return json;
+  };
+  const Json rolling = Json::parse(R"({"maxSurge":"25%","maxUnavailable":"25%"})");
+  CHECK(fit(R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{}})")["spec"]["strategy"]["rollingUpdate"] ==
+        rolling);
+  const Json mixed = fit(R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{"strategy":{"rollingUpdate":
+    {"maxSurge":2}}}})");
+  CHECK(mixed["spec"]["strategy"]["rollingUpdate"] == Json::parse(R"({"maxSurge":2,"maxUnavailable":"25%"})"));
+  const Json recreate = fit(R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{"strategy":{"type":"Recreate",
+    "rollingUpdate":null}}})");
+  CHECK(recreate["spec"]["strategy"] == Json::parse(R"({"type":"Recreate"})"));
+  CHECK(fit(R"({"apiVersion":"apps/v1","kind":"StatefulSet","spec":{}})")["spec"]["updateStrategy"]["rollingUpdate"] ==
+        Json::parse(R"({"partition":0})"));
+  const Json secret = fit(R"({"apiVersion":"v1","kind":"Secret","data":{"a":"Yg=="},"stringData":{"a":"c","d":"e"}})");
+  CHECK(secret == Json::parse(R"({"apiVersion":"v1","kind":"Secret","data":{"a":"Yw==","d":"ZQ=="}})"));
+  // What has another form is the server's to refuse.
+  for (const char* text : {R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{"strategy":7}})",
+                           R"({"apiVersion":"v1","kind":"Secret","stringData":{"a":1}})"}) {
+    CHECK(fit(text) == Json::parse(text));
+  }
 }
 
 TEST_CASE("what a pod asks for counts its containers together, or the one before them that asks for more") {
