@@ -37,7 +37,7 @@ tree() {
 sees_nodes() { ote cluster show edge --state "$scratch/hq" | grep -qE '^[^ ]+ +ready '; }
 app() { ote app "$@" --state "$scratch/hq"; }
 deploy() { app deploy -f "$1" --name shop --cluster edge --timeout 180s; }
-told() { app show shop -o json | jq -er ".clusters[0] | $1"; }
+told() { app show shop -o json | jq -er ".clusters[0].status | $1"; }
 field() { kubectl get "$1" -o json | jq -ec "$2"; }
 is() { [ "$("${@:2}")" = "$1" ]; }
 gone() { ! kubectl get "$@" >/dev/null 2>&1; }
@@ -134,7 +134,10 @@ YAML
   write one.yaml 1 red RollingUpdate
   expect 0 deploy one.yaml
   kubectl apply --server-side --force-conflicts --field-manager tuner -f - >/dev/null <<YAML
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 2}}
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec: {replicas: 2}
 YAML
   write two.yaml 3 red RollingUpdate
   expect 1 deploy two.yaml

@@ -15,12 +15,13 @@ constexpr int kMaxStreams = 64;  // as those that are followed
 
 }  // namespace
 
-LogReader::LogReader(Api& api, Post post, agent::LogQuery query, std::string app_name, Line line,
-                     agent::Shim::Done done)
+LogReader::LogReader(Api& api, Post post, agent::LogQuery query, std::string app_name, std::set<std::string> spaces,
+                     Line line, agent::Shim::Done done)
     : api_(api),
       post_(std::move(post)),
       query_(std::move(query)),
       app_name_(std::move(app_name)),
+      spaces_(std::move(spaces)),
       line_(std::move(line)),
       done_(std::move(done)) {}
 
@@ -65,6 +66,7 @@ void LogReader::TakePods(Result<Answer> answer) {
   for (const Json& pod : pods.is_array() ? pods : Json::array()) {
     const std::string name = TextAt(pod, {"metadata", "name"});
     if (!query_.replica.empty() && query_.replica != name) continue;
+    if (!spaces_.contains(TextAt(pod, {"metadata", "namespace"}))) continue;
     found = true;
     const Json& containers = At(pod, {"spec", "containers"});
     if (!containers.is_array()) continue;

@@ -26,7 +26,9 @@ class LogReader : public std::enable_shared_from_this<LogReader> {
   using Post = std::function<void(std::function<void()>)>;
 
   // `line` and `done` are called in the thread that `post` leads to.
-  LogReader(Api& api, Post post, agent::LogQuery query, std::string app_name, Line line, agent::Shim::Done done);
+  // Of pods in these namespaces alone.
+  LogReader(Api& api, Post post, agent::LogQuery query, std::string app_name, std::set<std::string> spaces, Line line,
+            agent::Shim::Done done);
   void Start();
   // No more lines, and done soon.
   void Stop();
@@ -72,6 +74,7 @@ class LogReader : public std::enable_shared_from_this<LogReader> {
   Post post_;
   agent::LogQuery query_;
   std::string app_name_;
+  std::set<std::string> spaces_;
   Line line_;               // of the thread behind post
   agent::Shim::Done done_;  // of the same
   std::atomic<bool> stopped_{false};

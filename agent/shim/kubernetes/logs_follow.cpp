@@ -56,7 +56,8 @@ void LogReader::Follow() {
   sink.event = [this](const std::string& type, const Json& pod) {
     if (type == "DELETED") {
       DropPod(UidOf(pod));
-      if (!query_.replica.empty() && query_.replica == TextAt(pod, {"metadata", "name"}) && !ComesAgain(pod)) {
+      if (!query_.replica.empty() && query_.replica == TextAt(pod, {"metadata", "name"}) && !ComesAgain(pod) &&
+          spaces_.contains(TextAt(pod, {"metadata", "namespace"}))) {
         After(kLastWords + std::chrono::seconds(1), [this] { Stop(); });
       }
     } else {
@@ -90,6 +91,7 @@ void LogReader::Listed() {
 void LogReader::TakePod(const Json& pod) {
   const std::string name = TextAt(pod, {"metadata", "name"});
   if (!query_.replica.empty() && query_.replica != name) return;
+  if (!spaces_.contains(TextAt(pod, {"metadata", "namespace"}))) return;
   const Json& containers = At(pod, {"spec", "containers"});
   if (!containers.is_array()) return;
   for (const Json& container : containers) {

@@ -166,6 +166,7 @@ WorkFacts ReadWork(const Json& object) {
   WorkFacts out;
   const std::string kind = TextAt(object, {"kind"});
   out.uid = TextAt(object, {"metadata", "uid"});
+  out.name_space = TextAt(object, {"metadata", "namespace"});
   out.app = TextAt(object, {"metadata", "labels", kAppLabel});
   out.label = kind + " " + TextAt(object, {"metadata", "name"});
   out.generation = NumberAt(object, {"metadata", "generation"});
@@ -301,8 +302,9 @@ api::AppStatus StatusOf(const AppFacts& facts, const std::vector<WorkFacts>& wor
     out.phase = api::AppPhase::kProgressing;
     out.message = behind.missing ? "not all of its objects are there" : "";
   } else if (out.healthy >= out.wanted && current) {
-    out.phase = api::AppPhase::kHealthy;
-    out.message.clear();
+    out.phase = facts.drift.empty() ? api::AppPhase::kHealthy : api::AppPhase::kDegraded;
+    out.message = facts.drift;
+    out.code = facts.code;
   } else {
     out.phase = stuck ? api::AppPhase::kDegraded : api::AppPhase::kProgressing;
   }

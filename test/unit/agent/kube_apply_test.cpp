@@ -319,3 +319,25 @@ TEST_CASE_METHOD(Fixture, "a pod waits until its new namespace has an account fo
       Manifests("app", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}]}\n")));
   CHECK_FALSE(server.Object("/api/v1/namespaces/default/pods/p").is_null());
 }
+
+TEST_CASE_METHOD(Fixture, "what somebody changed or removed is found, and set right by applying again") {
+  const auto app = Manifests("app", Map("a", "x") + Map("b", "y"));
+  auto applier = Fresh();
+  REQUIRE(applier.Apply(app));
+  CHECK(applier.Healed().empty());
+  CHECK(applier.Drift(app) == std::string());
+  server.Control("remove", {{"plural", "configmaps"}, {"namespace", "default"}, {"name", "b"}});
+  CHECK(applier.Drift(app) == std::string("ConfigMap default/b"));
+  REQUIRE(applier.Apply(app));
+  CHECK(applier.Healed() == std::vector<std::string>{"ConfigMap default/b"});
+  CHECK(applier.Drift(app) == std::string());
+  // What is not ours is nobody's to set right.
+  server.ApplyAs(
+      "other", std::string(kMap) + "a",
+      {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "a"}}}, {"data", {{"more", "z"}}}});
+  CHECK(applier.Drift(app) == std::string("ConfigMap default/a"));
+  REQUIRE(applier.Apply(app));
+  CHECK(applier.Healed().empty());
+  CHECK(applier.Drift(app) == std::string());
+  CHECK(server.Object(std::string(kMap) + "a")["data"] == Json({{"key", "x"}, {"more", "z"}}));
+}

@@ -307,6 +307,64 @@ TEST_CASE_METHOD(Fixture,
   stop();
 }
 
+TEST_CASE_METHOD(Fixture, "an app of the same name that another agent keeps elsewhere is not ours") {
+  Start();
+  REQUIRE(Apply(Web(1)));
+  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
+  Put("pods", "kube-system",
+      {{"apiVersion", "v1"},
+       {"kind", "Pod"},
+       {"metadata", {{"name", "theirs"}, {"labels", {{"ote/app", "web"}}}}},
+       {"status", {{"phase", "Running"}, {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}}}});
+  server.Control("set", {{"logs", {{"web-2-0", {"ours"}}, {"theirs", {"theirs"}}}}});
+  REQUIRE(Apply(Web(2, 2)));
+  REQUIRE(posts.Until([&] { return apps["web"].healthy == 2 && apps["web"].revision == 2; }));
+  CHECK(apps["web"].replicas.size() == 2);
+  std::vector<std::string> lines;
+  REQUIRE(Wait([&](Shim::Done done) {
+    shim->Logs(
+        {"web", "", 10, false},
+        [&lines](const agent::LogLine& line) {
+          lines.push_back(line.text);
+          return true;
+        },
+        std::move(done));
+  }));
+  CHECK(lines == std::vector<std::string>{"ours"});
+}
+
+TEST_CASE_METHOD(Fixture, "what somebody changed is set right and told, what another manager took is told and left") {
+  api::Assignment a;
+  a.app = "web";
+  a.revision = 1;
+  a.workload.manifests =
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: ours}\n---\napiVersion: v1\nkind: ConfigMap\n"
+      "metadata: {name: b}\ndata: {key: ours}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"
+      "spec:\n  selector: {matchLabels: {a: b}}\n  template: {metadata: {labels: {a: b}}, spec: {containers: [{name: "
+      "c, "
+      "image: i}]}}\n";
+  a.digest = api::DigestOf(a.workload);
+  Start();
+  REQUIRE(Apply(a));
+  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
+  server.Control("remove", {{"plural", "configmaps"}, {"namespace", "default"}, {"name", "b"}});
+  server.ApplyAs(
+      "other", "/api/v1/namespaces/default/configmaps/a",
+      {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "a"}}}, {"data", {{"key", "theirs"}}}});
+  server.Control("remove", {{"plural", "deployments"}, {"namespace", "default"}, {"name", "web"}});
+  REQUIRE(UntilPhase("web", api::AppPhase::kDegraded));
+  CHECK(apps["web"].code == "OTE-E1108");
+  CHECK_THAT(apps["web"].message, Catch::Contains("other") && Catch::Contains(".data.key"));
+  CHECK(apps["web"].healthy == 1);
+  CHECK(server.Object("/api/v1/namespaces/default/configmaps/a")["data"]["key"] == "theirs");
+  CHECK(server.Object("/api/v1/namespaces/default/configmaps/b")["data"]["key"] == "ours");
+  std::vector<std::string> told;
+  for (const auto& event : events) told.push_back(event.kind + " " + event.subject);
+  std::sort(told.begin(), told.end());
+  CHECK(told ==
+        std::vector<std::string>{"Drifted app web", "Healed ConfigMap default/b", "Healed Deployment default/web"});
+}
+
 TEST_CASE_METHOD(Fixture, "a refused app is failed with the reason and its code") {
   Start();
   auto a = Web(1);
