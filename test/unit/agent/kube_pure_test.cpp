@@ -165,6 +165,24 @@ TEST_CASE("a refusal of the API names the fields, and a conflict the other manag
   CHECK(StatusError(401, status, "x").id == ErrorId::kKubeRefused);
 }
 
+TEST_CASE("what is wrong with an object is told without all that is in it") {
+  const std::string dump = "Invalid value: {\"Spec\":" + std::string(3000, 'x') + "}: field is immutable";
+  const Json status = {
+      {"kind", "Status"},
+      {"message", "Job.batch \"once\" is invalid: [spec.a: Required value, spec.template: " + dump + "]"},
+      {"details",
+       {{"causes",
+         {{{"field", "spec.a"}, {"message", "Required value"}},
+          {{"field", "spec.template"}, {"message", dump}},
+          {{"field", "spec.template"}, {"message", dump}}}}}}};
+  const Error error = StatusError(422, status, "Job default/once");
+  CHECK(error.message ==
+        "Job default/once: Job.batch \"once\" is invalid (spec.a: Required value; spec.template: Invalid value: {...}: "
+        "field "
+        "is immutable)");
+  CHECK_THAT(error.hint, Catch::Contains("another name"));
+}
+
 TEST_CASE("times of the API are read with fractions and offsets") {
   CHECK(TimeOf("1970-01-02T00:00:01Z") == 86'401'000);
   CHECK(TimeOf("1970-01-01T01:00:00.250123456+01:00") == 250);
