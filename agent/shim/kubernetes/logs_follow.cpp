@@ -11,6 +11,7 @@ namespace ote::kube {
 namespace {
 
 constexpr int kMaxStreams = 64;
+constexpr int kMostFailures = 3;
 constexpr std::chrono::seconds kLastWords{2};  // how long the log of a pod that is gone may still tell
 
 std::string UidOf(const Json& pod) { return TextAt(pod, {"metadata", "uid"}); }
@@ -171,6 +172,10 @@ void LogReader::SourceEnded(const std::string& key, const Result<void>& how) {
   source.request = 0;
   if (source.gone) return;
   if (!how && how.error().id == ErrorId::kKubeRefused) return Finish(how);
+  // What never told a line and does not answer either is told to the reader, when there is nothing else to read.
+  const bool reads = std::any_of(sources_.begin(), sources_.end(),
+                                 [](const auto& e) { return e.second.request != 0 || !e.second.last.empty(); });
+  if (!how && !reads && source.failures >= kMostFailures) return Finish(how);
   if (source.instance > source.told) {
     source.due = true;
   } else if (source.runs || !how) {

@@ -307,6 +307,20 @@ TEST_CASE_METHOD(Fixture,
   stop();
 }
 
+TEST_CASE_METHOD(Fixture, "who follows logs that are not to be had is told so") {
+  Start();
+  REQUIRE(Apply(Web(1)));
+  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
+  server.Fault("/log", 1000,
+               {{"status", 404}, {"body", {{"kind", "Status"}, {"code", 404}, {"message", "no kubelet"}}}});
+  const auto followed = Wait([&](Shim::Done done) {
+    shim->Logs(
+        {"web", "", 1, true}, [](const agent::LogLine&) { return true; }, std::move(done));
+  });
+  REQUIRE_FALSE(followed);
+  CHECK_THAT(followed.error().message, Catch::Contains("no kubelet"));
+}
+
 TEST_CASE_METHOD(Fixture, "an app of the same name that another agent keeps elsewhere is not ours") {
   Start();
   REQUIRE(Apply(Web(1)));
