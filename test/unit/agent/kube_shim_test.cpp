@@ -3,72 +3,14 @@
 #include <catch2/catch.hpp>
 
 #include "agent/shim/kubernetes/watch.h"
-#include "agent/shim/shim.h"
 #include "core/base/clock.h"
-#include "test/fake/kube/kube_server.h"
+#include "test/fake/kube/shim_fixture.h"
 
 using namespace ote;
 using namespace ote::kube;
 using agent::Shim;
 
-namespace {
-
-struct Fixture {
-  KubeServer server;
-  Posts posts;
-  std::map<std::string, api::AppStatus> apps;
-  std::optional<api::ShimStatus> cluster;
-  std::vector<api::ClusterEvent> events;
-  std::unique_ptr<Shim> shim;
-
-  Fixture() { server.Control("set", {{"split", 7}}); }
-  ~Fixture() { shim.reset(); }
-
-  void Start(const std::vector<api::Assignment>& wanted = {}) {
-    agent::ShimContext context;
-    context.folder = server.Folder() / "shim";
-    context.rest = server.Rest("token");
-    context.artifact = [](const std::string&) -> Result<std::filesystem::path> {
-      return Fail(ErrorId::kNotFound, "no such file");
-    };
-    context.post = [this](std::function<void()> fn) { posts.Post(std::move(fn)); };
-    auto made = agent::MakeKubernetesShim(std::move(context));
-    REQUIRE(made);
-    shim = std::move(*made);
-    Shim::Hooks hooks;
-    hooks.app = [this](const api::AppStatus& status) { apps[status.Key()] = status; };
-    hooks.cluster = [this](const api::ShimStatus& status) { cluster = status; };
-    hooks.happened = [this](const api::ClusterEvent& event) { events.push_back(event); };
-    REQUIRE(shim->Start(std::move(hooks), wanted));
-  }
-  Result<void> Wait(const std::function<void(Shim::Done)>& call) {
-    std::optional<Result<void>> result;
-    call([&result](Result<void> r) { result = std::move(r); });
-    REQUIRE(posts.Until([&result] { return result.has_value(); }));
-    return std::move(*result);
-  }
-  Result<void> Apply(const api::Assignment& a) {
-    return Wait([&](Shim::Done done) { shim->Apply(a, std::move(done)); });
-  }
-  bool UntilPhase(const std::string& key, api::AppPhase phase) {
-    return posts.Until([&] { return apps.contains(key) && apps[key].phase == phase; });
-  }
-  static api::Assignment Web(int replicas, int revision = 1) {
-    api::Assignment a;
-    a.app = "web";
-    a.revision = revision;
-    a.workload.image = "i:1";
-    a.workload.replicas = replicas;
-    a.digest = api::DigestOf(a.workload);
-    return a;
-  }
-  Json Deployment() { return server.Object("/apis/apps/v1/namespaces/default/deployments/web"); }
-  void Put(const std::string& plural, const std::string& ns, const Json& object) {
-    server.Control("put", {{"plural", plural}, {"namespace", ns}, {"object", object}});
-  }
-};
-
-}  // namespace
+using Fixture = ShimFixture;
 
 TEST_CASE_METHOD(Fixture, "an app that is applied becomes healthy, and removed when it is") {
   Start();
@@ -209,116 +151,6 @@ TEST_CASE_METHOD(Fixture, "events of our objects are told, and those of others a
   CHECK(events[0].subject == "Deployment/web");
   CHECK(events[0].warning);
   CHECK(events[0].count == 3);
-}
-
-TEST_CASE_METHOD(Fixture, "the logs of all replicas are read, and followed until the reader has enough") {
-  Start();
-  REQUIRE(Apply(Web(2)));
-  server.Control("set", {{"logs", {{"web-1-0", {"a", "b"}}, {"web-1-1", {"c"}}}}});
-  std::vector<std::string> lines;
-  REQUIRE(Wait([&](Shim::Done done) {
-    shim->Logs(
-        {"web", "", 10, false},
-        [&lines](const agent::LogLine& line) {
-          lines.push_back(line.replica + " " + line.text);
-          return true;
-        },
-        std::move(done));
-  }));
-  std::sort(lines.begin(), lines.end());
-  CHECK(lines == std::vector<std::string>{"web-1-0 a", "web-1-0 b", "web-1-1 c"});
-  // A stream that has no end holds up nothing else.
-  std::optional<Result<void>> ended;
-  int got = 0;
-  shim->Logs(
-      {"web", "web-1-0", 1, true}, [&got](const agent::LogLine&) { return ++got < 2; },
-      [&ended](Result<void> r) { ended = std::move(r); });
-  REQUIRE(posts.Until([&] { return got == 1; }));
-  auto other = Web(1);
-  other.app = "other";
-  REQUIRE(Apply(other));
-  CHECK_FALSE(ended.has_value());
-  server.Control("set", {{"logs", {{"web-1-0", {"a", "b", "more"}}}}});
-  REQUIRE(posts.Until([&] { return ended.has_value(); }));
-  CHECK(got == 2);
-  const auto none = Wait([&](Shim::Done done) {
-    shim->Logs(
-        {"web", "nobody", 1, false}, [](const agent::LogLine&) { return true; }, std::move(done));
-  });
-  REQUIRE_FALSE(none);
-  CHECK(none.error().id == ErrorId::kNotFound);
-}
-
-TEST_CASE_METHOD(Fixture,
-                 "who follows an app is told the logs of pods that come later, whole, and not of those that go") {
-  Start();
-  server.Control("set", {{"logs", {{"web-1-0", {"old", "a"}}, {"web-2-0", {"b", "c"}}, {"web-2-1", {"d"}}}}});
-  REQUIRE(Apply(Web(1)));
-  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
-  std::vector<std::string> lines;
-  std::optional<Result<void>> ended;
-  const auto stop = shim->Logs(
-      {"web", "", 1, true},
-      [&lines](const agent::LogLine& line) {
-        lines.push_back(line.replica + " " + line.text);
-        return true;
-      },
-      [&ended](Result<void> r) { ended = std::move(r); });
-  REQUIRE(posts.Until([&] { return !lines.empty(); }));
-  CHECK(lines == std::vector<std::string>{"web-1-0 a"});
-  REQUIRE(Apply(Web(2, 2)));
-  REQUIRE(posts.Until([&] { return lines.size() == 4; }));
-  std::sort(lines.begin() + 1, lines.end());
-  CHECK(lines == std::vector<std::string>{"web-1-0 a", "web-2-0 b", "web-2-0 c", "web-2-1 d"});
-  // The scripted server ends no log by itself: that of the pod that went is given up.
-  REQUIRE(server.Until([&] { return server.Control("count")["logs"] == 2; }));
-  CHECK_FALSE(ended.has_value());
-  stop();
-  REQUIRE(posts.Until([&] { return ended.has_value(); }));
-  CHECK(*ended);
-}
-
-TEST_CASE_METHOD(Fixture,
-                 "a log that breaks off goes on behind the last line, and that of a container begun again is told") {
-  Start();
-  server.Control("set", {{"logs", {{"web-1-0", {"a", "b"}}}}});
-  REQUIRE(Apply(Web(1)));
-  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
-  std::vector<std::string> lines;
-  const auto stop = shim->Logs(
-      {"web", "web-1-0", 10, true},
-      [&lines](const agent::LogLine& line) {
-        lines.push_back(line.text);
-        return true;
-      },
-      [](Result<void>) {});
-  REQUIRE(posts.Until([&] { return lines.size() == 2; }));
-  server.Control("hangup");
-  server.Control("set", {{"logs", {{"web-1-0", {"a", "b", "c"}}}}});
-  REQUIRE(posts.Until([&] { return lines.size() == 3; }));
-  CHECK(lines.back() == "c");
-  server.Control("set", {{"logs", {{"web-1-0", {"again"}}}}});
-  Json status = server.Object("/api/v1/namespaces/default/pods/web-1-0")["status"];
-  status["containerStatuses"][0]["restartCount"] = 1;
-  Put("pods", "default", {{"metadata", {{"name", "web-1-0"}}}, {"status", status}});
-  server.Control("hangup");
-  REQUIRE(posts.Until([&] { return lines.size() == 4; }));
-  CHECK(lines.back() == "again");
-  stop();
-}
-
-TEST_CASE_METHOD(Fixture, "who follows logs that are not to be had is told so") {
-  Start();
-  REQUIRE(Apply(Web(1)));
-  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
-  server.Fault("/log", 1000,
-               {{"status", 404}, {"body", {{"kind", "Status"}, {"code", 404}, {"message", "no kubelet"}}}});
-  const auto followed = Wait([&](Shim::Done done) {
-    shim->Logs(
-        {"web", "", 1, true}, [](const agent::LogLine&) { return true; }, std::move(done));
-  });
-  REQUIRE_FALSE(followed);
-  CHECK_THAT(followed.error().message, Catch::Contains("no kubelet"));
 }
 
 TEST_CASE_METHOD(Fixture, "an app of the same name that another agent keeps elsewhere is not ours") {
