@@ -389,7 +389,8 @@ void AppDesk::Diff(Request request) {
   if (!placement) return request.Refuse(placement.error());
   const auto text = [](api::AppSpec spec) {
     spec.workload = api::Shown(std::move(spec.workload));
-    return DumpYaml(ToJson(spec));
+    const std::string manifests = std::exchange(spec.workload.manifests, "");  // a text of lines
+    return DumpYaml(ToJson(spec)) + manifests;
   };
   const auto it = apps_.find(body->spec.name);
   auto diffing = std::make_shared<Diffing>(Diffing{std::move(request), {}, {}, 0});

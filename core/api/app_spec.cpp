@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/ids.h"
+#include "core/base/yaml_documents.h"
 #include "crypto/digest.h"
 
 namespace ote::api {
@@ -17,6 +18,38 @@ constexpr std::size_t kMostManifests = 448 << 10;
 
 Error Bad(std::string_view field, std::string_view why) {
   return {ErrorId::kAppInvalid, fmt::format("{}: {}", field, why), {}};
+}
+
+// The values of a Secret, here or in a list, hidden. Whether there was one.
+bool HideSecrets(Json& object) {
+  if (!object.is_object()) return false;
+  bool found = false;
+  if (const auto items = object.find("items"); items != object.end() && items->is_array()) {
+    for (Json& item : *items) found = HideSecrets(item) || found;
+  }
+  if (object.value("kind", Json()) != "Secret") return found;
+  for (const char* field : {"data", "stringData"}) {
+    const auto values = object.find(field);
+    if (values == object.end()) continue;
+    if (!values->is_object()) *values = "(secret)";
+    for (auto& value : *values) value = "(secret)";
+  }
+  return true;
+}
+
+// As they are when there is nothing to hide.
+std::string ShownManifests(const std::string& manifests) {
+  if (manifests.find("Secret") == manifests.npos) return manifests;
+  auto documents = ParseYamlDocuments(manifests, "manifests");
+  if (!documents) return "(not shown)";
+  std::string out;
+  bool hidden = false;
+  for (auto& document : *documents) {
+    hidden = HideSecrets(document.value) || hidden;
+    out += "---\n" + DumpYaml(document.value);
+    if (!out.ends_with('\n')) out += '\n';
+  }
+  return hidden ? out : manifests;
 }
 
 bool IsPort(std::int64_t port) { return port >= 1 && port <= 65'535; }
@@ -96,6 +129,7 @@ Result<void> Validate(const AppSpec& spec) {
 std::string DigestOf(const AppSpec& spec) { return crypto::DigestOf(ToCbor(spec)).Hex(); }
 
 Workload Shown(Workload workload) {
+  workload.manifests = ShownManifests(workload.manifests);
   for (const auto& name : workload.secret_env) {
     if (const auto it = workload.env.find(name); it != workload.env.end()) it->second = "(secret)";
   }

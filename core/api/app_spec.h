@@ -85,7 +85,7 @@ struct AppSpec {
 // Bounds and names; kAppInvalid. Selectors are left to who has them.
 Result<void> Validate(const AppSpec& spec);
 std::string DigestOf(const AppSpec& spec);
-// Without what may not be shown: values of secret variables.
+// Without what may not be shown: values of secret variables, and of Secrets among the manifests.
 Workload Shown(Workload workload);
 
 }  // namespace ote::api

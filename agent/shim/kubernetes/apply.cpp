@@ -5,17 +5,11 @@
 #include <algorithm>
 #include <thread>
 
-#include "agent/shim/kubernetes/diff.h"
+#include "agent/shim/kubernetes/fit.h"
 #include "agent/shim/kubernetes/json.h"
 
 namespace ote::kube {
 namespace {
-
-constexpr const char* kManager = "fieldManager=ote&fieldValidation=Strict";
-
-std::string WhatOf(const Member& m) {
-  return fmt::format("{} {}{}", m.kind, m.name_space.empty() ? "" : m.name_space + "/", m.name);
-}
 
 // Whether the set defines the kind of the object.
 bool Defines(const std::vector<Object>& objects, const Object& wanted) {
@@ -43,18 +37,25 @@ void FromDefinition(const std::vector<Object>& objects, const Object& wanted, Me
   member.kind = wanted.Kind();
 }
 
-// What a server put in for a rolling update stands against Recreate, and only null takes it out.
-void FitStrategy(Json& object, const Json& live) {
-  if (TextAt(object, {"kind"}) != "Deployment" || TextAt(object, {"spec", "strategy", "type"}) != "Recreate") return;
-  if (At(live, {"spec", "strategy", "rollingUpdate"}).is_object())
-    object["spec"]["strategy"]["rollingUpdate"] = nullptr;
+// Whether the server refuses what it will take a little later: what goes makes room, what has just come is made ready.
+// It has no codes for these.
+bool IsPassing(const Error& error) {
+  for (const std::string_view words : {"because it is being terminated", "custom resource definition is terminating",
+                                       "error looking up service account"}) {
+    if (error.message.find(words) != error.message.npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string WhatOf(const Member& m) {
+  return fmt::format("{} {}{}", m.kind, m.name_space.empty() ? "" : m.name_space + "/", m.name);
 }
 
 Error In(Error error, const Object& object) {
   return object.where.empty() ? std::move(error) : std::move(error).Context(object.where);
 }
-
-}  // namespace
 
 Applier::Applier(Api& api, Records records, Artifact artifact, Settings settings, const std::atomic<bool>* stop)
     : api_(api),
@@ -91,7 +92,9 @@ Result<std::vector<Applier::Item>> Applier::Prepare(const api::Assignment& assig
                    [](const Object& a, const Object& b) { return PhaseOf(a) < PhaseOf(b); });
   std::vector<Item> items;
   for (const Object& object : objects) {
-    Item item{object, {}, Defines(objects, object)};
+    Item item;
+    item.object = object;
+    item.defined = Defines(objects, object);
     if (auto resolved = Resolve(item); !resolved) {
       if (resolved.error().id != ErrorId::kKubeInvalid || !item.defined) {
         return Fail(In(std::move(resolved).error(), object));
@@ -115,6 +118,7 @@ Result<std::vector<Applier::Item>> Applier::Prepare(const api::Assignment& assig
       if (!other.member.IsSame(item.member)) continue;
       return Fail(In(Error{ErrorId::kKubeInvalid, item.object.Label() + " stands there twice", ""}, object));
     }
+    FitForApply(item.object.json);
     items.push_back(std::move(item));
   }
   return items;
@@ -133,7 +137,9 @@ Result<Json> Applier::Live(const Member& member) {
 Result<void> Applier::CheckOwner(Item& item, const ApplyRecord& record, bool applied) {
   if (item.unknown) return {};
   OTE_TRY(const Json live, Live(item.member));
-  if (live.is_null()) {
+  // What is on its way out is nobody's any more: it is waited for, and made anew.
+  const bool going = !TextAt(live, {"metadata", "deletionTimestamp"}).empty();
+  if (live.is_null() || going) {
     // Jobs may go by themselves when they have ended; what was applied whole is not begun anew.
     for (const Member& member : record.members) {
       if (member.kind == "Job" && member.IsSame(item.member) && !member.uid.empty() && applied) {
@@ -141,9 +147,10 @@ Result<void> Applier::CheckOwner(Item& item, const ApplyRecord& record, bool app
         item.done = true;
       }
     }
+    item.going = going && !item.done;
     return {};
   }
-  FitStrategy(item.object.json, live);
+  item.before = StampOf(live);
   const std::string uid = TextAt(live, {"metadata", "uid"});
   const std::string set = TextAt(live, {"metadata", "labels", kPartOf});
   if (set == record.Id()) return {};
@@ -176,7 +183,7 @@ Result<void> Applier::Patch(const Member& member, const Json& object, const std:
 }
 
 Result<void> Applier::ApplyParent(ApplyRecord& record, const std::vector<Member>& members) {
-  Member parent{"", "v1", "ConfigMap", "configmaps", true, record.name_space, record.parent, "", false, 0};
+  Member parent{"", "v1", "ConfigMap", "configmaps", true, record.name_space, record.parent, "", false, 0, ""};
   OTE_TRY(const Json live, Live(parent));
   if (!live.is_null() && TextAt(live, {"metadata", "labels", kApplySetId}) != record.Id()) {
     return Fail(ErrorId::kKubeConflict, WhatOf(parent) + ": it is there already, and was not made by this app",
@@ -203,8 +210,24 @@ Result<void> Applier::AwaitServed(Item& item) {
   return {};
 }
 
+Result<void> Applier::AwaitGone(Item& item, const ApplyRecord& record) {
+  using std::chrono::milliseconds;
+  const SystemClock clock;
+  const auto until = clock.SteadyNow() + settings_.served;
+  for (milliseconds wait{200}; item.going; wait = std::min(wait * 2, milliseconds(2000))) {
+    if (clock.SteadyNow() + wait > until || !Pause(wait)) {
+      return Fail(ErrorId::kKubeFailed, WhatOf(item.member) + ": the one that was there before is still being deleted",
+                  "see what holds it: its finalizers, or what is in it");
+    }
+    item.going = false;
+    OTE_CHECK(CheckOwner(item, record, false));
+  }
+  return {};
+}
+
 Result<void> Applier::ApplyItem(Item& item, const ApplyRecord& record) {
   OTE_CHECK(AwaitServed(item));
+  OTE_CHECK(AwaitGone(item, record));
   if (!item.member.shared) item.object.json["metadata"]["labels"][kPartOf] = record.Id();
   Json answer;
   using std::chrono::milliseconds;
@@ -214,30 +237,43 @@ Result<void> Applier::ApplyItem(Item& item, const ApplyRecord& record) {
     auto applied = Patch(item.member, item.object.json, kManager, &answer);
     if (applied) break;
     // What discovery told may be older than a definition that went and came again, and servers learn one by one.
-    const bool soon = item.defined && applied.error().id == ErrorId::kNotFound && clock.SteadyNow() + wait < until;
-    if (!soon || !Pause(wait)) return applied;
+    const bool soon = IsPassing(applied.error()) || (item.defined && applied.error().id == ErrorId::kNotFound);
+    if (!soon || clock.SteadyNow() + wait > until || !Pause(wait)) return applied;
   }
   item.member.uid = TextAt(answer, {"metadata", "uid"});
   item.member.generation = NumberAt(answer, {"metadata", "generation"});
+  item.member.stamp = StampOf(answer);
   return {};
 }
 
 Result<ApplyRecord> Applier::Apply(const api::Assignment& assignment) {
+  healed_.clear();
   OTE_TRY(auto items, Prepare(assignment));
   OTE_TRY(auto before, records_.Load(assignment.Key()));
   ApplyRecord record = before.value_or(ApplyRecord{});
+  const bool applied = record.digest == assignment.digest;
+  // What was applied whole is set right, as far as others let it: one conflict holds up nothing else.
+  const bool again = applied && record.revision == assignment.revision;
   record.key = assignment.Key();
   record.app = assignment.app;
   record.from = assignment.from;
   record.revision = assignment.revision;
-  const bool applied = record.digest == assignment.digest;
-  record.digest.clear();
+  if (!again) record.digest.clear();
   if (record.parent.empty()) {
     record.parent = "ote-" + NameOfKey(record.key);
     record.name_space = settings_.name_space;
   }
+  Result<void> first{};
+  // Whether to go on.
+  const auto failed = [&first, again](Result<void> how, Item& item) {
+    item.done = true;
+    const bool away = how.error().id == ErrorId::kKubeUnreachable;
+    if (first) first = Fail(In(std::move(how).error(), item.object));
+    return again && !away;
+  };
   for (Item& item : items) {
-    if (auto owned = CheckOwner(item, record, applied); !owned) return Fail(In(std::move(owned).error(), item.object));
+    auto owned = CheckOwner(item, record, applied);
+    if (!owned && !failed(std::move(owned), item)) return Fail(first.error());
   }
   // All that there was and all that there will be: on disk, and in the parent, before anything is made.
   for (const Item& item : items) {
@@ -247,20 +283,20 @@ Result<ApplyRecord> Applier::Apply(const api::Assignment& assignment) {
   }
   OTE_CHECK(records_.Save(record));
   OTE_CHECK(ApplyParent(record, record.members));
-  const auto note = [&record](const Member& member) {
-    for (Member& m : record.members) {
-      if (m.IsSame(member)) m = member;
-    }
-  };
   for (Item& item : items) {
     if (item.done) continue;
     auto result = ApplyItem(item, record);
-    note(item.member);
-    if (result) continue;
-    OTE_CHECK(records_.Save(record));
-    return Fail(In(std::move(result).error(), item.object));
+    if (!result) {
+      if (failed(std::move(result), item)) continue;
+      break;
+    }
+    if (again && item.member.stamp != item.before) healed_.push_back(WhatOf(item.member));
+    for (Member& m : record.members) {
+      if (m.IsSame(item.member)) m = item.member;
+    }
   }
   OTE_CHECK(records_.Save(record));
+  if (!first) return Fail(first.error());
   // What is no longer wanted goes, the last to come first.
   std::vector<Member> kept;
   std::vector<Member> gone;
@@ -325,7 +361,7 @@ Result<void> Applier::Remove(const std::string& key) {
   OTE_CHECK(records_.Save(*record));
   OTE_CHECK(deleted);
   const Member parent{
-      "", "v1", "ConfigMap", "configmaps", true, record->name_space, record->parent, record->parent_uid, false, 0};
+      "", "v1", "ConfigMap", "configmaps", true, record->name_space, record->parent, record->parent_uid, false, 0, ""};
   // Its own label is the id, not a membership: without a UID it is looked at first.
   if (!parent.uid.empty()) {
     OTE_CHECK(DeleteOne(parent, record->Id()));
@@ -338,61 +374,6 @@ Result<void> Applier::Remove(const std::string& key) {
     }
   }
   return records_.Remove(key);
-}
-
-Result<void> Applier::Restart(const std::string& key, const std::string& at) {
-  OTE_TRY(const auto record, records_.Load(key));
-  if (!record) return Fail(ErrorId::kAppUnknown, key + ": it does not run here");
-  for (const Member& member : record->members) {
-    if (member.group != "apps" ||
-        (member.kind != "Deployment" && member.kind != "StatefulSet" && member.kind != "DaemonSet")) {
-      continue;
-    }
-    const Json object = {
-        {"apiVersion", member.Kind().ApiVersion()},
-        {"kind", member.kind},
-        {"metadata", {{"name", member.name}, {"namespace", member.name_space}, {"uid", member.uid}}},
-        {"spec", {{"template", {{"metadata", {{"annotations", {{"kubectl.kubernetes.io/restartedAt", at}}}}}}}}}};
-    // The annotation is one for whoever wants a restart: kubectl's may be there.
-    OTE_CHECK(Patch(member, object, "fieldManager=ote-restart&fieldValidation=Strict&force=true", nullptr));
-  }
-  return {};
-}
-
-Result<std::string> Applier::Diff(const api::Assignment& assignment) {
-  OTE_TRY(auto items, Prepare(assignment));
-  OTE_TRY(const auto before, records_.Load(assignment.Key()));
-  ApplyRecord record = before.value_or(ApplyRecord{});
-  if (record.parent.empty()) {
-    record.parent = "ote-" + NameOfKey(assignment.Key());
-    record.name_space = settings_.name_space;
-  }
-  std::string out;
-  for (Item& item : items) {
-    if (auto owned = CheckOwner(item, record, record.digest == assignment.digest); !owned)
-      return Fail(In(std::move(owned).error(), item.object));
-    Json live;
-    Json after = item.object.json;
-    if (item.done) continue;
-    if (!item.unknown) {
-      OTE_TRY(live, Live(item.member));
-      if (!item.member.shared) item.object.json["metadata"]["labels"][kPartOf] = record.Id();
-      auto dry = Patch(item.member, item.object.json, std::string(kManager) + "&dryRun=All", &after);
-      // In a namespace that this very set makes nothing can be tried.
-      if (!dry && (dry.error().id != ErrorId::kNotFound || !live.is_null())) {
-        return Fail(In(std::move(dry).error(), item.object));
-      }
-    }
-    out += DiffObjects(WhatOf(item.member), live, after);
-  }
-  for (const Member& member : record.members) {
-    const bool wanted =
-        std::any_of(items.begin(), items.end(), [&member](const Item& item) { return item.member.IsSame(member); });
-    if (wanted || member.shared) continue;
-    OTE_TRY(const Json live, Live(member));
-    if (!live.is_null()) out += DiffObjects(WhatOf(member), live, Json());
-  }
-  return out;
 }
 
 }  // namespace ote::kube

@@ -18,7 +18,7 @@ class Applier {
  public:
   struct Settings {
     std::string name_space = "default";  // of what names none, and of the parents
-    std::chrono::seconds served{60};     // how long a new kind may take until it is served
+    std::chrono::seconds served{60};     // how long a new kind may take until it is served, or an old object to go
   };
 
   Applier(Api& api, Records records, Artifact artifact, Settings settings, const std::atomic<bool>* stop);
@@ -30,6 +30,12 @@ class Applier {
   // The text of what Apply would change.
   Result<std::string> Diff(const api::Assignment& assignment);
 
+  // What of an app that was applied whole is not as it was left: one of its objects that changed or is gone, "" for
+  // none. Some of what it names is no change of what we set; to apply again tells, and costs little.
+  Result<std::string> Drift(const api::Assignment& assignment);
+
+  // What the last Apply set right that somebody had changed or removed since it was applied whole.
+  const std::vector<std::string>& Healed() const { return healed_; }
   const Records& Files() const { return records_; }
 
  private:
@@ -39,6 +45,8 @@ class Applier {
     bool defined = false;  // its kind is, in this very set
     bool done = false;     // a Job that ran and is gone: not run again
     bool unknown = false;  // and it is not served yet
+    bool going = false;    // one of that name is being deleted
+    std::string before;    // the stamp of the one that there was
   };
 
   Result<std::vector<Item>> Prepare(const api::Assignment& assignment);
@@ -48,6 +56,7 @@ class Applier {
   Result<void> ApplyParent(ApplyRecord& record, const std::vector<Member>& members);
   Result<void> ApplyItem(Item& item, const ApplyRecord& record);
   Result<void> AwaitServed(Item& item);
+  Result<void> AwaitGone(Item& item, const ApplyRecord& record);
   // Forgets those that are gone. What could not be deleted stays, and its error is returned.
   Result<void> Delete(std::vector<Member>& members, const std::string& id);
   Result<void> DeleteOne(const Member& member, const std::string& id);
@@ -62,6 +71,12 @@ class Applier {
   Artifact artifact_;
   Settings settings_;
   const std::atomic<bool>* stop_;
+  std::vector<std::string> healed_;
 };
+
+// For applier's files: how an object is called, with where it stands in the manifests if it does.
+inline constexpr const char* kManager = "fieldManager=ote&fieldValidation=Strict";
+std::string WhatOf(const Member& member);
+Error In(Error error, const Object& object);
 
 }  // namespace ote::kube

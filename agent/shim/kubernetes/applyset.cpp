@@ -38,6 +38,21 @@ bool Member::IsSame(const Member& other) const {
   return group == other.group && kind == other.kind && name_space == other.name_space && name == other.name;
 }
 
+std::set<std::string> ApplyRecord::Spaces() const {
+  std::set<std::string> spaces;
+  for (const Member& member : members) {
+    if (member.namespaced) spaces.insert(member.name_space);
+  }
+  return spaces;
+}
+
+std::string StampOf(const Json& object) {
+  const std::string uid = TextAt(object, {"metadata", "uid"});
+  const std::int64_t generation = NumberAt(object, {"metadata", "generation"});
+  return generation > 0 ? fmt::format("{}:g{}", uid, generation)
+                        : fmt::format("{}:v{}", uid, TextAt(object, {"metadata", "resourceVersion"}));
+}
+
 Json ParentObject(const ApplyRecord& record, const std::vector<Member>& members) {
   std::set<std::string> kinds;
   std::set<std::string> spaces;

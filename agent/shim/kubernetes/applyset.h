@@ -30,6 +30,7 @@ struct Member {
   std::string uid;              // "" when it was about to be applied, and nobody knows yet whether it was
   bool shared = false;          // it was there before, and is not ours to delete
   std::int64_t generation = 0;  // that the last apply made
+  std::string stamp;            // of the object as the last apply left it; see StampOf
 
   Resource Kind() const;
   // Whether it names the same object, whatever the version.
@@ -47,6 +48,7 @@ struct Member {
     v("uid", self.uid);
     v("shared", self.shared);
     v("generation", self.generation);
+    v("stamp", self.stamp);
   }
 };
 
@@ -60,6 +62,8 @@ struct ApplyRecord {
   std::string parent_uid;
   std::vector<Member> members;
 
+  // The namespaces of its members.
+  std::set<std::string> Spaces() const;
   std::string Id() const { return ApplySetIdOf(parent, name_space, "ConfigMap", ""); }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -74,6 +78,10 @@ struct ApplyRecord {
     v("members", self.members);
   }
 };
+
+// Differs when somebody changed what is wanted of an object, or made it again: its UID, with its generation where it
+// has one (a status changes none), or else its version.
+std::string StampOf(const Json& object);
 
 // The parent object that lists the kinds and namespaces of these members.
 Json ParentObject(const ApplyRecord& record, const std::vector<Member>& members);

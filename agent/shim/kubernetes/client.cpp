@@ -18,10 +18,6 @@ namespace {
 
 using Millis = std::chrono::milliseconds;
 
-bool MayTryAgain(int status) {
-  return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
 void InitCurl() {
   static const CURLcode kDone = curl_global_init(CURL_GLOBAL_DEFAULT);
   (void)kDone;
@@ -234,7 +230,7 @@ class Client::Loop {
       return;
     }
     const bool broken = !outcome && outcome.error().id == ErrorId::kKubeUnreachable;
-    if ((broken || (outcome && MayTryAgain(status))) && !transfer.IsStream()) {
+    if ((broken || (outcome && MayPass(transfer.answer))) && !transfer.IsStream()) {
       const Millis wait = std::max(BackOff(transfer.tries, random_), transfer.answer.retry_after);
       if (Now() + wait < transfer.deadline) {
         transfer.next = Now() + wait;

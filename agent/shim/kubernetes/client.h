@@ -1,8 +1,8 @@
 // The HTTP client of the Kubernetes API: libcurl in a thread of its own.
 //
-// TLS 1.2 or newer, always verified. At most 20 requests a second, 40 at once. What may be tried again (429, 500, 502,
-// 503, 504, a broken connection) is, with jittered back-off and no sooner than Retry-After says, until the request's
-// patience ends. After a 401 the credentials are read again, once a request.
+// TLS 1.2 or newer, always verified. At most 20 requests a second, 40 at once. What may be tried again (429, 502, 503,
+// 504, most of 500, a broken connection) is, with jittered back-off and no sooner than Retry-After says, until the
+// request's patience ends. After a 401 the credentials are read again, once a request.
 #pragma once
 
 #include <memory>

@@ -86,6 +86,7 @@ Json Shown(const Json& object, const Json& other, const char* side) {
     }
     if (metadata.contains("annotations") && metadata["annotations"].is_object()) {
       metadata["annotations"].erase(kRevision);
+      metadata["annotations"].erase(kDigest);
       metadata["annotations"].erase("deployment.kubernetes.io/revision");
     }
   }

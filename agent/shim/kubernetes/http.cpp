@@ -10,6 +10,11 @@
 namespace ote::kube {
 namespace {
 
+// What is no code of the API: an object that does not fit its schema, when it is applied.
+bool IsMisfit(int code, const Json& status) {
+  return code == 500 && TextAt(status, {"message"}).starts_with("failed to create typed patch object");
+}
+
 ErrorId IdOf(int code) {
   if (code == 401 || code == 403) return ErrorId::kKubeRefused;
   if (code == 404) return ErrorId::kNotFound;
@@ -28,6 +33,15 @@ std::string Words(std::string_view text, std::size_t limit = 600) {
   for (int i = 0; i < 3 && text.size() > limit && !IsUtf8(out); ++i) out.pop_back();  // a cut character
   while (out.ends_with(' ')) out.pop_back();
   return IsUtf8(out) ? out : std::string("words that are not UTF-8");
+}
+
+// Without the dump of a whole object that a server puts before what is wrong with it.
+std::string WithoutDump(const std::string& text) {
+  constexpr std::size_t kLong = 200;
+  const std::size_t begin = text.find("Invalid value: ");
+  const std::size_t end = text.rfind("}: ");
+  if (text.size() <= kLong || begin == text.npos || end == text.npos || end < begin) return text;
+  return text.substr(0, text.find(": ", begin) + 2) + "{...}" + text.substr(end + 1);
 }
 
 std::string Hint(int code) {
@@ -50,16 +64,29 @@ Error StatusError(int code, const Json& status, const std::string& what) {
       if (++told > 16) break;
       const bool manager = TextAt(cause, {"reason"}) == "FieldManagerConflict";
       managers = managers || manager;
-      fields +=
-          fmt::format("{}{}: {}", fields.empty() ? "" : "; ", TextAt(cause, {"field"}), TextAt(cause, {"message"}));
+      const auto one = fmt::format("{}: {}", TextAt(cause, {"field"}), WithoutDump(TextAt(cause, {"message"})));
+      if (fields.find(one) == fields.npos) fields += (fields.empty() ? "" : "; ") + one;
     }
   }
   // The server's own message says the same as the causes, at length.
   if (managers) message = "another manager owns what it sets";
+  constexpr std::string_view kInvalid = " is invalid: ";
+  if (const auto at = message.find(kInvalid); at != message.npos && message.size() > 600 && !fields.empty())
+    message.resize(at + kInvalid.size() - 2);
   if (!fields.empty() && (managers || message.find(fields) == message.npos)) message += " (" + fields + ")";
   std::string hint = Hint(code);
   if (managers) hint = "leave the field out, or let the other manager give it up";
-  return Error{IdOf(code), fmt::format("{}: {}", what, Words(message, 2000)), hint};
+  if (fields.find("field is immutable") != fields.npos || fields.find("Forbidden: updates to") != fields.npos)
+    hint = "what cannot be changed takes an object of another name";
+  const ErrorId id = IsMisfit(code, status) ? ErrorId::kKubeInvalid : IdOf(code);
+  return Error{id, fmt::format("{}: {}", what, Words(message, 2000)), hint};
+}
+
+bool MayPass(const Answer& answer) {
+  const int status = answer.status;
+  if (status != 500) return status == 429 || status == 502 || status == 503 || status == 504;
+  const auto json = ParseAnswer(answer.body);
+  return !json || !IsMisfit(status, *json);
 }
 
 Result<void> CheckAnswer(const Answer& answer, const std::string& what) {

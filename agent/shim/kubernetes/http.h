@@ -22,6 +22,8 @@ struct Request {
   std::size_t limit = 64U << 20;  // bytes of the answer
   // A stream: takes what comes of an answer of 200 as it comes; false ends it. Never tried again.
   std::function<bool(std::string_view)> chunk;
+  // Of a stream: the server took it (200), and what follows comes when it comes.
+  std::function<void()> opened;
 };
 
 inline Request Get(std::string path) {
@@ -55,6 +57,9 @@ class Api {
 Result<Answer> Call(Api& api, Request request);
 // The same for an answer of 200 to 299 with JSON in it; anything else is the error of CheckAnswer.
 Result<Json> CallJson(Api& api, Request request, const std::string& what);
+
+// Whether the same request may be answered otherwise a little later.
+bool MayPass(const Answer& answer);
 
 // The error that an answer tells: what failed, the server's words and the fields that it names.
 Result<void> CheckAnswer(const Answer& answer, const std::string& what);

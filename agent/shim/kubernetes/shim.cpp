@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <random>
 
 #include "agent/shim/kubernetes/apply.h"
 #include "agent/shim/kubernetes/client.h"
@@ -22,7 +23,9 @@ namespace ote::agent {
 namespace {
 
 constexpr std::chrono::seconds kTryAgain{20};
-constexpr std::chrono::seconds kMakeAgain{3};  // what somebody else removed
+constexpr std::chrono::seconds kTryAgainMost{600};  // what was refused: rights, kinds and namespaces may come later
+constexpr std::chrono::seconds kMakeAgain{3};       // what somebody else removed
+constexpr std::chrono::seconds kLook{300};          // for what somebody changed that no watch tells
 
 // What makes pods, and pods, with what they are to become: the health of an app is theirs.
 std::vector<kube::AppFacts::Expected> ExpectedOf(const kube::ApplyRecord& record) {
@@ -36,6 +39,13 @@ std::vector<kube::AppFacts::Expected> ExpectedOf(const kube::ApplyRecord& record
   }
   return out;
 }
+
+// What an apply came to, and what is on disk of it.
+struct Outcome {
+  Result<void> how{};
+  kube::ApplyRecord record;
+  std::vector<std::string> healed;
+};
 
 class KubernetesShim final : public Shim {
  public:
@@ -51,12 +61,11 @@ class KubernetesShim final : public Shim {
   ~KubernetesShim() override {
     alive_.reset();
     stop_ = true;
-    for (const auto& reader : readers_) {
-      if (const auto still = reader.lock()) still->Silence();
-    }
+    for (const auto& reader : readers_) reader->Silence();
     if (view_ != nullptr) view_->Quiet();
     // First the thread of the client, so that whoever waits for an answer gets one; the workers end with that.
     client_.Stop();
+    for (const auto& reader : readers_) reader->Close();
   }
 
   std::string Name() const override { return "kubernetes"; }
@@ -66,6 +75,7 @@ class KubernetesShim final : public Shim {
     OTE_TRY(const auto records, changer_.Files().All());
     hooks_ = std::move(hooks);
     StartView();
+    LookLater();
     for (const auto& assignment : wanted) Want(assignment, nullptr);
     for (const auto& record : records) {
       if (!wanted_.contains(record.key)) Remove(record.key, [](const Result<void>&) {});
@@ -105,9 +115,11 @@ class KubernetesShim final : public Shim {
   }
 
   std::function<void()> Logs(const LogQuery& query, std::function<bool(const LogLine&)> line, Done done) override {
+    const auto record = changer_.Files().Load(query.app);
+    auto spaces = record && *record ? (*record)->Spaces() : std::set<std::string>();
     auto reader = std::make_shared<kube::LogReader>(client_, context_.post, query, kube::NameOfKey(query.app),
-                                                    std::move(line), std::move(done));
-    std::erase_if(readers_, [](const auto& r) { return r.expired(); });
+                                                    std::move(spaces), std::move(line), std::move(done));
+    std::erase_if(readers_, [](const auto& r) { return r->Closed(); });
     readers_.push_back(reader);
     reader->Start();
     return [reader = std::weak_ptr(reader), alive = std::weak_ptr(alive_)] {
@@ -120,6 +132,9 @@ class KubernetesShim final : public Shim {
   struct Wanted {
     api::Assignment assignment;
     bool again_due = false;  // it will be applied again by itself
+    int failures = 0;        // in a row, of this assignment
+    bool settled = false;    // the last apply was good
+    std::string told;        // the drift that an event told of
   };
 
   // Runs `fn` in the agent's thread, unless this is gone by then. Any thread.
@@ -144,40 +159,99 @@ class KubernetesShim final : public Shim {
 
   void Want(const api::Assignment& assignment, Done done) {
     auto& wanted = wanted_[assignment.Key()];
+    if (wanted.assignment.digest != assignment.digest) wanted.failures = 0;
     wanted.assignment = assignment;
-    changes_.Run<Result<kube::ApplyRecord>>(
-        [this, assignment](const std::stop_token&) { return changer_.Apply(assignment); },
-        [this, assignment, done = std::move(done)](Result<kube::ApplyRecord> applied) {
-          Applied(assignment, applied);
-          if (!done) return;
-          if (applied) {
-            done({});
+    changes_.Run<Outcome>(
+        [this, assignment](const std::stop_token&) {
+          Outcome out;
+          if (auto applied = changer_.Apply(assignment)) {
+            out.record = std::move(*applied);
           } else {
-            done(Fail(applied.error()));
+            out.how = Fail(std::move(applied).error());
+            if (auto kept = changer_.Files().Load(assignment.Key()); kept && *kept) out.record = std::move(**kept);
           }
+          out.healed = changer_.Healed();
+          return out;
+        },
+        [this, assignment, done = std::move(done)](const Outcome& outcome) {
+          Applied(assignment, outcome);
+          if (done) done(outcome.how);
         });
   }
 
-  void Applied(const api::Assignment& assignment, const Result<kube::ApplyRecord>& applied) {
+  void Applied(const api::Assignment& assignment, const Outcome& outcome) {
     const std::string key = assignment.Key();
+    for (const auto& what : outcome.healed) {
+      log::Info("set right what somebody changed", {{"app", key}, {"object", what}});
+      Happened("Healed", what, "somebody had changed or removed it: it is as the app has it again");
+    }
     const auto it = wanted_.find(key);
     // Another one was wanted meanwhile: its own turn comes.
     if (it == wanted_.end() || it->second.assignment.digest != assignment.digest) return;
+    Wanted& wanted = it->second;
     kube::AppFacts facts;
     facts.app = assignment.app;
     facts.from = assignment.from;
-    facts.revision = it->second.assignment.revision;
-    facts.applied = applied.has_value();
-    if (applied) {
-      facts.expected = ExpectedOf(*applied);
+    facts.revision = wanted.assignment.revision;
+    facts.spaces = outcome.record.Spaces();
+    // What was applied whole runs, whatever stands against setting it right.
+    const bool unreached = !outcome.how && outcome.how.error().id == ErrorId::kKubeUnreachable;
+    const bool whole = outcome.record.digest == assignment.digest && outcome.record.revision == assignment.revision;
+    wanted.settled = outcome.how.has_value();
+    facts.applied = wanted.settled || (whole && !unreached);
+    if (facts.applied) facts.expected = ExpectedOf(outcome.record);
+    if (wanted.settled) {
+      wanted.failures = 0;
+      wanted.told.clear();
     } else {
-      facts.error = applied.error().message;
-      facts.code = applied.error().Code();
-      facts.failed = applied.error().id != ErrorId::kKubeUnreachable;
-      log::Warn("an app is not applied", {{"app", key}, {"why", facts.error}});
-      if (!facts.failed) ApplyAgain(key, kTryAgain);
+      const Error& error = outcome.how.error();
+      facts.code = error.Code();
+      if (facts.applied) {
+        facts.drift = error.message;
+        if (wanted.told != error.message) Happened("Drifted", "app " + key, error.message);
+        wanted.told = error.message;
+      } else {
+        facts.error = error.message;
+        facts.failed = !unreached;
+      }
+      log::Warn("an app is not applied", {{"app", key}, {"why", error.message}});
+      const int times = unreached ? 0 : std::min(wanted.failures++, 5);
+      ApplyAgain(key, std::min(kTryAgainMost, kTryAgain * (1 << times)));
     }
     client_.After({}, [this, name = kube::NameOfKey(key), facts] { view_->Track(name, facts); });
+  }
+
+  void Happened(const char* kind, const std::string& subject, const std::string& message) {
+    api::ClusterEvent event;
+    event.at = clock_.WallNow();
+    event.kind = kind;
+    event.subject = subject;
+    event.message = message;
+    event.warning = true;
+    hooks_.happened(event);
+  }
+
+  // Never at the same time as the agents of other clusters that share the server.
+  void LookLater() {
+    const int percent = std::uniform_int_distribution<int>(80, 120)(random_);
+    Later(kLook * percent / 100, [this] {
+      for (const auto& [key, wanted] : wanted_) {
+        if (wanted.settled) Look(wanted.assignment);
+      }
+      LookLater();
+    });
+  }
+
+  void Look(const api::Assignment& assignment) {
+    looks_.Run<Result<std::string>>(
+        [this, assignment](const std::stop_token&) { return looker_.Drift(assignment); },
+        [this, assignment](const Result<std::string>& what) {
+          const auto it = wanted_.find(assignment.Key());
+          if (!what || what->empty() || it == wanted_.end() || it->second.assignment.digest != assignment.digest)
+            return;
+          const auto again = it->second.assignment;
+          Want(again, nullptr);
+        });
   }
 
   void ApplyAgain(const std::string& key, std::chrono::seconds delay) {
@@ -201,12 +275,13 @@ class KubernetesShim final : public Shim {
 
   ShimContext context_;
   SystemClock clock_;
+  std::mt19937 random_{std::random_device{}()};
   kube::Applier::Settings settings_;
   std::atomic<bool> stop_{false};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
   Hooks hooks_;
   std::map<std::string, Wanted> wanted_;
-  std::vector<std::weak_ptr<kube::LogReader>> readers_;
+  std::vector<std::shared_ptr<kube::LogReader>> readers_;
   kube::Client client_;
   std::unique_ptr<kube::View> view_;  // in the thread of the client
   kube::Applier changer_;             // of `changes_`

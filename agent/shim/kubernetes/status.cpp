@@ -105,6 +105,13 @@ void ReadContainers(const Json& pod, std::string_view list, PodFacts& out) {
   }
 }
 
+// How many of the pods the controller itself makes new: not those that wait to be deleted, or for a canary to do well.
+std::int64_t ToUpdate(const Json& object, std::int64_t wanted) {
+  const Json& strategy = At(object, {"spec", "updateStrategy"});
+  if (TextAt(strategy, {"type"}) == "OnDelete") return 0;
+  return std::max<std::int64_t>(0, wanted - NumberAt(strategy, {"rollingUpdate", "partition"}));
+}
+
 }  // namespace
 
 void Sum(api::Capacity& total, const api::Capacity& more) {
@@ -159,6 +166,7 @@ WorkFacts ReadWork(const Json& object) {
   WorkFacts out;
   const std::string kind = TextAt(object, {"kind"});
   out.uid = TextAt(object, {"metadata", "uid"});
+  out.name_space = TextAt(object, {"metadata", "namespace"});
   out.app = TextAt(object, {"metadata", "labels", kAppLabel});
   out.label = kind + " " + TextAt(object, {"metadata", "name"});
   out.generation = NumberAt(object, {"metadata", "generation"});
@@ -166,7 +174,7 @@ WorkFacts ReadWork(const Json& object) {
   if (kind == "DaemonSet") {
     out.wanted = NumberAt(object, {"status", "desiredNumberScheduled"});
     out.ready = NumberAt(object, {"status", "numberReady"});
-    out.current = seen && NumberAt(object, {"status", "updatedNumberScheduled"}) >= out.wanted;
+    out.current = seen && NumberAt(object, {"status", "updatedNumberScheduled"}) >= ToUpdate(object, out.wanted);
   } else if (kind == "Job") {
     out.wanted = NumberAt(object, {"spec", "completions"}, 1);
     out.ready = NumberAt(object, {"status", "ready"}) + NumberAt(object, {"status", "succeeded"});
@@ -181,7 +189,7 @@ WorkFacts ReadWork(const Json& object) {
     out.wanted = NumberAt(object, {"spec", "replicas"}, 1);
     out.ready = NumberAt(object, {"status", "readyReplicas"});
     const std::int64_t updated = NumberAt(object, {"status", "updatedReplicas"});
-    out.current = seen && updated >= out.wanted;
+    out.current = seen && updated >= ToUpdate(object, out.wanted);
     if (kind == "Deployment") out.current = out.current && NumberAt(object, {"status", "replicas"}) <= updated;
     const Json& progress = Condition(object, "Progressing");
     if (seen && TextAt(progress, {"reason"}) == "ProgressDeadlineExceeded") {
@@ -294,8 +302,9 @@ api::AppStatus StatusOf(const AppFacts& facts, const std::vector<WorkFacts>& wor
     out.phase = api::AppPhase::kProgressing;
     out.message = behind.missing ? "not all of its objects are there" : "";
   } else if (out.healthy >= out.wanted && current) {
-    out.phase = api::AppPhase::kHealthy;
-    out.message.clear();
+    out.phase = facts.drift.empty() ? api::AppPhase::kHealthy : api::AppPhase::kDegraded;
+    out.message = facts.drift;
+    out.code = facts.code;
   } else {
     out.phase = stuck ? api::AppPhase::kDegraded : api::AppPhase::kProgressing;
   }

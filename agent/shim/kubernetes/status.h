@@ -24,7 +24,7 @@ struct PodFacts {
 PodFacts ReadPod(const Json& pod);
 
 struct WorkFacts {
-  std::string uid, app, label;  // "Deployment web"
+  std::string uid, name_space, app, label;  // "Deployment web"
   std::int64_t wanted = 0;
   std::int64_t ready = 0;
   std::int64_t generation = 0;
@@ -48,9 +48,11 @@ struct AppFacts {
     std::int64_t generation = 0;
     bool lasting = true;  // not a Job, which may go when it has ended
   };
+  std::set<std::string> spaces;    // the namespaces that it is in: agents of two trees may name apps alike
   std::vector<Expected> expected;  // what makes pods, and pods
   std::string error, code;         // of the last apply
   bool failed = false;             // what time does not heal
+  std::string drift;               // why what somebody changed since it was applied could not be set right
 };
 // What of it is not as it was applied: not seen yet in that generation, or removed by somebody else.
 struct Behind {

@@ -36,8 +36,14 @@ std::size_t TakeBody(char* data, std::size_t size, std::size_t count, void* user
 }
 
 std::size_t TakeHeader(char* data, std::size_t size, std::size_t count, void* user) {
-  auto& answer = static_cast<Transfer*>(user)->answer;
+  auto& transfer = *static_cast<Transfer*>(user);
+  auto& answer = transfer.answer;
   const std::string_view line(data, size * count);
+  if (line == "\r\n" && transfer.request.opened && !transfer.cancelled) {
+    long status = 0;
+    curl_easy_getinfo(static_cast<CURL*>(transfer.easy), CURLINFO_RESPONSE_CODE, &status);
+    if (status == 200) transfer.request.opened();
+  }
   const std::size_t colon = line.find(':');
   if (colon == line.npos) return line.size();
   std::string name(line.substr(0, colon));
@@ -178,6 +184,7 @@ Result<void> Transfer::Open(const Credentials& credentials, const Auth& auth, Mi
   options.Set(CURLOPT_WRITEDATA, static_cast<void*>(this));
   options.Set(CURLOPT_HEADERFUNCTION, &TakeHeader);
   options.Set(CURLOPT_HEADERDATA, static_cast<void*>(this));
+  options.Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   options.Set(CURLOPT_ACCEPT_ENCODING, "");
   options.Set(CURLOPT_USERAGENT, fmt::format("ote/{}", Version()).c_str());
   options.Set(CURLOPT_CONNECTTIMEOUT_MS, kConnectMillis);

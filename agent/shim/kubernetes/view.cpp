@@ -149,10 +149,11 @@ void View::WatchEvents() {
 void View::TakeEvent(const Json& event) {
   const std::string uid = TextAt(event, {"involvedObject", "uid"});
   bool ours = TextAt(event, {"involvedObject", "kind"}) == "Node";
-  if (const auto pod = pods_.all.find(uid); pod != pods_.all.end()) ours = ours || apps_.contains(pod->second.app);
+  if (const auto pod = pods_.all.find(uid); pod != pods_.all.end())
+    ours = ours || IsOurs(pod->second.app, pod->second.name_space);
   for (const auto& [path, mirror] : work_) {
     const auto it = mirror.all.find(uid);
-    if (it != mirror.all.end()) ours = ours || apps_.contains(it->second.app);
+    if (it != mirror.all.end()) ours = ours || IsOurs(it->second.app, it->second.name_space);
   }
   if (!ours) return;
   const auto told = ReadEvent(event);
@@ -199,6 +200,11 @@ void View::TakeMetrics(const Json& list) {
     used.cpu_milli = MilliOf(At(item, {"usage", "cpu"}));
     used.memory = UnitsOf(At(item, {"usage", "memory"}));
   }
+}
+
+bool View::IsOurs(const std::string& app, const std::string& name_space) const {
+  const auto it = apps_.find(app);
+  return it != apps_.end() && it->second.facts.spaces.contains(name_space);
 }
 
 void View::TouchApp(const std::string& name) {
@@ -254,12 +260,12 @@ void View::TellApp(const std::string& name, Tracked& tracked) {
     sees_all = sees_all && mirror.ready;
     waits = waits || (!mirror.ready && !IsIll(NameOfPath(path)));
     for (const auto& [uid, facts] : mirror.all) {
-      if (facts.app == name) work.push_back(facts);
+      if (facts.app == name && IsOurs(name, facts.name_space)) work.push_back(facts);
     }
   }
   std::vector<PodFacts> pods;
   for (const auto& [uid, facts] : pods_.all) {
-    if (facts.app == name) pods.push_back(facts);
+    if (facts.app == name && IsOurs(name, facts.name_space)) pods.push_back(facts);
   }
   // Before everything was listed once, what is missing is no news; what cannot be listed is not waited for.
   if (waits && tracked.facts.error.empty()) return;

@@ -58,6 +58,7 @@ class View {
   void TakeMetrics(const Json& list);
   void TakeEvent(const Json& event);
   void TouchApp(const std::string& name);
+  bool IsOurs(const std::string& app, const std::string& name_space) const;
   void Soon();
   void Flush();
   void TellApp(const std::string& name, Tracked& tracked);

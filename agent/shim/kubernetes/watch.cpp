@@ -92,6 +92,11 @@ void Watch::Open() {
       fmt::format("watch=1&resourceVersion={}&allowWatchBookmarks=true&timeoutSeconds={}", Escape(version_), seconds)));
   // Where nothing happens and the kind has no bookmarks nothing comes; a line that is dead TCP finds out.
   request.patience = std::chrono::seconds(seconds + 30);
+  request.opened = [this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.lock()) return;
+    open_ = true;
+    sink_.health(nullptr);
+  };
   request.chunk = [this, alive = std::weak_ptr<bool>(alive_)](std::string_view bytes) {
     if (!alive.lock()) return false;
     return splitter_->Feed(bytes, [this](std::string_view text) { return Take(text); });
@@ -108,7 +113,7 @@ bool Watch::Take(std::string_view text) {
   if (type == "ADDED" || type == "MODIFIED" || type == "DELETED" || type == "BOOKMARK") {
     const std::string version = TextAt(object, {"metadata", "resourceVersion"});
     if (!version.empty()) version_ = version;
-    failures_ = 0;
+    failures_ = losses_ = 0;
     if (type != "BOOKMARK") sink_.event(type, object);
     return true;
   }
@@ -119,7 +124,8 @@ bool Watch::Take(std::string_view text) {
 
 void Watch::Ended(Result<Answer> answer) {
   request_ = 0;
-  if (lost_ || (answer && answer->status == 410)) return Later([this] { List(""); }, false);
+  const bool was_open = std::exchange(open_, false);
+  if (lost_ || (answer && answer->status == 410)) return Later([this] { List(""); }, ++losses_ > 1);
   Error error{};
   if (!answer) {
     error = answer.error();
@@ -128,9 +134,10 @@ void Watch::Ended(Result<Answer> answer) {
   } else {
     return Later([this] { Open(); }, false);
   }
-  sink_.health(&error);
-  // What was refused or is not there may come back as something else.
   const bool again = error.id == ErrorId::kKubeUnreachable;
+  // Lines break, and servers are restarted: that is news when it cannot be mended at once.
+  if (!again || (!was_open && failures_ > 0)) sink_.health(&error);
+  // What was refused or is not there may come back as something else.
   Later([this, again] { again ? Open() : List(""); }, true);
 }
 

@@ -19,7 +19,8 @@ class Watch {
     std::function<void(const Json& object)> item;
     std::function<void()> end;
     std::function<void(const std::string& type, const Json& object)> event;  // ADDED, MODIFIED, DELETED
-    std::function<void(const Error*)> health;                                // nullptr: it is connected
+    std::function<void(const Error*)> health;  // nullptr: it is connected; a line that breaks
+                                               // is told when it cannot be mended at once
   };
 
   // `path` of the kind; `query` goes with every request ("labelSelector=…", or "").
@@ -48,7 +49,9 @@ class Watch {
   std::unique_ptr<ObjectSplitter> splitter_;
   std::uint64_t request_ = 0;
   bool lost_ = false;  // the version is too old: list again
+  bool open_ = false;  // the server took the watch
   int failures_ = 0;
+  int losses_ = 0;   // lists after which the watch was lost at once, in a row
   int expired_ = 0;  // continue tokens in a row
 };
 

@@ -65,7 +65,8 @@ class KubeServer {
     return std::move(*loaded);
   }
 
-  // Verbs of /_test/: set, store, compact, seen, put, remove.
+  // Verbs of /_test/: set, store, compact, hangup (of watches and logs), count (of open logs),
+  // seen, put, remove.
   Json Control(const std::string& what, const Json& body = Json::object()) {
     return Ask("POST", "/_test/" + what, body);
   }
@@ -81,6 +82,14 @@ class KubeServer {
     auto answer = Call(*control_, Get(path));
     if (!answer || answer->status != 200) return Json();
     return Json::parse(answer->body);
+  }
+  // Asks until it is so; false when that takes more than 20 seconds.
+  static bool Until(const std::function<bool()>& ready) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!ready()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+    }
+    return true;
   }
   // Applies as somebody else.
   Json ApplyAs(const std::string& manager, const std::string& path, const Json& object) {

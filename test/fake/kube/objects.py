@@ -45,11 +45,13 @@ MAPS_BY = {"containers": "name", "env": "name", "volumes": "name", "volumeMounts
 class Refusal(Exception):
     def __init__(self, code, reason, message, causes=(), more=None):
         super().__init__(message)
-        details = {"causes": list(causes)}
+        details = {"causes": list(causes)} if reason else {}
         details.update(more or {})
         self.code = code
         self.status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
                        "reason": reason, "details": details, "code": code}
+        if not reason:
+            del self.status["reason"], self.status["details"]
 
 
 def leaves(value, path=(), key=None):
@@ -107,10 +109,11 @@ def shown(path):
 
 
 def check_fields(what, value, known, path):
+    # Applied on the server this is an error without a reason of its own, and so of status 500.
     for name in value or {}:
         if name not in known:
-            raise Refusal(400, "BadRequest", f'{what} in version "v1" cannot be handled as a {what}: strict decoding '
-                                             f'error: unknown field "{path}{name}"')
+            raise Refusal(500, None, f'failed to create typed patch object (default/x; v1, Kind={what}): '
+                                     f'.{path}{name}: field not declared in schema')
 
 
 def check(obj):
@@ -158,6 +161,7 @@ class Store:
         self.log = []      # (version, type, plural, object)
         self.kinds = [dict(zip(("group", "version", "kind", "plural", "namespaced"), k), at=0) for k in BUILT_IN]
         self.crd_delay = 0.0
+        self.linger = 0.0  # seconds from a deletion until the object is gone
         self.controllers = True
         with self.lock:
             for name in ("default", "kube-system"):
@@ -186,6 +190,9 @@ class Store:
             obj["metadata"]["namespace"] = namespace
             if ("namespaces", "", namespace) not in self.objects:
                 raise Refusal(404, "NotFound", f'namespaces "{namespace}" not found')
+            if "deletionTimestamp" in self.objects["namespaces", "", namespace]["metadata"]:
+                raise Refusal(403, "Forbidden", f'{plural} "{obj["metadata"]["name"]}" is forbidden: unable to create '
+                                                f'new content in namespace {namespace} because it is being terminated')
         key = (plural, namespace, obj["metadata"]["name"])
         self.objects[key] = obj
         self.owners.setdefault(key, {})
@@ -259,7 +266,17 @@ class Store:
         if wanted and wanted != uid:
             raise Refusal(409, "Conflict", f"the UID in the precondition ({wanted}) does not match the UID in record "
                                            f"({uid}). The object might have been deleted and then recreated")
-        self.remove(key)
+        if not self.linger:
+            return self.remove(key)
+        # Something is to be done before it may go: what is in a namespace, say.
+        self.objects[key]["metadata"]["deletionTimestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.note("MODIFIED", key[0], self.objects[key])
+        threading.Timer(self.linger, self.end, (key, uid)).start()
+
+    def end(self, key, uid):
+        with self.lock:
+            if key in self.objects and self.objects[key]["metadata"]["uid"] == uid:
+                self.remove(key)
 
     def apply(self, kind, namespace, name, body, manager, force, dry):
         metadata = body.get("metadata") or {}
@@ -276,7 +293,7 @@ class Store:
             raise Refusal(409, "Conflict", "Precondition failed: UID in precondition does not match")
         fixed = (("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace"),
                  ("f:metadata", "f:uid"))
-        new = {p: v for p, v in leaves(body) if p not in fixed}
+        new = {p: v for p, v in leaves(body) if p not in fixed and v is not None}  # null is as good as nothing
         have = dict(leaves(live)) if live else {}
         causes = []
         for path, value in new.items():
@@ -297,9 +314,11 @@ class Store:
         for path, value in new.items():
             put(result, path, value)
         strategy = (result.get("spec") or {}).get("strategy") or {}
-        if result["kind"] == "Deployment" and strategy.get("type") == "RollingUpdate":
-            strategy.setdefault("rollingUpdate", {"maxSurge": "25%", "maxUnavailable": "25%"})
-        if strategy.get("rollingUpdate", "") is None:
+        if result["kind"] == "Deployment" and strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
+            result["spec"]["strategy"] = strategy
+            for name in ("maxSurge", "maxUnavailable"):
+                strategy.setdefault("rollingUpdate", {}).setdefault(name, "25%")
+        if not strategy.get("rollingUpdate", True):
             del strategy["rollingUpdate"]
         check(result)
         mine = {m: set(p) for m, p in owners.items()}

@@ -4,6 +4,7 @@ prints its port, and serves until its standard input ends. /_test/ is for the te
 import http.server
 import json
 import re
+import select
 import ssl
 import subprocess
 import sys
@@ -18,7 +19,7 @@ VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 folder = Path(sys.argv[1])
 store = Store()
 state = {"discovery": "v2", "faults": [], "seen": [], "token": "secret-token", "metrics": None, "bookmarks": 0.3,
-         "logs": {}, "split": 0}
+         "logs": {}, "split": 0, "hangups": 0, "open_logs": 0}
 
 
 def make_certificates():
@@ -115,6 +116,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 store.compacted = store.version
                 store.log.clear()
                 store.lock.notify_all()
+            elif what == "hangup":
+                state["hangups"] += 1
+                store.lock.notify_all()
+            elif what == "count":
+                return {"logs": state["open_logs"]}
             elif what == "seen":
                 seen, state["seen"] = state["seen"], []
                 return {"seen": seen}
@@ -237,9 +243,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         until = time.time() + int(self.query.get("timeoutSeconds", 300))
         self.start_stream("application/json")
         bookmark = time.time() + state["bookmarks"]
-        known = set()
+        known, hangups = set(), state["hangups"]
         while time.time() < until:
             with store.lock:
+                if state["hangups"] != hangups:
+                    self.close_connection = True
+                    return
                 if at < store.compacted:
                     events = [("ERROR", Refusal(410, "Expired", f"too old resource version: {at}").status)]
                 else:
@@ -268,21 +277,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def logs(self, pod):
-        lines = state["logs"].get(pod, [])
+        """Line n of a container was written at n milliseconds past a fixed time."""
+        told, hangups = 0, state["hangups"]
+        if "tailLines" in self.query:
+            told = max(0, len(state["logs"].get(pod, [])) - int(self.query["tailLines"]))
+        if "sinceTime" in self.query:
+            told = int(self.query["sinceTime"][20:23])
         self.start_stream("text/plain")
-        told = max(0, len(lines) - int(self.query.get("tailLines", 1000)))
+        state["open_logs"] += 1
         try:
             while True:
-                for line in lines[told:]:
-                    self.chunk(f"2026-01-02T03:04:05.678901234Z {line}\n".encode())
-                told = len(lines)
+                lines = state["logs"].get(pod, [])
+                for i in range(told, len(lines)):
+                    self.chunk(f"2026-01-02T03:04:05.{i:03}678901Z {lines[i]}\n".encode())
+                told = max(told, len(lines))
                 if self.query.get("follow") != "true":
                     break
-                time.sleep(0.05)
-                lines = state["logs"].get(pod, [])
+                if state["hangups"] != hangups or select.select([self.connection], [], [], 0.05)[0]:
+                    self.close_connection = True
+                    return
             self.wfile.write(b"0\r\n\r\n")
         except OSError:
             self.close_connection = True
+        finally:
+            state["open_logs"] -= 1
 
 
 class Server(http.server.ThreadingHTTPServer):

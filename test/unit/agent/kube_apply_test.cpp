@@ -164,10 +164,13 @@ TEST_CASE_METHOD(Fixture, "an object of a kind that is defined beside it waits u
 
 TEST_CASE_METHOD(Fixture, "a field that the API does not know, or does not take, is refused with its name") {
   const std::string head = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n";
+  server.Seen();
   const auto strict = Fresh().Apply(Manifests("app", head + "  replicaz: 1\n"));
   REQUIRE_FALSE(strict);
   CHECK(strict.error().id == ErrorId::kKubeInvalid);
   CHECK_THAT(strict.error().message, Catch::Contains("spec.replicaz"));
+  const auto seen = server.Seen();  // no time heals it: it is not tried again
+  CHECK(std::count_if(seen.begin(), seen.end(), [](const auto& s) { return s.find("PATCH /apis/apps") == 0; }) == 1);
   const auto invalid = Fresh().Apply(
       Manifests("app", head + "  selector: {matchLabels: {a: b}}\n  template: {spec: {containers: [{name: c}]}}\n"));
   REQUIRE_FALSE(invalid);
@@ -262,4 +265,79 @@ TEST_CASE_METHOD(Fixture, "a job that ran and was cleared away is not run again"
   REQUIRE(next);
   CHECK(next->members.size() == 1);
   CHECK(next->members.at(0).name != record->members.at(0).name);
+}
+
+TEST_CASE_METHOD(Fixture, "manifests go from the server's own strategy to Recreate and back") {
+  const auto deployment = [](const std::string& strategy) {
+    return Manifests("app", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n" + strategy +
+                                "  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n"
+                                "    spec: {containers: [{name: c, image: i}]}\n");
+  };
+  const auto strategy = [this] { return server.Object(std::string(kDeployments) + "d")["spec"]["strategy"]; };
+  auto applier = Fresh();
+  REQUIRE(applier.Apply(deployment("")));
+  const Json rolling = {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxSurge", "25%"}, {"maxUnavailable", "25%"}}}};
+  CHECK(strategy() == rolling);
+  REQUIRE(applier.Apply(deployment("  strategy: {type: Recreate, rollingUpdate: null}\n")));
+  CHECK(strategy() == Json({{"type", "Recreate"}}));
+  REQUIRE(applier.Apply(deployment("  strategy: {rollingUpdate: {maxSurge: 1}}\n")));
+  CHECK(strategy()["rollingUpdate"] == Json({{"maxSurge", 1}, {"maxUnavailable", "25%"}}));
+  REQUIRE(applier.Apply(deployment("  strategy: {type: Recreate}\n")));
+  CHECK(strategy() == Json({{"type", "Recreate"}}));
+}
+
+TEST_CASE_METHOD(Fixture, "what is still on its way out is waited for, and made anew") {
+  const auto app = Manifests("app", "apiVersion: v1\nkind: Namespace\nmetadata: {name: new}\n" + Map("a", "x", "new"));
+  auto applier = Fresh();
+  REQUIRE(applier.Apply(app));
+  const Json before = server.Object("/api/v1/namespaces/new");
+  server.Control("store", {{"linger", 1.0}});
+  REQUIRE(applier.Remove("app"));
+  CHECK(server.Object("/api/v1/namespaces/new")["metadata"].contains("deletionTimestamp"));
+  REQUIRE(applier.Apply(app));
+  const Json after = server.Object("/api/v1/namespaces/new");
+  CHECK(after["metadata"]["uid"] != before["metadata"]["uid"]);
+  CHECK_FALSE(server.Object("/api/v1/namespaces/new/configmaps/a").is_null());
+  // What another app names in a namespace that goes waits for it, too.
+  const auto other = Manifests("other", Map("b", "x", "new"));
+  REQUIRE(applier.Remove("app"));
+  REQUIRE_FALSE(applier.Apply(other));  // and then it is gone
+  CHECK(server.Object("/api/v1/namespaces/new").is_null());
+}
+
+TEST_CASE_METHOD(Fixture, "a pod waits until its new namespace has an account for it") {
+  server.Fault("PATCH /api/v1/namespaces/default/pods", 2,
+               {{"status", 403},
+                {"body",
+                 {{"kind", "Status"},
+                  {"code", 403},
+                  {"reason", "Forbidden"},
+                  {"message",
+                   "pods \"p\" is forbidden: error looking up service account default/default: "
+                   "serviceaccount \"default\" not found"}}}});
+  REQUIRE(Fresh().Apply(
+      Manifests("app", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}]}\n")));
+  CHECK_FALSE(server.Object("/api/v1/namespaces/default/pods/p").is_null());
+}
+
+TEST_CASE_METHOD(Fixture, "what somebody changed or removed is found, and set right by applying again") {
+  const auto app = Manifests("app", Map("a", "x") + Map("b", "y"));
+  auto applier = Fresh();
+  REQUIRE(applier.Apply(app));
+  CHECK(applier.Healed().empty());
+  CHECK(applier.Drift(app) == std::string());
+  server.Control("remove", {{"plural", "configmaps"}, {"namespace", "default"}, {"name", "b"}});
+  CHECK(applier.Drift(app) == std::string("ConfigMap default/b"));
+  REQUIRE(applier.Apply(app));
+  CHECK(applier.Healed() == std::vector<std::string>{"ConfigMap default/b"});
+  CHECK(applier.Drift(app) == std::string());
+  // What is not ours is nobody's to set right.
+  server.ApplyAs(
+      "other", std::string(kMap) + "a",
+      {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "a"}}}, {"data", {{"more", "z"}}}});
+  CHECK(applier.Drift(app) == std::string("ConfigMap default/a"));
+  REQUIRE(applier.Apply(app));
+  CHECK(applier.Healed().empty());
+  CHECK(applier.Drift(app) == std::string());
+  CHECK(server.Object(std::string(kMap) + "a")["data"] == Json({{"key", "x"}, {"more", "z"}}));
 }

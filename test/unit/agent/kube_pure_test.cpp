@@ -4,6 +4,7 @@
 #include "agent/shim/kubernetes/applyset.h"
 #include "agent/shim/kubernetes/diff.h"
 #include "agent/shim/kubernetes/discovery.h"
+#include "agent/shim/kubernetes/fit.h"
 #include "agent/shim/kubernetes/http.h"
 #include "agent/shim/kubernetes/json.h"
 #include "agent/shim/kubernetes/manifests.h"
@@ -164,6 +165,24 @@ TEST_CASE("a refusal of the API names the fields, and a conflict the other manag
   CHECK(StatusError(401, status, "x").id == ErrorId::kKubeRefused);
 }
 
+TEST_CASE("what is wrong with an object is told without all that is in it") {
+  const std::string dump = "Invalid value: {\"Spec\":" + std::string(3000, 'x') + "}: field is immutable";
+  const Json status = {
+      {"kind", "Status"},
+      {"message", "Job.batch \"once\" is invalid: [spec.a: Required value, spec.template: " + dump + "]"},
+      {"details",
+       {{"causes",
+         {{{"field", "spec.a"}, {"message", "Required value"}},
+          {{"field", "spec.template"}, {"message", dump}},
+          {{"field", "spec.template"}, {"message", dump}}}}}}};
+  const Error error = StatusError(422, status, "Job default/once");
+  CHECK(error.message ==
+        "Job default/once: Job.batch \"once\" is invalid (spec.a: Required value; spec.template: Invalid value: {...}: "
+        "field "
+        "is immutable)");
+  CHECK_THAT(error.hint, Catch::Contains("another name"));
+}
+
 TEST_CASE("times of the API are read with fractions and offsets") {
   CHECK(TimeOf("1970-01-02T00:00:01Z") == 86'401'000);
   CHECK(TimeOf("1970-01-01T01:00:00.250123456+01:00") == 250);
@@ -208,6 +227,45 @@ TEST_CASE("a rollout that the controller gave up is failed, with its words") {
   const auto status = StatusOf(facts, {ReadWork(deployment)}, {}, {});
   CHECK(status.phase == api::AppPhase::kFailed);
   CHECK_THAT(status.message, Catch::Contains("Deployment web") && Catch::Contains("too long"));
+}
+
+TEST_CASE("pods that their controller is not to renew are not waited for") {
+  Json set = Json::parse(R"({"kind":"StatefulSet","metadata":{"generation":2},"spec":{"replicas":3,
+    "updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":2}}},
+    "status":{"observedGeneration":2,"readyReplicas":3,"updatedReplicas":0}})");
+  CHECK_FALSE(ReadWork(set).current);
+  set["status"]["updatedReplicas"] = 1;
+  CHECK(ReadWork(set).current);
+  const Json daemons = Json::parse(R"({"kind":"DaemonSet","metadata":{"generation":2},
+    "spec":{"updateStrategy":{"type":"OnDelete"}},
+    "status":{"observedGeneration":2,"desiredNumberScheduled":2,"numberReady":2,"updatedNumberScheduled":0}})");
+  CHECK(ReadWork(daemons).current);
+}
+
+TEST_CASE("what a server would put in by itself is set, so that it goes when it is no longer wanted") {
+  const auto fit = [](const char* text) {
+    Json json = Json::parse(text);
+    FitForApply(json);
+    return json;
+  };
+  const Json rolling = Json::parse(R"({"maxSurge":"25%","maxUnavailable":"25%"})");
+  CHECK(fit(R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{}})")["spec"]["strategy"]["rollingUpdate"] ==
+        rolling);
+  const Json mixed = fit(R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{"strategy":{"rollingUpdate":
+    {"maxSurge":2}}}})");
+  CHECK(mixed["spec"]["strategy"]["rollingUpdate"] == Json::parse(R"({"maxSurge":2,"maxUnavailable":"25%"})"));
+  const Json recreate = fit(R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{"strategy":{"type":"Recreate",
+    "rollingUpdate":null}}})");
+  CHECK(recreate["spec"]["strategy"] == Json::parse(R"({"type":"Recreate"})"));
+  CHECK(fit(R"({"apiVersion":"apps/v1","kind":"StatefulSet","spec":{}})")["spec"]["updateStrategy"]["rollingUpdate"] ==
+        Json::parse(R"({"partition":0})"));
+  const Json secret = fit(R"({"apiVersion":"v1","kind":"Secret","data":{"a":"Yg=="},"stringData":{"a":"c","d":"e"}})");
+  CHECK(secret == Json::parse(R"({"apiVersion":"v1","kind":"Secret","data":{"a":"Yw==","d":"ZQ=="}})"));
+  // What has another form is the server's to refuse.
+  for (const char* text : {R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{"strategy":7}})",
+                           R"({"apiVersion":"v1","kind":"Secret","stringData":{"a":1}})"}) {
+    CHECK(fit(text) == Json::parse(text));
+  }
 }
 
 TEST_CASE("what a pod asks for counts its containers together, or the one before them that asks for more") {

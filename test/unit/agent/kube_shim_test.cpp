@@ -3,72 +3,14 @@
 #include <catch2/catch.hpp>
 
 #include "agent/shim/kubernetes/watch.h"
-#include "agent/shim/shim.h"
 #include "core/base/clock.h"
-#include "test/fake/kube/kube_server.h"
+#include "test/fake/kube/shim_fixture.h"
 
 using namespace ote;
 using namespace ote::kube;
 using agent::Shim;
 
-namespace {
-
-struct Fixture {
-  KubeServer server;
-  Posts posts;
-  std::map<std::string, api::AppStatus> apps;
-  std::optional<api::ShimStatus> cluster;
-  std::vector<api::ClusterEvent> events;
-  std::unique_ptr<Shim> shim;
-
-  Fixture() { server.Control("set", {{"split", 7}}); }
-  ~Fixture() { shim.reset(); }
-
-  void Start(const std::vector<api::Assignment>& wanted = {}) {
-    agent::ShimContext context;
-    context.folder = server.Folder() / "shim";
-    context.rest = server.Rest("token");
-    context.artifact = [](const std::string&) -> Result<std::filesystem::path> {
-      return Fail(ErrorId::kNotFound, "no such file");
-    };
-    context.post = [this](std::function<void()> fn) { posts.Post(std::move(fn)); };
-    auto made = agent::MakeKubernetesShim(std::move(context));
-    REQUIRE(made);
-    shim = std::move(*made);
-    Shim::Hooks hooks;
-    hooks.app = [this](const api::AppStatus& status) { apps[status.Key()] = status; };
-    hooks.cluster = [this](const api::ShimStatus& status) { cluster = status; };
-    hooks.happened = [this](const api::ClusterEvent& event) { events.push_back(event); };
-    REQUIRE(shim->Start(std::move(hooks), wanted));
-  }
-  Result<void> Wait(const std::function<void(Shim::Done)>& call) {
-    std::optional<Result<void>> result;
-    call([&result](Result<void> r) { result = std::move(r); });
-    REQUIRE(posts.Until([&result] { return result.has_value(); }));
-    return std::move(*result);
-  }
-  Result<void> Apply(const api::Assignment& a) {
-    return Wait([&](Shim::Done done) { shim->Apply(a, std::move(done)); });
-  }
-  bool UntilPhase(const std::string& key, api::AppPhase phase) {
-    return posts.Until([&] { return apps.contains(key) && apps[key].phase == phase; });
-  }
-  static api::Assignment Web(int replicas, int revision = 1) {
-    api::Assignment a;
-    a.app = "web";
-    a.revision = revision;
-    a.workload.image = "i:1";
-    a.workload.replicas = replicas;
-    a.digest = api::DigestOf(a.workload);
-    return a;
-  }
-  Json Deployment() { return server.Object("/apis/apps/v1/namespaces/default/deployments/web"); }
-  void Put(const std::string& plural, const std::string& ns, const Json& object) {
-    server.Control("put", {{"plural", plural}, {"namespace", ns}, {"object", object}});
-  }
-};
-
-}  // namespace
+using Fixture = ShimFixture;
 
 TEST_CASE_METHOD(Fixture, "an app that is applied becomes healthy, and removed when it is") {
   Start();
@@ -173,6 +115,22 @@ TEST_CASE_METHOD(Fixture, "watches go on after a version that is too old, and fi
   REQUIRE(posts.Until([&] { return apps["web"].healthy == 3 && apps["web"].revision == 2; }));
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "watches that broke off are healthy again as soon as the server takes them, and list nothing anew") {
+  Start();
+  REQUIRE(
+      posts.Until([&] { return cluster && cluster->healthy && !cluster->nodes.empty() && cluster->nodes[0].ready; }));
+  server.Fault("GET /api/v1/nodes.watch=1", 3, {{"cut", true}});
+  server.Seen();
+  server.Control("hangup");
+  REQUIRE(posts.Until([&] { return !cluster->healthy; }));
+  CHECK_FALSE(cluster->nodes[0].ready);
+  REQUIRE(posts.Until([&] { return cluster->healthy; }));
+  CHECK(cluster->nodes[0].ready);
+  const auto seen = server.Seen();
+  CHECK(std::none_of(seen.begin(), seen.end(), [](const auto& s) { return s.find("nodes?limit=") != s.npos; }));
+}
+
 TEST_CASE_METHOD(Fixture, "events of our objects are told, and those of others are not") {
   Start();
   REQUIRE(Apply(Web(1)));
@@ -195,40 +153,62 @@ TEST_CASE_METHOD(Fixture, "events of our objects are told, and those of others a
   CHECK(events[0].count == 3);
 }
 
-TEST_CASE_METHOD(Fixture, "the logs of all replicas are read, and followed until the reader has enough") {
+TEST_CASE_METHOD(Fixture, "an app of the same name that another agent keeps elsewhere is not ours") {
   Start();
-  REQUIRE(Apply(Web(2)));
-  server.Control("set", {{"logs", {{"web-1-0", {"a", "b"}}, {"web-1-1", {"c"}}}}});
+  REQUIRE(Apply(Web(1)));
+  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
+  Put("pods", "kube-system",
+      {{"apiVersion", "v1"},
+       {"kind", "Pod"},
+       {"metadata", {{"name", "theirs"}, {"labels", {{"ote/app", "web"}}}}},
+       {"status", {{"phase", "Running"}, {"conditions", {{{"type", "Ready"}, {"status", "True"}}}}}}});
+  server.Control("set", {{"logs", {{"web-2-0", {"ours"}}, {"theirs", {"theirs"}}}}});
+  REQUIRE(Apply(Web(2, 2)));
+  REQUIRE(posts.Until([&] { return apps["web"].healthy == 2 && apps["web"].revision == 2; }));
+  CHECK(apps["web"].replicas.size() == 2);
   std::vector<std::string> lines;
   REQUIRE(Wait([&](Shim::Done done) {
     shim->Logs(
         {"web", "", 10, false},
         [&lines](const agent::LogLine& line) {
-          lines.push_back(line.replica + " " + line.text);
+          lines.push_back(line.text);
           return true;
         },
         std::move(done));
   }));
-  std::sort(lines.begin(), lines.end());
-  CHECK(lines == std::vector<std::string>{"web-1-0 a", "web-1-0 b", "web-1-1 c"});
-  // A stream that has no end holds up nothing else.
-  std::optional<Result<void>> ended;
-  int got = 0;
-  shim->Logs(
-      {"web", "web-1-0", 1, true}, [&got](const agent::LogLine&) { return ++got < 2; },
-      [&ended](Result<void> r) { ended = std::move(r); });
-  REQUIRE(posts.Until([&] { return got == 1; }));
-  REQUIRE(Apply(Web(2, 2)));
-  CHECK_FALSE(ended.has_value());
-  server.Control("set", {{"logs", {{"web-1-0", {"a", "b", "more"}}}}});
-  REQUIRE(posts.Until([&] { return ended.has_value(); }));
-  CHECK(got == 2);
-  const auto none = Wait([&](Shim::Done done) {
-    shim->Logs(
-        {"web", "nobody", 1, false}, [](const agent::LogLine&) { return true; }, std::move(done));
-  });
-  REQUIRE_FALSE(none);
-  CHECK(none.error().id == ErrorId::kNotFound);
+  CHECK(lines == std::vector<std::string>{"ours"});
+}
+
+TEST_CASE_METHOD(Fixture, "what somebody changed is set right and told, what another manager took is told and left") {
+  api::Assignment a;
+  a.app = "web";
+  a.revision = 1;
+  a.workload.manifests =
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: ours}\n---\napiVersion: v1\nkind: ConfigMap\n"
+      "metadata: {name: b}\ndata: {key: ours}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"
+      "spec:\n  selector: {matchLabels: {a: b}}\n  template: {metadata: {labels: {a: b}}, spec: {containers: [{name: "
+      "c, "
+      "image: i}]}}\n";
+  a.digest = api::DigestOf(a.workload);
+  Start();
+  REQUIRE(Apply(a));
+  REQUIRE(UntilPhase("web", api::AppPhase::kHealthy));
+  server.Control("remove", {{"plural", "configmaps"}, {"namespace", "default"}, {"name", "b"}});
+  server.ApplyAs(
+      "other", "/api/v1/namespaces/default/configmaps/a",
+      {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "a"}}}, {"data", {{"key", "theirs"}}}});
+  server.Control("remove", {{"plural", "deployments"}, {"namespace", "default"}, {"name", "web"}});
+  REQUIRE(UntilPhase("web", api::AppPhase::kDegraded));
+  CHECK(apps["web"].code == "OTE-E1108");
+  CHECK_THAT(apps["web"].message, Catch::Contains("other") && Catch::Contains(".data.key"));
+  CHECK(apps["web"].healthy == 1);
+  CHECK(server.Object("/api/v1/namespaces/default/configmaps/a")["data"]["key"] == "theirs");
+  CHECK(server.Object("/api/v1/namespaces/default/configmaps/b")["data"]["key"] == "ours");
+  std::vector<std::string> told;
+  for (const auto& event : events) told.push_back(event.kind + " " + event.subject);
+  std::sort(told.begin(), told.end());
+  CHECK(told ==
+        std::vector<std::string>{"Drifted app web", "Healed ConfigMap default/b", "Healed Deployment default/web"});
 }
 
 TEST_CASE_METHOD(Fixture, "a refused app is failed with the reason and its code") {

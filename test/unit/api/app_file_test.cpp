@@ -129,6 +129,20 @@ TEST_CASE("the short form of an app file says all that an app is") {
   CHECK(shown.env.at("LEVEL") == "3");
 }
 
+TEST_CASE("the values of a Secret among the manifests are not shown, and the rest is as it was") {
+  api::Workload w;
+  w.manifests = "---\nkind: ConfigMap\ndata: {about: Secret}\n";
+  CHECK(api::Shown(w).manifests == w.manifests);
+  w.manifests +=
+      "---\nkind: Secret\nstringData: {password: hunter2}\n---\nkind: List\nitems: [{kind: Secret, data: {key: "
+      "aHVudGVyMg==}}]\n";
+  const auto shown = api::Shown(w).manifests;
+  CHECK(shown.find("hunter2") == shown.npos);
+  CHECK(shown.find("aHVudGVyMg") == shown.npos);
+  CHECK(shown.find("password: \"(secret)\"") != shown.npos);
+  CHECK(shown.find("about: Secret") != shown.npos);
+}
+
 TEST_CASE("an app file is refused with the line and the field that are wrong") {
   Refused("name: web\ncomand: [a]\n", ErrorId::kInputUnknownField,
           "app.yaml:2: comand: no such field; did you mean command?");
