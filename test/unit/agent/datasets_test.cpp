@@ -67,6 +67,23 @@ TEST_CASE("adding the same data set twice is the same; another in its place is a
   CHECK(tree.AddData("clinic-a", "points", other).error().id == ErrorId::kConflict);
 }
 
+TEST_CASE("whether relays may read updates of a data set is a setting of it, which the root is told") {
+  RunTree tree;
+  tree.Join("clinic-a");
+  const auto path = tree.WriteData("clinic-a", RunTree::Csv(1, 100));
+  CHECK(Must(tree.AddData("clinic-a", "points", path)).fold == api::FoldPolicy::kAllow);
+  api::DataAddRequest closed;
+  closed.dataset.name = "points";
+  closed.dataset.path = path;
+  closed.dataset.label = "label";
+  closed.dataset.fold = api::FoldPolicy::kRefuse;
+  CHECK(tree.Ask<api::Dataset>("clinic-a", api::verb::kDataAdd, closed).error().id == ErrorId::kConflict);
+  closed.replace = true;
+  CHECK(Must(tree.Ask<api::Dataset>("clinic-a", api::verb::kDataAdd, closed)).fold == api::FoldPolicy::kRefuse);
+  tree.Settle();
+  CHECK(tree.Shown("clinic-a").datasets.front().fold == api::FoldPolicy::kRefuse);
+}
+
 TEST_CASE("nothing of a data set with a bad row is registered") {
   RunTree tree;
   tree.Join("clinic-a");
