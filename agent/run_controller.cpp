@@ -28,8 +28,19 @@ api::RunSpec Asked(const api::Run& run) {
   return spec;
 }
 
-tl::unexpected<Error> Unknown(const std::string& name) {
-  return Fail(ErrorId::kRunUnknown, fmt::format("run {}: no run here has this id or name", name), "ote fl list");
+// Where runs are begun and kept; "" when that is here.
+std::string RunsAt(const store::Membership& member) {
+  if (!member.parent) return "";
+  return member.place.path.empty() ? member.parent->name : member.place.path.front();
+}
+
+tl::unexpected<Error> Unknown(const store::Membership& here, const std::string& name) {
+  const auto root = RunsAt(here);
+  if (root.empty()) {
+    return Fail(ErrorId::kRunUnknown, fmt::format("run {}: no run here has this id or name", name), "ote fl list");
+  }
+  return Fail(ErrorId::kRunUnknown, fmt::format("run {}: runs are kept at the root of the tree", name),
+              "ask at " + root);
 }
 
 // "; relays: fold (clinic-a refuses it and is carried)"
@@ -171,6 +182,11 @@ Result<std::optional<api::Run>> RunController::SameRequest(const api::StartReque
 }
 
 Result<api::Run> RunController::StartRun(const api::StartRequest& request) {
+  if (const auto root = RunsAt(context_.membership); !root.empty()) {
+    return Fail(ErrorId::kUnsupported,
+                fmt::format("{} is not the root of its tree, where runs begin", context_.membership.name),
+                "ask at " + root);
+  }
   OTE_TRY(auto before, SameRequest(request));
   if (before) return FitForAnswer(std::move(*before));
   OTE_CHECK(federate::CheckPlan(request.spec));
@@ -252,7 +268,7 @@ RunDriver* RunController::DriverOf(const std::string& id) const {
 Result<std::string> RunController::IdOf(const std::string& name) const {
   auto it = std::ranges::find(known_, name, &Known::id);
   if (it == known_.end()) it = std::ranges::find(known_, name, &Known::name);
-  if (it == known_.end()) return Unknown(name);
+  if (it == known_.end()) return Unknown(context_.membership, name);
   return it->id;
 }
 
@@ -260,7 +276,7 @@ Result<api::Run> RunController::Find(const std::string& name) const {
   OTE_TRY(const auto id, IdOf(name));
   if (const auto it = drivers_.find(id); it != drivers_.end()) return it->second->View();
   OTE_TRY(auto stored, context_.store.Get<api::Run>(id));
-  if (!stored) return Unknown(name);
+  if (!stored) return Unknown(context_.membership, name);
   return std::move(*stored);
 }
 
@@ -340,7 +356,7 @@ Result<api::Empty> RunController::Offer(const Request& request, const parcel::Pa
   OTE_TRY(const auto head, parcel::ReadHead(offer));
   const auto it = drivers_.find(head.run);
   if (it == drivers_.end()) {
-    if (std::ranges::find(known_, head.run, &Known::id) == known_.end()) return Unknown(head.run);
+    if (std::ranges::find(known_, head.run, &Known::id) == known_.end()) return Unknown(context_.membership, head.run);
     return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", head.run));
   }
   auto taken = it->second->Offered(request.caller().name, offer);

@@ -36,6 +36,19 @@ TEST_CASE("a run over sites behind relays ends with the model of the flat one") 
   CHECK(models_asked.size() == 2);
 }
 
+TEST_CASE("a relay says at once that runs begin, and are kept, at the root") {
+  RunTree tree;
+  GrowTiers(tree);
+  const auto started = tree.Ask<api::Run>("north", api::verb::kFlStart, api::StartRequest{RunTree::Spec(1), "", false});
+  REQUIRE_FALSE(started);
+  CHECK(started.error().id == ErrorId::kUnsupported);
+  CHECK(started.error().hint == "ask at hq");
+  const auto shown = tree.Ask<api::Run>("north", api::verb::kFlShow, api::NameRequest{"trial"});
+  REQUIRE_FALSE(shown);
+  CHECK(shown.error().id == ErrorId::kRunUnknown);
+  CHECK(shown.error().hint == "ask at hq");
+}
+
 TEST_CASE("a relay lost in the middle of a round costs nothing but time") {
   const auto flat = FlatDigest();
   RunTree tree;
