@@ -31,7 +31,7 @@ api::RunSpec Asked(const api::Run& run) {
 // Where runs are begun and kept; "" when that is here.
 std::string RunsAt(const store::Membership& member) {
   if (!member.parent) return "";
-  return member.place.path.empty() ? member.parent->name : member.place.path.front();
+  return member.place.path.empty() ? "its root" : member.place.path.front();
 }
 
 tl::unexpected<Error> Unknown(const store::Membership& here, const std::string& name) {

@@ -46,7 +46,7 @@ __ote_flags() {
     'ote app restart') REPLY='--cluster --dry-run --request-id' ;;
     'ote app rollback') REPLY='--to --detach --dry-run --request-id' ;;
     'ote app remove') REPLY='--detach --dry-run --request-id' ;;
-    'ote data add') REPLY='--path --label --label-path --ignore --format --task --categorical --missing --test-fraction --split-seed --min-rows --privacy-budget --privacy-delta --privacy-noise --privacy-forget --replace --dry-run --request-id' ;;
+    'ote data add') REPLY='--path --label --label-path --ignore --format --task --categorical --missing --test-fraction --split-seed --min-rows --fold --privacy-budget --privacy-delta --privacy-noise --privacy-forget --replace --dry-run --request-id' ;;
     'ote data stats') REPLY='--federated --clusters -l --selector' ;;
     'ote data remove') REPLY='--dry-run --request-id' ;;
     'ote data split') REPLY='--label --label-path --ignore --format --task --categorical --missing --parts --dirichlet --classes-per-site --seed --test-fraction --names --out --dry-run --request-id' ;;
@@ -173,6 +173,7 @@ __ote_value() {
     'ote data add --test-fraction') REPLY='@none' ;;
     'ote data add --split-seed') REPLY='@none' ;;
     'ote data add --min-rows') REPLY='@none' ;;
+    'ote data add --fold') REPLY='allow refuse' ;;
     'ote data add --privacy-budget') REPLY='@none' ;;
     'ote data add --privacy-delta') REPLY='@none' ;;
     'ote data add --privacy-noise') REPLY='none central distributed local' ;;

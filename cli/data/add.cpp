@@ -1,6 +1,9 @@
 // ote data add: register a file at its site.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "cli/by_hand/alone.h"
 #include "cli/data/commands.h"
 #include "cli/data/show.h"
@@ -18,7 +21,7 @@ struct AddOptions {
   double test_fraction = 0.2;
   std::uint64_t split_seed = 0;
   std::int64_t min_rows = api::Dataset().min_rows;
-  api::FoldPolicy fold = api::FoldPolicy::kAllow;
+  std::optional<api::FoldPolicy> fold;  // nothing: as it is
   bool replace = false;
   std::string budget;  // "" for as it is
   double delta = api::PrivacyTerms().delta;
@@ -41,6 +44,12 @@ Result<std::optional<api::PrivacyTerms>> TermsOf(const AddOptions& options) {
   terms.noise = options.noise.value_or(terms.noise);
   OTE_CHECK(api::Validate(terms));
   return std::optional(terms);
+}
+
+// What an owner refused stays refused until somebody says otherwise.
+void KeepFold(const AddOptions& options, const std::vector<api::Dataset>& there, api::DataAddRequest& request) {
+  const auto it = std::ranges::find(there, options.name, &api::Dataset::name);
+  if (!options.fold && it != there.end()) request.dataset.fold = it->fold;
 }
 
 Result<Exit> Add(Context& context, const AddOptions& options) {
@@ -66,7 +75,7 @@ Result<Exit> Add(Context& context, const AddOptions& options) {
   request.dataset.categorical = source.categorical;
   request.dataset.missing = source.missing;
   request.dataset.min_rows = options.min_rows;
-  request.dataset.fold = options.fold;
+  request.dataset.fold = options.fold.value_or(api::FoldPolicy::kAllow);
   request.dataset.test_fraction = options.test_fraction;
   request.dataset.split_seed = BigId{options.split_seed};
   request.replace = options.replace;
@@ -76,10 +85,14 @@ Result<Exit> Add(Context& context, const AddOptions& options) {
   std::string at;
   OTE_TRY(auto alone, OpenAlone(context));
   if (alone) {
+    OTE_TRY(const auto there, ListDatasets(*alone));
+    KeepFold(options, there, request);
     OTE_TRY(dataset, AddDataset(context, *alone, request));
     OTE_TRY(at, alone->Name());
   } else {
     OTE_TRY(AgentLink link, AgentLink::Open(context));
+    OTE_TRY(const auto there, link.Ask<api::DataList>(api::verb::kDataList, api::Empty{}, context.Patience(kQuick)));
+    KeepFold(options, there.items, request);
     OTE_TRY(dataset, link.Ask<api::Dataset>(api::verb::kDataAdd, request, context.Patience(kLong)));
     at = link.Member().name;
   }
@@ -108,8 +121,10 @@ Command AddDataCommand() {
            "the part of the rows that is held out for measuring");
   c.Option("--split-seed", "NUMBER", options->split_seed, "decides which rows are held out");
   c.Option("--min-rows", "COUNT", options->min_rows, "with fewer rows, the site tells the root no statistics");
-  c.Option("--fold", "POLICY", options->fold,
-           "whether relays may read its updates to add them up; with refuse only the root reads them");
+  c.Option(
+      "--fold", "POLICY", options->fold,
+      "whether relays may read its updates to add them up; with refuse only the root reads them; stays as it is when "
+      "not given");
   c.Option("--privacy-budget", "EPSILON", options->budget,
            "what all runs together may learn of its rows, or none; a round that would bring it past it is refused");
   c.Option("--privacy-delta", "DELTA", options->delta, "the delta of the budget");

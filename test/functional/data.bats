@@ -38,6 +38,18 @@ seen_at_root() { ote cluster show clinic-a --state hq -o json | jq -e '.datasets
   jq -e '.trainRows + .testRows == 1798' <<<"$output"
 }
 
+@test "who refused that relays read its updates refuses it still with another file under the name" {
+  cp "$samples/digits.csv" digits.csv
+  expect 0 add digits --path digits.csv --label "$(digits_label)" --fold refuse -o json
+  [ "$(json .fold)" = refuse ]
+  tail -n 1 "$samples/digits.csv" >>digits.csv
+  expect 0 add digits --path digits.csv --label "$(digits_label)" --replace --yes -o json
+  [ "$(json .fold)" = refuse ]
+  expect 0 add digits --path digits.csv --label "$(digits_label)" --fold allow --replace --yes -q
+  expect 0 ote data show digits --state clinic-a -o json
+  [ "$(json .fold)" != refuse ]
+}
+
 @test "a bad row is told with file, line and column, and nothing half-registered remains" {
   printf 'a,b,label\n1,2,x\n3,oops,y\n' >bad.csv
   expect 2 add bad --path bad.csv --label label
