@@ -127,7 +127,7 @@ TEST_CASE("a root that is killed while relays fold goes on to the same model") {
   const auto run = tree.Finish();
   INFO(run.message);
   REQUIRE(run.status == api::RunStatus::kFinished);
-  for (const auto& round : run.rounds) CHECK(round.participants == kSites);
+  for (const auto& round : run.rounds) CHECK(round.participants == kTierSites);
   CHECK(run.model.digest == flat);
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("a root that is killed with the sum of one relay goes on with it") {
   const auto run = tree.Finish();
   INFO(run.message);
   REQUIRE(run.status == api::RunStatus::kFinished);
-  for (const auto& round : run.rounds) CHECK(round.participants == kSites);
+  for (const auto& round : run.rounds) CHECK(round.participants == kTierSites);
   CHECK(run.model.digest == flat);
 }
 
