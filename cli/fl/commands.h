@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 
 #include "cli/data/commands.h"
 #include "cli/frame/command.h"
@@ -28,6 +30,19 @@ Command ExportTaskCommand();
 Command TrainTaskCommand();
 Command ImportUpdateCommand();
 
+// A selector in one piece or several, which must all hold; no text: as the file says.
+struct SelectorFlag {
+  std::optional<std::string> text;
+  void clear() { text.reset(); }
+};
+inline Result<void> ReadValue(const std::string& more, SelectorFlag& out) {
+  out.text = out.text ? *out.text + "," + more : more;
+  return {};
+}
+inline std::string ShowValue(const SelectorFlag&) { return {}; }
+template <>
+inline constexpr bool kRepeats<SelectorFlag> = true;
+
 // A run as its file and the flags over it say.
 struct RunFlags {
   std::filesystem::path file;  // "-" for standard input; "" for flags alone
@@ -48,7 +63,7 @@ struct RunFlags {
   std::optional<api::StrategyKind> strategy;
   std::optional<api::TrainerKind> trainer;
   std::vector<std::string> clusters;
-  std::optional<std::vector<std::string>> selector;  // terms
+  SelectorFlag selector;
   std::optional<double> fraction;
   std::optional<std::int64_t> minimum;
   std::optional<std::chrono::milliseconds> deadline;

@@ -81,8 +81,8 @@ Result<api::RunSpec> ReadRun(Context& context, const RunFlags& flags, const std:
   if (document.json.contains(selector) && document.json.at(selector).is_null()) {
     spec.sites.selector.text = "";  // it stands there, and is empty
   }
-  if (flags.selector) {
-    spec.sites.selector = {{}, fmt::format("{}", fmt::join(*flags.selector, ","))};
+  if (flags.selector.text) {
+    spec.sites.selector = {{}, *flags.selector.text};
     document.map.lines["/sites/selector"] = 0;
   }
   Override(flags.fraction, spec.sites.fraction);
