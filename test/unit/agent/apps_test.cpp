@@ -363,10 +363,10 @@ TEST_CASE("logs come from each cluster, and a reader that goes away leaves nothi
   request.follow = true;
   request.tail = 1;
   // Time passes while the reader waits.
-  bool ticks = true;
-  tree.Hold("the clock", [&] {
-    if (ticks) tree.clock.Advance(10ms);
-    return !ticks;
+  const auto ticks = std::make_shared<bool>(true);  // the tree may ask once more when this has returned
+  tree.Hold("the clock", [&tree, ticks] {
+    if (*ticks) tree.clock.Advance(10ms);
+    return !*ticks;
   });
   lines.clear();
   {
@@ -414,7 +414,7 @@ Result<wire::Envelope> Follow(AppTree& tree, wire::Client& client, const std::fu
     if (enough()) return Fail(ErrorId::kInterrupted, "enough");
     return {};
   });
-  ticks = false;
+  *ticks = false;
   return ended;
 }
 
