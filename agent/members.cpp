@@ -65,8 +65,15 @@ Result<void> Members::Start() {
                                    });
   rpc.Register(api::verb::kClusterLabel, kByOperator | kByParent,
                [this](Request request) { LabelAsked(std::move(request)); });
-  rpc.RegisterCall<api::NameRequest>(api::verb::kClusterRemove, kByOperator,
-                                     [this](const Request&, const auto& body) { return Remove(body); });
+  // A relay asks for what is below it.
+  rpc.RegisterCall<api::NameRequest>(
+      api::verb::kClusterRemove, kByOperator | kByMember,
+      [this](const Request& request, const auto& body) -> Result<api::Cluster> {
+        if (request.who() != kByMember) return Remove(body);
+        OTE_CHECK(CheckHomeBelow(body.name, request.caller().name));
+        log::Info("a relay asks for a removal", {{"relay", request.caller().name}, {"cluster", body.name}});
+        return Remove(body);
+      });
   rpc.RegisterCall<api::CordonRequest>(api::verb::kClusterCordon, kByOperator,
                                        [this](const Request&, const auto& body) { return Cordon(body); });
   Sweep();

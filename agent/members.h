@@ -141,6 +141,8 @@ class Members {
   void LabelAsked(Request request);
   Result<api::Cluster> Label(const api::LabelRequest& request);
   Result<api::Cluster> Remove(const api::NameRequest& request);
+  // Whether `name` joined below `relay`, wherever it hangs now; kPermission.
+  Result<void> CheckHomeBelow(const std::string& name, const std::string& relay) const;
   Result<api::Cluster> Cordon(const api::CordonRequest& request);
   Result<void> LoadCordons();
   Result<void> SaveCordon(const std::string& name);

@@ -48,6 +48,16 @@ bool Members::IsBelow(const std::string& child, const std::string& name) const {
   return it != clusters_.end() && it->second.parent == child && !live_.contains(name);
 }
 
+Result<void> Members::CheckHomeBelow(const std::string& name, const std::string& relay) const {
+  auto at = clusters_.find(name);
+  // As many steps as there are clusters, at most: the parents that tiers tell of may go round.
+  for (std::size_t step = 0; step <= clusters_.size() && at != clusters_.end(); ++step) {
+    if (at->second.parent == relay) return {};
+    at = clusters_.find(at->second.parent);
+  }
+  return Fail(ErrorId::kPermission, fmt::format("cluster {}: it did not join below {}", name, relay));
+}
+
 api::Cluster Members::AsOfNow(const api::Cluster& cluster) const {
   auto now = cluster;
   if (const auto it = cordons_.find(cluster.name); it != cordons_.end()) {

@@ -1,5 +1,7 @@
 #include "agent/tree/enrol_desk.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <utility>
 
@@ -43,6 +45,7 @@ Result<void> EnrolDesk::Start() {
   rpc.Register(api::verb::kTokenCreate, kByOperator, [this](Request request) { CreateToken(std::move(request)); });
   rpc.Register(api::verb::kTokenList, kByOperator, [this](Request request) { CarryList(std::move(request)); });
   rpc.Register(api::verb::kTokenRevoke, kByOperator, [this](Request request) { CarryRevoke(std::move(request)); });
+  rpc.Register(api::verb::kClusterRemove, kByOperator, [this](Request request) { CarryRemove(std::move(request)); });
   rpc.RegisterCall<api::Empty>(api::verb::kEnrolHello, kByToken,
                                [this](const Request&, const auto&) { return Hello(); });
   rpc.Register(api::verb::kEnrolRequest, kByToken, [this](Request request) { Enrol(std::move(request)); });
@@ -101,6 +104,17 @@ void EnrolDesk::CarryList(Request request) {
 void EnrolDesk::CarryRevoke(Request request) {
   auto body = request.envelope().body;
   Carry(uplink_, api::verb::kTokenRevoke, std::move(body), std::move(request));
+}
+
+// The root makes its certificate void, and everybody on the way hears of it from there.
+void EnrolDesk::CarryRemove(Request request) {
+  const auto asked = FromWire<api::NameRequest>(request.envelope().body);
+  if (!asked) return request.Refuse(asked.error());
+  if (!members_.Find(asked->name)) {
+    return request.Refuse(
+        Error{ErrorId::kNotFound, fmt::format("cluster {}: not below this one", asked->name), "ote cluster list"});
+  }
+  Carry(uplink_, api::verb::kClusterRemove, ToJson(*asked), std::move(request));
 }
 
 Result<api::EnrolHello> EnrolDesk::Hello() {

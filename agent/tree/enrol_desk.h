@@ -1,5 +1,6 @@
 // Enrolment through a member that is no root: it makes nobody a member itself, it asks the root for tokens that admit
-// to it, and carries what somebody with such a token asks and the certificate that comes back. One thread.
+// to it, and carries what somebody with such a token asks and the certificate that comes back. Nor does it turn anybody
+// out: it asks the root to. One thread.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,7 @@ class EnrolDesk {
   void CreateToken(Request request);
   void CarryList(Request request);
   void CarryRevoke(Request request);
+  void CarryRemove(Request request);
   Result<api::EnrolHello> Hello();
   void Enrol(Request request);
   Result<api::EnrolReply> Enrolled(const wire::Envelope& answer);

@@ -94,6 +94,35 @@ TEST_CASE("a cluster that was removed at the root is cut off from its relay") {
   CHECK_THROWS(tree.Shown("leaf", "r1"));
 }
 
+TEST_CASE("a relay has the root remove what joined below it, and nothing else") {
+  Tree tree;
+  for (const std::string relay : {"r1", "r2"}) tree.JoinAt("hq", relay, true);
+  tree.Pass(seconds(2));
+  tree.JoinAt("r1", "leaf");
+  tree.JoinAt("r2", "other");
+  tree.Pass(seconds(6));
+  const auto remove = [&](const std::string& at, const std::string& name) {
+    return tree.Ask<api::Cluster>(at, api::verb::kClusterRemove, api::NameRequest{name});
+  };
+  CHECK(remove("r1", "other").error().id == ErrorId::kNotFound);
+  CHECK(remove("r1", "r1").error().id == ErrorId::kNotFound);
+  CHECK(remove("r1", "hq").error().id == ErrorId::kNotFound);
+  // A guest is its own parent's, whoever has taken it in.
+  tree.StopNode("r2");
+  tree.Pass(seconds(60), milliseconds(250));
+  REQUIRE(tree.Shown("other").via == "r1");
+  CHECK(remove("r1", "other").error().id == ErrorId::kPermission);
+  CHECK(tree.Shown("other").status == api::ClusterStatus::kReady);
+  const auto removed = remove("r1", "leaf");
+  REQUIRE(removed);
+  CHECK(removed->status == api::ClusterStatus::kRemoved);
+  tree.Pass(seconds(6));
+  for (const auto* at : {"hq", "r1"}) {
+    const auto list = Must(tree.Ask<api::ClusterList>(at, api::verb::kClusterList, api::Empty{}));
+    CHECK(std::ranges::none_of(list.items, [](const auto& cluster) { return cluster.name == "leaf"; }));
+  }
+}
+
 TEST_CASE("a certificate is renewed through a relay, which then knows the new one") {
   Tree tree(60'000);
   tree.JoinAt("hq", "r1", true);
