@@ -381,7 +381,7 @@ TEST_CASE("logs come from each cluster, and a reader that goes away leaves nothi
         });
     CHECK_FALSE(ended);
   }
-  ticks = false;
+  *ticks = false;
   CHECK(lines == std::vector<std::string>{"line 499", "more"});
   CHECK(tree.At("a").logs->Readers() == 1);
   tree.Pass(150s);
@@ -405,10 +405,10 @@ Result<wire::Envelope> Follow(AppTree& tree, wire::Client& client, const std::fu
   api::AppLogsRequest request;
   request.app = "web";
   request.follow = true;
-  bool ticks = true;
-  tree.Hold("the clock", [&] {
-    if (ticks) tree.clock.Advance(10ms);
-    return !ticks;
+  const auto ticks = std::make_shared<bool>(true);  // the tree may ask once more when this has returned
+  tree.Hold("the clock", [&tree, ticks] {
+    if (*ticks) tree.clock.Advance(10ms);
+    return !*ticks;
   });
   auto ended = client.Stream(api::verb::kAppLogs, ToJson(request), 5s, [&](wire::Envelope&&) -> Result<void> {
     if (enough()) return Fail(ErrorId::kInterrupted, "enough");
