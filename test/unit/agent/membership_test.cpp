@@ -147,10 +147,17 @@ TEST_CASE("a member may not call what is for operators") {
   tree.Join("clinic-a");
   auto client = tree.OpenClient({Tree::kRootEndpoint, Must(tree.Folder("hq").TransportKey()).Public()},
                                 Must(tree.Folder("clinic-a").TransportKey()));
-  for (const auto verb : {api::verb::kClusterList, api::verb::kTokenCreate, api::verb::kFlStart,
-                          api::verb::kClusterRemove, api::verb::kAgentStop, api::verb::kDataAdd}) {
+  for (const auto verb : {api::verb::kClusterList, api::verb::kTokenCreate, api::verb::kFlStart, api::verb::kAgentStop,
+                          api::verb::kDataAdd}) {
     CHECK(client.Call(verb, Json::object(), 5s).error().id == ErrorId::kPermission);
   }
+  // It may ask for the removal of what joined below it, which is nobody.
+  tree.Join("clinic-b");
+  for (const std::string name : {"clinic-b", "clinic-a", "hq", "nobody"}) {
+    const auto removed = client.Call(api::verb::kClusterRemove, ToJson(api::NameRequest{name}), 5s);
+    CHECK(removed.error().id == ErrorId::kPermission);
+  }
+  CHECK(tree.Shown("clinic-b").status == api::ClusterStatus::kReady);
 }
 
 TEST_CASE("one state folder has one agent") {
