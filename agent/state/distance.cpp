@@ -13,7 +13,8 @@ void Distance::Start() {
   uplink_.OnBeat([this](const std::string& parent, std::chrono::milliseconds round_trip) {
     if (parent != parent_) meter_.Reset();
     parent_ = parent;
-    if (meter_.Take(round_trip)) board_.Set(state::kLine, "", ToJson(api::LineStatus{parent, round_trip.count()}));
+    if (const auto line = meter_.Take(round_trip))
+      board_.Set(state::kLine, "", ToJson(api::LineStatus{parent, line->count()}));
   });
 }
 
