@@ -193,13 +193,13 @@ void Rpc::Finish(std::uint64_t id, Result<wire::Envelope> result) {
 
 void Rpc::Deliver(wire::Event event) {
   const bool from_peer = event.kind == wire::EventKind::kPeerMessage;
-  // What is passed on arrives as this agent's own word, so an operator with rights of their own has to be asked about
-  // here: their requests are for this agent, whatever they say.
   if (const auto cancelled = wire::CancelledBy(event.envelope)) {
     const Destination from = from_peer ? Destination(event.peer) : Destination(event.link);
     if (relay_.cancel) relay_.cancel(from, *cancelled);
     return waits_->Gone(from, *cancelled);
   }
+  // What is passed on arrives as this agent's own word, so an operator with rights of their own has to be asked about
+  // here: their requests are for this agent, whatever they say.
   const bool stays = from_peer && event.caller.kind == wire::CallerKind::kOperator && guard_ != nullptr &&
                      !guard_->MayPass(event.caller);
   if (!stays && relay_.take && relay_.take(event)) return;

@@ -38,8 +38,7 @@ Command RemoveClusterCommand() {
   c.About(
       "The cluster is cut off at once, and its certificate is void from then on everywhere in the tree. Its data and "
       "its state folder stay as they are. To take it back, make a token and join again. At a relay: one that joined "
-      "below "
-      "it, if the root is reached.");
+      "below it, if the root is reached.");
   c.Argument("NAME", options->name, "the cluster").Completes(Names::kCluster);
   c.Example("ote cluster remove clinic-a", "after a question");
   c.Example("ote cluster remove clinic-a --yes", "in a script");

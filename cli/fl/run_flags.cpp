@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "cli/fl/commands.h"
 #include "cli/fl/run_document.h"

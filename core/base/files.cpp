@@ -82,15 +82,6 @@ int WriteAll(int fd, ByteView content) noexcept {
 
 fs::path FolderOf(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-}  // namespace
-
-Error FileError(std::string_view doing, const fs::path& path, int error) {
-  const ErrorId id = error == ENOSPC || error == EDQUOT ? ErrorId::kNoSpace : ErrorId::kFileFailed;
-  return {id, fmt::format("{} {}: {}", doing, path.string(), SystemWords(error)), {}};
-}
-
-namespace {
-
 Result<void> Sync(const fs::path& path, int flags) {
   const Descriptor handle(Open(path, flags));
   if (!handle) return Fail(FileError("syncing", path, errno));
@@ -100,6 +91,11 @@ Result<void> Sync(const fs::path& path, int flags) {
 }
 
 }  // namespace
+
+Error FileError(std::string_view doing, const fs::path& path, int error) {
+  const ErrorId id = error == ENOSPC || error == EDQUOT ? ErrorId::kNoSpace : ErrorId::kFileFailed;
+  return {id, fmt::format("{} {}: {}", doing, path.string(), SystemWords(error)), {}};
+}
 
 Result<void> SyncFolder(const fs::path& folder) { return Sync(folder, O_RDONLY | O_DIRECTORY); }
 Result<void> SyncFile(const fs::path& file) { return Sync(file, O_RDONLY); }

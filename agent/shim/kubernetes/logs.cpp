@@ -11,7 +11,6 @@ namespace {
 
 // Lines on their way to a reader who is slower than they come; what is over is dropped, and counted to the reader.
 constexpr int kMaxWaiting = 5000;
-constexpr int kMaxStreams = 64;  // as those that are followed
 
 }  // namespace
 
@@ -71,7 +70,7 @@ void LogReader::TakePods(Result<Answer> answer) {
     const Json& containers = At(pod, {"spec", "containers"});
     if (!containers.is_array()) continue;
     for (const Json& container : containers) {
-      if (++streams > kMaxStreams) break;
+      if (++streams > kMostStreams) break;
       ++open_;
       const std::string of = TextAt(container, {"name"});
       const std::string replica = containers.size() > 1 ? name + "/" + of : name;

@@ -24,6 +24,7 @@ class LogReader : public std::enable_shared_from_this<LogReader> {
  public:
   using Line = std::function<bool(const agent::LogLine&)>;
   using Post = std::function<void(std::function<void()>)>;
+  static constexpr int kMostStreams = 64;  // open at a time; further ones are left out, or wait
 
   // `line` and `done` are called in the thread that `post` leads to.
   // Of pods in these namespaces alone.

@@ -10,7 +10,6 @@
 namespace ote::kube {
 namespace {
 
-constexpr int kMaxStreams = 64;
 constexpr int kMostFailures = 3;
 constexpr std::chrono::seconds kLastWords{2};  // how long the log of a pod that is gone may still tell
 
@@ -137,7 +136,7 @@ void LogReader::OpenDue() {
   auto open = std::count_if(sources_.begin(), sources_.end(), [](const auto& e) { return e.second.request != 0; });
   for (auto& [key, source] : sources_) {
     if (!source.due || source.request != 0) continue;
-    if (++open > kMaxStreams) return;
+    if (++open > kMostStreams) return;
     OpenSource(key, source);
   }
 }
