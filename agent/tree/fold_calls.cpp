@@ -41,7 +41,7 @@ FoldCalls::Id FoldCalls::Ask(const std::string& child, api::FoldWork work, milli
                              Done done) {
   const auto id = next_++;
   const auto now = context_.clock.SteadyNow();
-  calls_[id] = {child, work.run, work.round, work.count, std::move(open), std::move(done), {}, 0, 0, now, now};
+  calls_[id] = {child, work.run, work.round, work.count, std::move(open), std::move(done), 0, {}, 0, 0, now, now};
   const auto sent = Send(id, work, patience);
   for (auto& item : work.items) crypto::Wipe(item.key);
   auto& timer = calls_.at(id).timer;
@@ -54,16 +54,17 @@ FoldCalls::Id FoldCalls::Ask(const std::string& child, api::FoldWork work, milli
 }
 
 Result<void> FoldCalls::Send(Id id, api::FoldWork& work, milliseconds patience) {
-  const auto& child = calls_.at(id).child;
+  auto& call = calls_.at(id);
+  const auto& child = call.child;
   const auto* certificate = members_.CertificateOf(child);
   const auto way = members_.WayTo(child);
   if (certificate == nullptr || !way) return Fail(ErrorId::kUnreachable, child + ": not connected");
   OTE_TRY(const auto paper, FromCbor<crypto::CertificateBody>(certificate->body));
   OTE_TRY(const auto request, parcel::SealWork(work, child, paper.Transport()));
-  context_.rpc.Call(*way, api::verb::kFlFold, ToJson(request), patience,
-                    [this, id, alive = std::weak_ptr(alive_)](const Result<wire::Envelope>& answer) {
-                      if (alive.lock()) Answered(id, answer);
-                    });
+  call.work = context_.rpc.Call(*way, api::verb::kFlFold, ToJson(request), patience,
+                                [this, id, alive = std::weak_ptr(alive_)](const Result<wire::Envelope>& answer) {
+                                  if (alive.lock()) Answered(id, answer);
+                                });
   return {};
 }
 
@@ -163,6 +164,7 @@ void FoldCalls::Cancel(Id id) {
   const auto it = calls_.find(id);
   if (it == calls_.end()) return;
   context_.timers.Cancel(it->second.timer);
+  context_.rpc.Cancel(it->second.work);  // when it was not answered: the child lets go of it, too
   if (it->second.fetch != 0) transfer_.Cancel(it->second.fetch);
   calls_.erase(it);
 }

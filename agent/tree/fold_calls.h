@@ -41,7 +41,7 @@ class FoldCalls {
   // child said, kUpdateShape for a sum of another size, or what `open` and the own disk said. kNoSpace and kFileFailed
   // are of the own disk alone.
   Id Ask(const std::string& child, api::FoldWork work, std::chrono::milliseconds patience, Open open, Done done);
-  // `done` is not called any more.
+  // `done` is not called any more, and a child that is at work on it is told to leave it.
   void Cancel(Id id);
   // api::FoldReply::progress, as the child told it last.
   std::int64_t Progress(Id id) const;
@@ -54,6 +54,7 @@ class FoldCalls {
     std::int64_t count = 0;
     Open open;
     Done done;
+    std::uint64_t work = 0;  // the question that gave the child its work
     api::FoldReply reply;
     Transfer::Id fetch = 0;
     Timers::Id timer = 0;

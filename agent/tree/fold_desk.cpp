@@ -133,6 +133,10 @@ void FoldDesk::Begin(Request request, api::FoldWork work) {
   const auto id = next_++;
   log::Debug("folds updates", {{"run", work.run}, {"round", work.round}, {"updates", std::ssize(work.items)}});
   auto& job = *jobs_.emplace(id, std::make_unique<Job>(std::move(request), std::move(work), grid)).first->second;
+  job.request.OnGone([this, id] {
+    jobs_.at(id)->request.Refuse(Error{ErrorId::kInterrupted, "nobody waits for the sum any more", {}});
+    DropJob(id);
+  });
   const auto time = job.work.time_ms > 0 ? std::min(kTime, std::chrono::milliseconds(job.work.time_ms)) : kTime;
   job.timer = context_.timers.At(context_.clock.SteadyNow() + time, [this, id] { Expire(id); });
   Share(id, TimeOfChild(time));

@@ -6,7 +6,7 @@
 // was opened touches the disk. What several sites behind a child have made, that child adds up in the same way, with
 // the same keys, and its sum is checked and added as an update is; sums are exact, so that their shape does not show in
 // the model. The sum is sealed to the run and kept until the root says that it has it, or for a while. Nothing is
-// promised: what a restart loses the root asks for again. One thread.
+// promised: what a restart loses the root asks for again, and what nobody waits for any more is let go. One thread.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,8 @@ class FoldDesk {
   ~FoldDesk();
 
   void Start();
+  // Sums that are being made.
+  std::size_t AtWork() const noexcept { return jobs_.size(); }
 
  private:
   struct Below;

@@ -29,6 +29,7 @@ class TreeParts {
 
   // At one that is no root; nullptr at a root.
   const EnrolDesk* enrol() const { return enrol_ ? &*enrol_ : nullptr; }
+  const FoldDesk* folds() const { return folds_ ? &*folds_ : nullptr; }
   const Relay& relay() const { return relay_; }
   GuestRule& guest() { return guest_; }
 

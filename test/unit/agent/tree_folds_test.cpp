@@ -3,6 +3,7 @@
 
 #include "agent/tree/fold_calls.h"
 #include "agent/tree/fold_desk.h"
+#include "agent/tree/tree_parts.h"
 #include "test/fake/tiers.h"
 
 using namespace ote;
@@ -182,6 +183,25 @@ TEST_CASE("a relay that answers and gets no further is given up when no site cou
   CHECK(run.model.digest == flat);
   CHECK(trouble.Until("sum-failed") >= FoldCalls::kStall);
   CHECK(trouble.Until("sum-failed") < FoldCalls::kStall + 12s);
+}
+
+TEST_CASE("a relay that was given up lets go of what it was asked for at once") {
+  const auto flat = FlatDigest(1);
+  RunTree tree;
+  GrowTiers(tree);
+  const auto at_work = [&] { return tree.Node("north").tree().folds()->AtWork(); };
+  bool asked = false;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    // It says nothing of how far it is, and gets nothing to fold.
+    if (to == "north" && Asks(event, api::verb::kFlFold)) HasWork(event) ? void(asked = true) : Swallow(event);
+    if ((to == "clinic-a" || to == "clinic-b") && Asks(event, api::verb::kArtifactGet) && at_work() > 0) Swallow(event);
+  };
+  Must(tree.StartRun(Patient(1)));
+  REQUIRE(tree.Until([&] { return asked && at_work() == 1; }));
+  REQUIRE(tree.Until([&] { return tree.Happened("sum-failed"); }, 200ms));
+  tree.Settle();
+  CHECK(at_work() == 0);
+  CHECK(Finish(tree).model.digest == flat);
 }
 
 TEST_CASE("the update of a site that refuses to be folded goes past its relay sealed, and the others are folded") {
