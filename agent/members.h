@@ -22,9 +22,6 @@ namespace ote::agent {
 
 class Members {
  public:
-  static constexpr std::int64_t kMostInPage = 1'000;
-  static constexpr std::size_t kPageRoom = 512 << 10;  // bytes
-
   explicit Members(Context& context);
 
   // Loads the members from the store and registers the verbs.
@@ -33,8 +30,10 @@ class Members {
   // All members, this agent first; status as of now (unreachable after three heartbeats without a word).
   std::vector<api::Cluster> List() const;
   // Those that `sees` lets through, a page of them: in the order of names, this agent where its name stands. At most
-  // kMostInPage, and no more than fit into one message; all of List in its order when the query has no limit.
+  // api::kMostInPage, and no more than fit into one message; all of List in its order when the query has no limit.
   api::ClusterPage PageOf(const api::PageQuery& query, const Sees& sees) const;
+  // Whether `sees` lets a cluster through, this agent among them; one that is not known only when it lets all through.
+  bool Seen(const Sees& sees, const std::string& name) const;
   std::optional<api::Cluster> Find(const std::string& name) const;
   // What is kept of each but this agent, guests among them; how they are now only Find and List say.
   const std::map<std::string, api::Cluster>& records() const noexcept { return clusters_; }

@@ -41,6 +41,12 @@ std::vector<api::Cluster> Members::List() const {
   return all;
 }
 
+bool Members::Seen(const Sees& sees, const std::string& name) const {
+  if (!sees) return true;
+  const auto cluster = name == context_.membership.name ? std::optional(Self()) : Find(name);
+  return cluster && sees(name, cluster->labels);
+}
+
 api::ClusterPage Members::PageOf(const api::PageQuery& query, const Sees& sees) const {
   api::ClusterPage page;
   const auto seen = [&sees](const api::Cluster& cluster) { return !sees || sees(cluster.name, cluster.labels); };
@@ -49,8 +55,7 @@ api::ClusterPage Members::PageOf(const api::PageQuery& query, const Sees& sees) 
     std::erase_if(page.items, [&seen](const auto& cluster) { return !seen(cluster); });
     return page;
   }
-  const auto most = static_cast<std::size_t>(std::min(query.limit, kMostInPage));
-  std::size_t room = kPageRoom;
+  api::PageRoom room(query.limit);
   const auto self = Self();
   bool self_waits = query.after < self.name;
   auto record = clusters_.upper_bound(query.after);
@@ -75,12 +80,10 @@ api::ClusterPage Members::PageOf(const api::PageQuery& query, const Sees& sees) 
       ++route;
     }
     if (!seen(next)) continue;
-    const auto bytes = ToCbor(next).size();
-    if (!page.items.empty() && (page.items.size() == most || bytes > room)) {
+    if (!room.Take(ToCbor(next).size())) {
       page.next = page.items.back().name;
       return page;
     }
-    room -= std::min(room, bytes);
     page.items.push_back(std::move(next));
   }
 }

@@ -351,7 +351,7 @@ void AppDesk::Restart(Request request, const api::AppTarget& body) {
   const auto sees = request.Seen();
   std::vector<std::string> clusters;
   for (const auto& [cluster, site] : live.record.rollout.sites) {
-    if (!Seen(sees, cluster)) continue;
+    if (!members_.Seen(sees, cluster)) continue;
     const bool asked =
         body.clusters.empty() || std::find(body.clusters.begin(), body.clusters.end(), cluster) != body.clusters.end();
     if (asked && site.sent != 0 && site.phase != api::SitePhase::kLeaving) clusters.push_back(cluster);

@@ -37,8 +37,6 @@ class AppDesk {
   static constexpr std::chrono::milliseconds kDiffPatience{8'000};
   static constexpr std::size_t kMostDiffs = 32;
   static constexpr std::size_t kMostPlanned = 1'000;           // clusters in an answer to app.plan
-  static constexpr std::int64_t kMostInPage = 1'000;           // clusters in one to app.show
-  static constexpr std::size_t kPageRoom = 512 << 10;          // bytes of them
   static constexpr std::chrono::milliseconds kBreath{50};      // in which changes are told together
   static constexpr std::chrono::milliseconds kRepeat{15'000};  // a view is told again, to find out who has gone
   static constexpr std::chrono::milliseconds kGiveUp{10'000};  // for one who takes nothing
@@ -126,7 +124,6 @@ class AppDesk {
   bool Self(const std::string& cluster) const { return cluster == context_.membership.name; }
   api::AppView ViewOf(const Live& live, bool full) const;
   api::AppView PageOf(const Live& live, const api::AppShowRequest& asked, const Sees& sees) const;
-  bool Seen(const Sees& sees, const std::string& cluster) const;
   // How many of its clusters `sees` lets through; nullopt where that is all.
   std::optional<api::AppShare> ShareOf(const Live& live, const Sees& sees, const std::string& who) const;
   api::AppSiteView SiteViewOf(const Live& live, const std::string& cluster, const api::RolloutSite& site) const;

@@ -79,16 +79,6 @@ api::AppView AppDesk::ViewOf(const Live& live, bool full) const {
   return view;
 }
 
-bool AppDesk::Seen(const Sees& sees, const std::string& cluster) const {
-  if (!sees) return true;
-  if (Self(cluster)) {
-    const auto own = context_.membership.Own();
-    return own && sees(cluster, own->labels);
-  }
-  const auto known = members_.Find(cluster);
-  return known && sees(cluster, known->labels);
-}
-
 std::optional<api::AppShare> AppDesk::ShareOf(const Live& live, const Sees& sees, const std::string& who) const {
   if (!sees) return std::nullopt;
   api::AppShare share;
@@ -96,7 +86,7 @@ std::optional<api::AppShare> AppDesk::ShareOf(const Live& live, const Sees& sees
   for (const auto& [cluster, site] : live.record.rollout.sites) {
     if (site.phase == api::SitePhase::kLeaving) continue;
     ++share.of;
-    if (Seen(sees, cluster)) ++share.in_scope;
+    if (members_.Seen(sees, cluster)) ++share.in_scope;
   }
   return share;
 }
@@ -107,18 +97,15 @@ api::AppView AppDesk::PageOf(const Live& live, const api::AppShowRequest& asked,
   const bool first = asked.after.empty();
   if (first) Describe(live.record, view);
   const auto& sites = live.record.rollout.sites;
-  const auto most = static_cast<std::size_t>(std::min(asked.limit, kMostInPage));
-  std::size_t room =
-      first && view.spec ? std::min(kPageRoom, kRoom - std::min(kRoom, ToCbor(*view.spec).size())) : kPageRoom;
+  const std::size_t left = first && view.spec ? kRoom - std::min(kRoom, ToCbor(*view.spec).size()) : kRoom;
+  api::PageRoom room(asked.limit, std::min(api::kPageBytes, left));
   for (auto it = sites.upper_bound(asked.after); it != sites.end(); ++it) {
-    if (!Seen(sees, it->first)) continue;
+    if (!members_.Seen(sees, it->first)) continue;
     auto shown = SiteViewOf(live, it->first, it->second);
-    const auto bytes = ToCbor(shown).size();
-    if (!view.clusters.empty() && (view.clusters.size() == most || bytes > room)) {
+    if (!room.Take(ToCbor(shown).size())) {
       view.next = view.clusters.back().cluster;
       break;
     }
-    room -= std::min(room, bytes);
     view.clusters.push_back(std::move(shown));
   }
   return view;

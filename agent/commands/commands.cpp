@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "core/api/page.h"
+
 namespace ote::agent {
 
 Commands::Commands(Context& context, Members& members, Uplink& uplink)
@@ -49,24 +51,15 @@ void Commands::Outcome(Request request) {
 
 // Of one command, issued for thousands, the outcomes that are asked for.
 void Commands::CutToPage(const api::CommandQuery& query, const Sees& sees, api::CommandList& list) const {
-  const auto most = static_cast<std::size_t>(std::clamp<std::int64_t>(query.outcomes, 1, kMostOutcomes));
-  std::size_t room = kPageRoom;
-  for (auto& view : list.items) {
-    auto all = std::exchange(view.outcomes, {});
-    for (auto& outcome : all) {
-      if (outcome.cluster <= query.after) continue;
-      if (sees) {
-        const auto cluster = members_.Find(outcome.cluster);
-        if (!cluster || !sees(cluster->name, cluster->labels)) continue;
-      }
-      const auto bytes = ToCbor(outcome).size();
-      if (!view.outcomes.empty() && (view.outcomes.size() == most || bytes > room)) {
-        list.next = view.outcomes.back().cluster;
-        break;
-      }
-      room -= std::min(room, bytes);
-      view.outcomes.push_back(std::move(outcome));
+  auto& shown = list.items.front().outcomes;
+  api::PageRoom room(query.outcomes);
+  for (auto& outcome : std::exchange(shown, {})) {
+    if (outcome.cluster <= query.after || !members_.Seen(sees, outcome.cluster)) continue;
+    if (!room.Take(ToCbor(outcome).size())) {
+      list.next = shown.back().cluster;
+      return;
     }
+    shown.push_back(std::move(outcome));
   }
 }
 

@@ -27,8 +27,6 @@ class Commands final : public CommandBus {
   void SetLimits(Outbox::Limits limits) { outbox_.SetLimits(limits); }
   // What command.run does.
   Result<api::CommandOutcome> Take(const api::Command& command) { return inbox_.Take(command); }
-  static constexpr std::int64_t kMostOutcomes = 1'000;  // in a page
-  static constexpr std::size_t kPageRoom = 512 << 10;   // bytes
   // kCommandUnknown when one is asked for that is not remembered. Outcomes are left out for clusters that `sees` does
   // not let through.
   Result<api::CommandList> List(const api::CommandQuery& query, const Sees& sees = {}) const;

@@ -10,7 +10,7 @@
 
 namespace ote::cli {
 
-inline constexpr std::int64_t kPage = 1'000;  // items in a page
+inline constexpr std::int64_t kPage = api::kMostInPage;
 
 // Asks with `ask(PageQuery)` for one page after the other and adds each to what is returned with `add(Page&&, All&)`.
 // An agent that knows no pages answers with everything at once. kProtocol for one that goes in a circle.

@@ -1,6 +1,8 @@
 // Lists of clusters that may be too long for one message, asked for in pages.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +22,29 @@ struct PageQuery {
     v("after", self.after);
     v("limit", self.limit);
   }
+};
+
+inline constexpr std::int64_t kMostInPage = 1'000;
+inline constexpr std::size_t kPageBytes = 512 << 10;
+
+// What goes into one page: at most so many items, and no more bytes than fit into a message with what else is in it.
+// The first item goes in whatever its size, or there would be no end.
+class PageRoom {
+ public:
+  explicit PageRoom(std::int64_t limit, std::size_t bytes = kPageBytes)
+      : items_(std::clamp<std::int64_t>(limit, 1, kMostInPage)), bytes_(bytes) {}
+  // Whether one more of `bytes` goes in; it has its place then.
+  bool Take(std::size_t bytes) {
+    if (taken_ > 0 && (taken_ == items_ || bytes > bytes_)) return false;
+    ++taken_;
+    bytes_ -= std::min(bytes_, bytes);
+    return true;
+  }
+
+ private:
+  std::int64_t items_;
+  std::size_t bytes_;
+  std::int64_t taken_ = 0;
 };
 
 // ClusterList, or a page of it.
