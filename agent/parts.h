@@ -35,7 +35,7 @@ class Parts {
         statistics(context, members, datasets),
         trainers(context),
         trainer(context, uplink, transfer, datasets, trainers),
-        runs(context, members, transfer),
+        runs(context, members, uplink, transfer),
         output(context, members, [this](const std::string& run) { return runs.IdOf(run); }),
         models(context,
                [this](const std::string& digest) { return runs.Needs(digest) || trainer.Needed().contains(digest); }) {}

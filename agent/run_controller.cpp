@@ -28,21 +28,6 @@ api::RunSpec Asked(const api::Run& run) {
   return spec;
 }
 
-// Where runs are begun and kept; "" when that is here.
-std::string RunsAt(const store::Membership& member) {
-  if (!member.parent) return "";
-  return member.place.path.empty() ? "its root" : member.place.path.front();
-}
-
-tl::unexpected<Error> Unknown(const store::Membership& here, const std::string& name) {
-  const auto root = RunsAt(here);
-  if (root.empty()) {
-    return Fail(ErrorId::kRunUnknown, fmt::format("run {}: no run here has this id or name", name), "ote fl list");
-  }
-  return Fail(ErrorId::kRunUnknown, fmt::format("run {}: runs are kept at the root of the tree", name),
-              "ask at " + root);
-}
-
 // "; relays: fold (clinic-a refuses it and is carried)"
 std::string RelaysText(const api::RunSpec& spec, const std::vector<federate::Site>& sites) {
   auto text = fmt::format("; relays: {}", NameOf(spec.relays));
@@ -57,9 +42,10 @@ std::string RelaysText(const api::RunSpec& spec, const std::vector<federate::Sit
 
 }  // namespace
 
-RunController::RunController(Context& context, Members& members, Transfer& transfer)
+RunController::RunController(Context& context, Members& members, const Uplink& uplink, Transfer& transfer)
     : context_(context),
       members_(members),
+      uplink_(uplink),
       transfer_(transfer),
       watchers_(context, [this](const std::string& id) -> std::optional<api::Run> {
         auto run = Find(id);
@@ -182,10 +168,10 @@ Result<std::optional<api::Run>> RunController::SameRequest(const api::StartReque
 }
 
 Result<api::Run> RunController::StartRun(const api::StartRequest& request) {
-  if (const auto root = RunsAt(context_.membership); !root.empty()) {
+  if (context_.membership.parent) {
     return Fail(ErrorId::kUnsupported,
                 fmt::format("{} is not the root of its tree, where runs begin", context_.membership.name),
-                "ask at " + root);
+                "ask at " + uplink_.RootName());
   }
   OTE_TRY(auto before, SameRequest(request));
   if (before) return FitForAnswer(std::move(*before));
@@ -265,10 +251,18 @@ RunDriver* RunController::DriverOf(const std::string& id) const {
   return it == drivers_.end() ? nullptr : it->second.get();
 }
 
+tl::unexpected<Error> RunController::Unknown(const std::string& name) const {
+  if (!context_.membership.parent) {
+    return Fail(ErrorId::kRunUnknown, fmt::format("run {}: no run here has this id or name", name), "ote fl list");
+  }
+  return Fail(ErrorId::kRunUnknown, fmt::format("run {}: runs are kept at the root of the tree", name),
+              "ask at " + uplink_.RootName());
+}
+
 Result<std::string> RunController::IdOf(const std::string& name) const {
   auto it = std::ranges::find(known_, name, &Known::id);
   if (it == known_.end()) it = std::ranges::find(known_, name, &Known::name);
-  if (it == known_.end()) return Unknown(context_.membership, name);
+  if (it == known_.end()) return Unknown(name);
   return it->id;
 }
 
@@ -276,7 +270,7 @@ Result<api::Run> RunController::Find(const std::string& name) const {
   OTE_TRY(const auto id, IdOf(name));
   if (const auto it = drivers_.find(id); it != drivers_.end()) return it->second->View();
   OTE_TRY(auto stored, context_.store.Get<api::Run>(id));
-  if (!stored) return Unknown(context_.membership, name);
+  if (!stored) return Unknown(name);
   return std::move(*stored);
 }
 
@@ -356,7 +350,7 @@ Result<api::Empty> RunController::Offer(const Request& request, const parcel::Pa
   OTE_TRY(const auto head, parcel::ReadHead(offer));
   const auto it = drivers_.find(head.run);
   if (it == drivers_.end()) {
-    if (std::ranges::find(known_, head.run, &Known::id) == known_.end()) return Unknown(context_.membership, head.run);
+    if (std::ranges::find(known_, head.run, &Known::id) == known_.end()) return Unknown(head.run);
     return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", head.run));
   }
   auto taken = it->second->Offered(request.caller().name, offer);

@@ -15,6 +15,7 @@
 #include "agent/run_driver.h"
 #include "agent/run_watchers.h"
 #include "agent/transfer.h"
+#include "agent/uplink.h"
 #include "core/api/requests.h"
 
 namespace ote::agent {
@@ -25,7 +26,7 @@ class RunController {
   // Runs that ended unfinished and can be taken up again; of more, the oldest cannot any longer.
   static constexpr std::size_t kMostResumable = 16;
 
-  RunController(Context& context, Members& members, Transfer& transfer);
+  RunController(Context& context, Members& members, const Uplink& uplink, Transfer& transfer);
   ~RunController();
 
   // Registers the verbs and restores what was active. After Members::Start.
@@ -45,6 +46,7 @@ class RunController {
   Result<std::set<std::string>> Needed() const;
 
  private:
+  tl::unexpected<Error> Unknown(const std::string& name) const;
   struct Known {  // what tells a run from others without reading it
     std::string id;
     std::string name;
@@ -70,6 +72,7 @@ class RunController {
 
   Context& context_;
   Members& members_;
+  const Uplink& uplink_;
   Transfer& transfer_;
   RunWatchers watchers_;
   std::function<void(const std::string& site, const api::Task& task)> asked_;
