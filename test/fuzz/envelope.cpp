@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "core/wire/cancel.h"
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto first = ote::wire::DecodeHeader({data, size});
   if (!first) {
@@ -16,5 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto second = ote::wire::DecodeHeader(bytes);
   if (!second || second->id != first->id || second->verb != first->verb || second->last != first->last) std::abort();
   if (second->kind != first->kind || ote::wire::EncodeHeader(*second) != bytes) std::abort();
+  if (const auto cancelled = ote::wire::CancelledBy(*first)) {
+    if (ote::wire::CancelledBy(ote::wire::MakeCancel(*cancelled)) != cancelled) std::abort();
+  }
   return 0;
 }
