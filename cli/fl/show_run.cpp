@@ -130,6 +130,10 @@ std::string MetricsText(const api::Metrics& m) {
   return Join(parts, ", ");
 }
 
+std::string RelaysText(const api::Run& run) {
+  return run.spec.relays == api::RelayKind::kFold ? "fold: they read updates, but those of sites that refuse" : "";
+}
+
 std::string PrivacyText(const api::Run& run) {
   if (!run.privacy) return {};
   const api::PrivacyCost& cost = *run.privacy;
@@ -151,7 +155,7 @@ std::string RunText(const api::Run& run, UnixMillis now) {
                                 {"metrics", MetricsText(run.metrics)},
                                 {"digest", run.model.digest},
                                 {"privacy", PrivacyText(run)},
-                                {"relays", run.spec.relays == api::RelayKind::kFold ? "fold: they read updates" : ""},
+                                {"relays", RelaysText(run)},
                                 {"from", run.from_digest},
                                 {"checkpoints", CheckpointsText(run)},
                                 {"resumed", run.resumed == 0 ? "" : fmt::format("{} times", run.resumed)},
