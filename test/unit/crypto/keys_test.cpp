@@ -87,6 +87,16 @@ TEST_CASE("a signature with any bit flipped, or of another length, is refused") 
   CHECK(Outcome(Verify(key.Public(), "ote-test-v1", message, longer)) == "kSignatureInvalid");
 }
 
+TEST_CASE("signatures are met with the class of failure that the vectors name") {
+  const Json vectors = Vectors("signatures.json");
+  for (const Json& v : vectors["cases"]) {
+    INFO(v["what"].get<std::string>());
+    const auto result =
+        Verify(VerifyKey{Hex32(v["public"])}, v["domain"].get<std::string>(), Hex(v["message"]), Hex(v["signature"]));
+    CHECK(Outcome(result) == v["expect"]);
+  }
+}
+
 TEST_CASE("a key of small order verifies nothing") {
   const Signature zeros{};
   CHECK(Outcome(Verify(VerifyKey{}, "ote-test-v1", {}, zeros)) == "kSignatureInvalid");

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "crypto/secret.h"
+#include "test/unit/crypto/vectors.h"
 
 namespace ote::crypto {
 namespace {
@@ -181,6 +182,65 @@ TEST_CASE("keys of small order are refused, on both sides") {
   Bytes forged = Seal(TransportKey::Generate().Public(), kUse, Text(3)).value();
   std::fill_n(forged.begin() + 8, 32, std::uint8_t{0});
   CheckBroken(OpenSealed(TransportKey::Generate(), kUse, forged));
+}
+
+// The stream of a vector: its content is of a size alone.
+Bytes VectorStream(const Json& vectors, std::size_t size) {
+  const auto receiver = TransportKey::FromSecret(Hex(vectors["receiver"])).value();
+  Bytes plain(size);
+  for (std::size_t i = 0; i < size; ++i) plain[i] = static_cast<std::uint8_t>(7 * i + i / 251);
+  auto sealer =
+      Sealer::Repeatable(receiver.Public(), Hex(vectors["context"]), Hex(vectors["secret"]), DigestOf(plain)).value();
+  Bytes out(sealer.Header().begin(), sealer.Header().end());
+  out.resize(SealedSize(size));
+  ByteView rest = plain;
+  for (std::span<std::uint8_t> into = std::span(out).subspan(kSealedHeader); !into.empty();) {
+    const std::size_t chunk = std::min(rest.size(), kSealedChunk);
+    sealer.Next(rest.first(chunk), chunk == rest.size(), into.first(chunk + kSealedTag));
+    rest = rest.subspan(chunk);
+    into = into.subspan(chunk + kSealedTag);
+  }
+  return out;
+}
+
+TEST_CASE("sealed streams have the bytes that another implementation makes") {
+  const Json vectors = Vectors("sealed.json");
+  const auto receiver = TransportKey::FromSecret(Hex(vectors["receiver"])).value();
+  for (const Json& v : vectors["good"]) {
+    const auto size = v["size"].get<std::size_t>();
+    INFO(size);
+    const Bytes stream = VectorStream(vectors, size);
+    CHECK(stream.size() == v["length"]);
+    CHECK(HexEncode(ByteView(stream).first(kSealedHeader)) == v["header"]);
+    CHECK(HexEncode(DigestOf(stream).bytes) == v["digest"]);
+    const auto key = StreamKeyOf(receiver, Hex(vectors["context"]), Hex(v["header"]));
+    CHECK(HexEncode(key.value().View()) == v["streamKey"]);
+    CHECK(OpenSealed(receiver, Hex(vectors["context"]), stream).value().size() == size);
+  }
+}
+
+TEST_CASE("sealed streams are met with the class of failure that the vectors name") {
+  const Json vectors = Vectors("sealed.json");
+  for (const Json& v : vectors["bad"]) {
+    INFO(v["what"].get<std::string>());
+    const auto receiver = TransportKey::FromSecret(Hex(v.value("receiver", vectors["receiver"]))).value();
+    Bytes sealed;
+    if (v.contains("sealed")) {
+      sealed = Hex(v["sealed"]);
+    } else {
+      const Bytes whole = VectorStream(vectors, v["of"].get<std::size_t>());
+      for (const Json& part : v["parts"]) {
+        REQUIRE(part[1].get<std::size_t>() <= whole.size());
+        sealed.insert(sealed.end(), whole.begin() + part[0].get<std::ptrdiff_t>(),
+                      whole.begin() + part[1].get<std::ptrdiff_t>());
+      }
+    }
+    CHECK(Outcome(OpenSealed(receiver, Hex(v.value("context", vectors["context"])), sealed)) == vectors["class"]);
+  }
+  for (const Json& point : vectors["small"]) {
+    INFO(point.get<std::string>());
+    CHECK(Outcome(Sealer::To(TransportPublic{Hex32(point)}, Hex(vectors["context"]))) == vectors["class"]);
+  }
 }
 
 // libsodium's own XChaCha20-Poly1305 opens what was sealed, when told key and nonce.
