@@ -80,6 +80,31 @@ contents() { (cd "$1" && sqlite3 ote.db .dump | sha256sum && sha256sum member.js
   [ "$(field_of "$run" '.metrics.rows > 0')" = true ]
 }
 
+@test "bundles are what their manual page says: another implementation opens them" {
+  start_by_hand clinic-a
+  local run file
+  run=$(fl run --dataset digits --rounds 2 --detach -q)
+  export_round "$run" 1 clinic-a usb/1.task
+  ote fl train usb/1.task -o usb/1.update --state clinic-a -q
+  ote fl import usb/1.update --state hq -q
+  opened() { /usr/bin/python3 "$BATS_TEST_DIRNAME/open_bundle.py" "$@"; }
+  opened usb/clinic-a.request >request.json
+  opened usb/clinic-a.grant clinic-a/keys/transport.key >grant.json
+  opened usb/1.task clinic-a/keys/transport.key >task.json
+  opened usb/1.update hq/keys/transport.key >update.json
+  opened usb/1.update.receipt clinic-a/keys/transport.key >receipt.json
+  for file in request grant task update receipt; do
+    [ "$(jq -r .kind "$file.json")" = "$file" ]
+    [ "$(jq '.body | length > 0' "$file.json")" = true ]
+  done
+  [ "$(jq -r .digest update.json)" = "$(ote bundle inspect usb/1.update -o json | jq -r .digest)" ]
+  # The model of the round, and what became of it.
+  [ "$(jq '.items | length' task.json)" -eq 1 ]
+  [ "$(jq '.items | length' update.json)" -eq 1 ]
+  # Not with another key.
+  expect 1 opened usb/1.task hq/keys/transport.key
+}
+
 @test "some sites on the wire and one by hand, with a deadline of its own" {
   start_federation
   local wire run
