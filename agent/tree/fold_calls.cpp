@@ -7,7 +7,7 @@
 
 #include "core/api/requests.h"
 #include "core/base/units.h"
-#include "core/federate/accumulator.h"
+#include "core/federate/relay_sum.h"
 #include "core/parcel/fold_seals.h"
 #include "crypto/certificate.h"
 #include "crypto/digest.h"
@@ -41,7 +41,8 @@ FoldCalls::Id FoldCalls::Ask(const std::string& child, api::FoldWork work, milli
                              Done done) {
   const auto id = next_++;
   const auto now = context_.clock.SteadyNow();
-  calls_[id] = {child, work.run, work.round, work.count, std::move(open), std::move(done), 0, {}, 0, 0, now, now};
+  const auto size = federate::RelaySum::SavedSize(work.masked, static_cast<std::size_t>(work.count));
+  calls_[id] = {child, work.run, work.round, size, std::move(open), std::move(done), 0, {}, 0, 0, now, now};
   const auto sent = Send(id, work, patience);
   for (auto& item : work.items) crypto::Wipe(item.key);
   auto& timer = calls_.at(id).timer;
@@ -121,8 +122,7 @@ Result<void> FoldCalls::Take(Id id, Call& call, const wire::Envelope& answer) {
   if (reply.folded.empty()) {
     return Fail(ErrorId::kFailed, reply.failed.empty() ? "it folded nothing" : reply.failed.front().message);
   }
-  const auto size = federate::Accumulator::SavedSize(static_cast<std::size_t>(call.count));
-  if (!std::cmp_equal(reply.size, size) || !std::cmp_equal(reply.sum.size, crypto::SealedSize(size)) ||
+  if (!std::cmp_equal(reply.size, call.size) || !std::cmp_equal(reply.sum.size, crypto::SealedSize(call.size)) ||
       !crypto::Digest::Parse(reply.digest) || !crypto::Digest::Parse(reply.sum.digest) ||
       reply.digest == reply.sum.digest) {
     return Fail(ErrorId::kUpdateShape, "its sum is not one of this model");

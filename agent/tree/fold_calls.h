@@ -51,7 +51,7 @@ class FoldCalls {
     std::string child;
     std::string run;
     std::int64_t round = 0;
-    std::int64_t count = 0;
+    std::size_t size = 0;  // of the sum
     Open open;
     Done done;
     std::uint64_t work = 0;  // the question that gave the child its work

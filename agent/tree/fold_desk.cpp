@@ -27,6 +27,16 @@ namespace {
 // A child that takes all of its time leaves enough to fetch what it did not fold.
 std::chrono::milliseconds TimeOfChild(std::chrono::milliseconds own) { return own * 3 / 4; }
 
+Result<federate::RelaySum> EmptySum(const api::FoldWork& work) {
+  const auto no = Fail(ErrorId::kMalformed, "updates to fold: the grid is none");
+  if (work.count > FoldDesk::kMostValues) return no;
+  const auto count = static_cast<std::size_t>(work.count);
+  if (work.masked) return federate::RelaySum::Masked(count);
+  const auto finest = federate::ChooseGrid(work.capacity);
+  if (!finest || work.exponent > finest->exponent) return no;
+  return federate::RelaySum::Exact(count, {static_cast<int>(work.exponent), work.capacity});
+}
+
 // Opens the stream that is `sealed` into `out`, which has its plain size.
 Result<void> OpenInto(ByteView sealed, crypto::Opener opener, std::span<std::uint8_t> out) {
   ByteView rest = sealed.subspan(kSealedHeader);
@@ -48,8 +58,8 @@ struct FoldDesk::Below {
 };
 
 struct FoldDesk::Job {
-  Job(Request asked, api::FoldWork of, federate::Grid grid)
-      : request(std::move(asked)), work(std::move(of)), sum(static_cast<std::size_t>(work.count), grid) {}
+  Job(Request asked, api::FoldWork of, federate::RelaySum empty)
+      : request(std::move(asked)), work(std::move(of)), sum(std::move(empty)) {}
   ~Job() {
     for (auto& item : work.items) crypto::Wipe(item.key);
     crypto::Wipe(update);
@@ -57,7 +67,7 @@ struct FoldDesk::Job {
 
   Request request;
   api::FoldWork work;
-  federate::Accumulator sum;
+  federate::RelaySum sum;
   Bytes update;                  // the one at hand, opened
   std::deque<std::size_t> next;  // of the items, to be fetched
   std::map<std::size_t, Transfer::Id> fetches;
@@ -125,14 +135,12 @@ std::int64_t FoldDesk::Progress(const Job& job) const {
 }
 
 void FoldDesk::Begin(Request request, api::FoldWork work) {
-  const auto finest = federate::ChooseGrid(work.capacity);
-  if (!finest || work.exponent > finest->exponent || work.count > kMostValues) {
-    return request.Refuse(Error{ErrorId::kMalformed, "updates to fold: the grid is none", {}});
-  }
-  const federate::Grid grid{static_cast<int>(work.exponent), work.capacity};
+  auto sum = EmptySum(work);
+  if (!sum) return request.Refuse(sum.error());
   const auto id = next_++;
   log::Debug("folds updates", {{"run", work.run}, {"round", work.round}, {"updates", std::ssize(work.items)}});
-  auto& job = *jobs_.emplace(id, std::make_unique<Job>(std::move(request), std::move(work), grid)).first->second;
+  auto& job =
+      *jobs_.emplace(id, std::make_unique<Job>(std::move(request), std::move(work), std::move(*sum))).first->second;
   job.request.OnGone([this, id] {
     jobs_.at(id)->request.Refuse(Error{ErrorId::kInterrupted, "nobody waits for the sum any more", {}});
     DropJob(id);
@@ -204,12 +212,7 @@ Result<void> FoldDesk::TakeBelow(Job& job, const std::string& child, const api::
   if (crypto::DigestOf(plain).ToString() != reply.digest) {
     return Fail(ErrorId::kUpdateDigest, "its sum has another digest than it says");
   }
-  OTE_TRY(const auto sum, federate::Accumulator::Restore(plain));
-  if (sum.weight() != weight) {
-    return Fail(ErrorId::kUpdateOutOfRange,
-                fmt::format("its sum stands for {} examples, and those in it for {}", sum.weight(), weight));
-  }
-  return job.sum.Merge(sum);
+  return job.sum.Merge(plain, weight);
 }
 
 // What a child did not fold, for whatever reason, is fetched from here.
@@ -287,7 +290,7 @@ Result<void> FoldDesk::Fold(Job& job, const api::FoldItem& item) {
   if (crypto::DigestOf(job.update).ToString() != item.digest) {
     return Fail(ErrorId::kUpdateDigest, item.site + ": what was sealed has another digest");
   }
-  return job.sum.FoldBytes(job.update, item.weight);
+  return job.sum.Fold(job.update, item.weight);
 }
 
 // What is there is passed on; the rest can be asked for again.

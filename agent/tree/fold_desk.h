@@ -6,7 +6,8 @@
 // was opened touches the disk. What several sites behind a child have made, that child adds up in the same way, with
 // the same keys, and its sum is checked and added as an update is; sums are exact, so that their shape does not show in
 // the model. The sum is sealed to the run and kept until the root says that it has it, or for a while. Nothing is
-// promised: what a restart loses the root asks for again, and what nobody waits for any more is let go. One thread.
+// promised: what a restart loses the root asks for again, and what nobody waits for any more is let go. Masked updates
+// go the same way; what is opened of them are words that mean nothing here. One thread.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@
 #include "agent/transfer.h"
 #include "agent/tree/fold_calls.h"
 #include "core/api/fold.h"
-#include "core/federate/accumulator.h"
+#include "core/federate/relay_sum.h"
 
 namespace ote::agent {
 

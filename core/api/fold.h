@@ -1,4 +1,4 @@
-// What a root asks of a relay that adds up the updates of its subtree, and what it answers.
+// What a root asks of a relay that adds up the updates of its subtree, masked or not, and what it answers.
 #pragma once
 
 #include <optional>
@@ -15,9 +15,9 @@ namespace ote::api {
 struct FoldItem {
   std::string site;
   SealedCopy copy;
-  std::string digest;  // of the update itself
-  std::int64_t weight = 0;
-  Bytes key;  // opens this one copy and nothing else
+  std::string digest;       // of the update itself
+  std::int64_t weight = 0;  // 1 of a masked one
+  Bytes key;                // opens this one copy and nothing else
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -34,10 +34,11 @@ struct FoldWork {
   std::int64_t round = 0;
   std::int64_t count = 0;  // values in each update
   std::int64_t exponent = 0;
-  std::int64_t capacity = 0;  // of the grid
+  std::int64_t capacity = 0;  // of the grid; both 0 for masked updates
   Bytes answer_key;           // X25519, 32 bytes: to which the sum is sealed, the run's when the root asks
   std::vector<FoldItem> items;
   std::int64_t time_ms = 0;  // what has not arrived by then is left out; 0 for as long as the relay thinks right
+  bool masked = false;       // words modulo 2^32, which nobody can read that has no seeds to them
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -49,6 +50,7 @@ struct FoldWork {
     v("answerKey", self.answer_key, kRequired);
     v("items", self.items, kRequired);
     v("timeMs", self.time_ms);
+    v("masked", self.masked);
   }
 };
 

@@ -24,12 +24,14 @@ Result<void> Check(const api::FoldWork& work) {
   const auto no = [](std::string_view why) {
     return Fail(ErrorId::kMalformed, "updates to fold: " + std::string(why));
   };
-  if (work.count < 1 || work.exponent < 0 || work.capacity < 1) return no("the grid is none");
+  const bool grid = work.masked ? work.exponent == 0 && work.capacity == 0 : work.exponent >= 0 && work.capacity >= 1;
+  if (work.count < 1 || !grid) return no("the grid is none");
   std::set<std::string_view> sites;
   for (const auto& item : work.items) {
     if (!sites.insert(item.site).second) return no("a site stands there twice");
     if (!crypto::Digest::Parse(item.digest) || !crypto::Digest::Parse(item.copy.digest)) return no("a digest is none");
-    if (item.key.size() != kStreamKey || item.weight < 1) return no("a key or a weight is none");
+    const bool weight = work.masked ? item.weight == 1 : item.weight >= 1;
+    if (item.key.size() != kStreamKey || !weight) return no("a key or a weight is none");
     const auto size = crypto::SealedSize(static_cast<std::uint64_t>(work.count) * sizeof(float));
     if (!std::cmp_equal(item.copy.size, size)) return no("an update has another size");
   }

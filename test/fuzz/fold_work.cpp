@@ -1,6 +1,6 @@
 // fuzz-link: ote_parcel ote_federate
 // What a root asks a relay to fold: whatever it says, what is taken holds together and makes a sum.
-#include "core/federate/accumulator.h"
+#include "core/federate/relay_sum.h"
 #include "core/parcel/fold_seals.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -18,10 +18,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!opened) return 0;
   for (const auto& item : opened->items) {
     if (item.key.size() != 32 || item.weight < 1) __builtin_trap();
+    if (opened->masked && item.weight != 1) __builtin_trap();
+  }
+  if (opened->masked && opened->count <= 1000) {
+    (void)ote::federate::RelaySum::Masked(static_cast<std::size_t>(opened->count));
+    return 0;
   }
   const auto finest = ote::federate::ChooseGrid(opened->capacity);
   if (!finest || opened->exponent > finest->exponent || opened->count > 1000) return 0;
   const ote::federate::Grid grid{static_cast<int>(opened->exponent), opened->capacity};
-  ote::federate::Accumulator sum(static_cast<std::size_t>(opened->count), grid);
+  (void)ote::federate::RelaySum::Exact(static_cast<std::size_t>(opened->count), grid);
   return 0;
 }

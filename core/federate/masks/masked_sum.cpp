@@ -39,19 +39,21 @@ Result<void> MaskedSum::Fold(ByteView update, std::int64_t weight) {
   return {};
 }
 
-Result<void> MaskedSum::Merge(const MaskedSum& other) {
+Result<void> MaskedSum::Merge(const MaskedSum& other, std::int64_t weight) {
   if (other.count() != count()) return WrongShape(other.count() * sizeof(std::uint32_t), count());
-  if (other.weight_ > kMostWeight - weight_) {
-    return Fail(ErrorId::kUpdateOutOfRange, fmt::format("the masked sum stands for {} examples", other.weight_));
+  if (weight < 0 || weight > kMostWeight - weight_) {
+    return Fail(ErrorId::kUpdateOutOfRange, fmt::format("the masked sum stands for {} examples", weight));
   }
   for (std::size_t i = 0; i < values_.size(); ++i) values_[i] += other.values_[i];
-  weight_ += other.weight_;
+  weight_ += weight;
   updates_ += other.updates_;
   return {};
 }
 
+std::size_t MaskedSum::SavedSize(std::size_t count) noexcept { return kHeader + count * sizeof(std::uint32_t); }
+
 Bytes MaskedSum::Save() const {
-  Bytes out(kHeader + values_.size() * sizeof(std::uint32_t));
+  Bytes out(SavedSize(values_.size()));
   std::memcpy(out.data(), kTag, sizeof kTag);
   const std::int64_t numbers[] = {weight_, updates_, static_cast<std::int64_t>(values_.size())};
   std::memcpy(out.data() + sizeof kTag, numbers, sizeof numbers);

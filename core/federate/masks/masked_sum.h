@@ -19,8 +19,10 @@ class MaskedSum {
 
   // Adds an update: `count` little-endian words. kUpdateShape.
   Result<void> Fold(ByteView update, std::int64_t weight);
-  // Adds what another sum holds. kUpdateShape for another count.
-  Result<void> Merge(const MaskedSum& other);
+  // Adds what another sum holds; the second as `weight` examples, whatever it says itself. kUpdateShape for another
+  // count.
+  Result<void> Merge(const MaskedSum& other) { return Merge(other, other.weight_); }
+  Result<void> Merge(const MaskedSum& other, std::int64_t weight);
 
   std::size_t count() const noexcept { return values_.size(); }
   std::int64_t weight() const noexcept { return weight_; }    // examples behind it
@@ -31,6 +33,7 @@ class MaskedSum {
   // "OTEMSK1\0", weight, updates, count, 64-bit, and the values, all little-endian. Restore trusts no length
   // (kStoreCorrupt).
   Bytes Save() const;
+  static std::size_t SavedSize(std::size_t count) noexcept;
   static Result<MaskedSum> Restore(ByteView bytes);
 
  private:

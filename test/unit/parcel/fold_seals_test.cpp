@@ -64,6 +64,26 @@ TEST_CASE("updates to fold that do not hold together are refused") {
   CheckRefused(work, key);
 }
 
+TEST_CASE("masked updates to fold have no grid, and a relay is told no rows of theirs") {
+  const auto key = crypto::TransportKey::Generate();
+  auto masked = Work();
+  masked.masked = true;
+  masked.exponent = masked.capacity = 0;
+  for (auto& item : masked.items) item.weight = 1;
+  const auto opened = OpenWork(SealWork(masked, "north", key.Public()).value(), "north", key);
+  REQUIRE(opened);
+  CHECK(ToCbor(*opened) == ToCbor(masked));
+  auto work = masked;
+  work.items[1].weight = 2;
+  CheckRefused(work, key);
+  work = masked;
+  work.capacity = 1000;
+  CheckRefused(work, key);
+  work = masked;
+  work.masked = false;
+  CheckRefused(work, key);
+}
+
 TEST_CASE("a sum opens for its run, round and relay alone") {
   const auto key = crypto::TransportKey::Generate();
   auto work = Work();
