@@ -28,9 +28,11 @@ api::RunSpec Asked(const api::Run& run) {
   return spec;
 }
 
-// "; relays: fold (clinic-a refuses it and is carried)"
+// "; relays: fold (clinic-a refuses it and is carried)", "; relays: fold, masked updates of which they read none"
 std::string RelaysText(const api::RunSpec& spec, const std::vector<federate::Site>& sites) {
   auto text = fmt::format("; relays: {}", NameOf(spec.relays));
+  const bool masks = spec.masks.kind != api::MaskKind::kNone;
+  if (spec.relays == api::RelayKind::kFold && masks) text += ", masked updates of which they read none";
   std::vector<std::string> refuse;
   for (const auto* site : federate::Eligible(spec, sites)) {
     if (site->dataset->fold == api::FoldPolicy::kRefuse) refuse.push_back(site->name);

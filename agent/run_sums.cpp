@@ -38,6 +38,7 @@ api::FoldWork RunSums::WorkOf(Job& job) {
   work.count = wanted.count;
   work.exponent = wanted.grid.exponent;
   work.capacity = wanted.grid.capacity;
+  work.masked = wanted.masked;
   work.answer_key = seals_.AnswerKey();
   work.time_ms = FoldDesk::kTime.count();
   for (const auto& item : wanted.items) {

@@ -131,7 +131,9 @@ std::string MetricsText(const api::Metrics& m) {
 }
 
 std::string RelaysText(const api::Run& run) {
-  return run.spec.relays == api::RelayKind::kFold ? "fold: they read updates, but those of sites that refuse" : "";
+  if (run.spec.relays != api::RelayKind::kFold) return "";
+  return run.spec.masks.kind == api::MaskKind::kNone ? "fold: they read updates, but those of sites that refuse"
+                                                     : "fold: they add up masked updates, and read none of them";
 }
 
 std::string PrivacyText(const api::Run& run) {

@@ -133,10 +133,14 @@ void RunMachine::State::NextStep(K step, const std::set<std::string>& names) {
   deadline = now.steady + deadline_length;
   save = true;
   fetching.clear();
+  summing.clear();
   Tell("step-started", "", fmt::format("{} with {} clusters", NameOf(step), names.size()));
   for (Asked& asked : open.asked) {
     const bool had_part = asked.Open() || asked.answer == Answer::kFolded;
     asked.ask_again.reset();
+    asked.direct = asked.held = false;
+    asked.in_sum = 0;
+    asked.sums = 0;
     if (names.count(asked.name) != 0) {
       if (asked.answer != Answer::kRemoved) asked.answer = Answer::kPending;
       if (asked.answer == Answer::kPending && asked.reachable) SendTo(asked);
@@ -249,7 +253,8 @@ bool RunMachine::State::StepMasked() {
     }
     case K::kTrain: {
       const bool all = turnout.answered.size() == turnout.possible.size();
-      if (enough(turnout.answered) && mask_root->Enough(turnout.answered) && (all || PastDeadline())) {
+      const bool late = PastDeadline() && !Holds();
+      if (enough(turnout.answered) && mask_root->Enough(turnout.answered) && (all || late)) {
         masks.survivors = ListOf(turnout.answered);
         mask_root->Close(turnout.answered);
         NextStep(K::kMaskConsent, turnout.answered);
@@ -259,7 +264,7 @@ bool RunMachine::State::StepMasked() {
         TryAnew(fmt::format("{} clusters are left to train, too few to unmask their sum", turnout.possible.size()));
         return true;
       }
-      return stays(PastDeadline() || !turnout.waits);
+      return stays(late || !turnout.waits);
     }
     case K::kMaskConsent:
       if (mask_root->Agreed() && time) {

@@ -210,11 +210,8 @@ constexpr std::array kConflicts = {
     Conflict{"fold", "fedbuff", "relays", "{strategy} weighs an update by when it comes, which a relay does not know",
              kCarry},
     Conflict{"fold", "clipNorm", "relays", kRootClips, kCarry},
-    Conflict{"fold", "masks", "relays", "a relay cannot read the masked updates of a round", kCarry},
     Conflict{"fold", "adaptive", "relays", kRootClips, kCarry},
     Conflict{"fold", "central", "relays", kRootClips, kCarry},
-    Conflict{"fold", "distributed", "relays", "a relay cannot read the masked updates of a round", kCarry},
-    Conflict{"fold", "local", "relays", "noise hides an update that only the root is to see", kCarry},
 };
 
 const Feature& FeatureOf(std::string_view name) {

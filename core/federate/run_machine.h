@@ -19,7 +19,8 @@
 // finished model.
 //
 // Where relays fold, the updates of the sites behind one are asked of it as one sum, once none of those sites is still
-// at work or the deadline has passed; whatever it did not fold is fetched one by one: sums.cpp.
+// at work or the deadline has passed; whatever it did not fold is fetched one by one: sums.cpp. So are masked updates,
+// which a relay adds up and cannot read.
 //
 // With secure aggregation a round has five steps, each a task for the sites that are left: masked_round.cpp.
 //
@@ -91,7 +92,7 @@ struct FetchedSum {  // what FetchSum asked for; the relay need not be believed
   std::int64_t id = 0;
   std::vector<std::string> folded;
   std::vector<NotFolded> failed;
-  ByteView sum;  // Accumulator::Save() of those folded; valid during Handle()
+  ByteView sum;  // RelaySum::Save() of those folded; valid during Handle()
 };
 struct SumFailed {
   std::int64_t id = 0;
@@ -139,7 +140,8 @@ struct FetchSum {  // of the updates of sites behind `via`; answered by FetchedS
   std::string via;
   std::int64_t round = 0;
   std::int64_t count = 0;  // values in each
-  Grid grid;
+  Grid grid;               // of an exact sum
+  bool masked = false;     // the sum is modulo 2^32, and each counts once in it
   std::vector<Item> items;
 };
 struct CloseRound {  // tell the site that the round is over

@@ -1,12 +1,13 @@
 // Has relays fold the updates of the sites behind them. Nothing that a relay says is believed that the root can check:
-// the grid, the weights and the bounds of a sum are; and whatever a relay finds wrong in an update, the root fetches it
-// and looks for itself.
+// the grid, the weights and the bounds of a sum are, and of a masked one how many are in it; and whatever a relay finds
+// wrong in an update, the root fetches it and looks for itself.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
 
+#include "core/federate/relay_sum.h"
 #include "core/federate/run_state.h"
 
 namespace ote::federate {
@@ -23,8 +24,8 @@ bool Refuses(const Site& site) noexcept { return site.dataset && site.dataset->f
 }  // namespace
 
 bool RunMachine::State::Folds() const noexcept {
-  return kept.run.spec.relays == api::RelayKind::kFold && kept.open && kept.open->kind == api::TaskKind::kTrain &&
-         !kept.open->masks && !strategy->NeedsAll() && !Buffered() && !Private();
+  return kept.run.spec.relays == api::RelayKind::kFold && kept.open && kept.open->Doing() == api::TaskKind::kTrain &&
+         !strategy->NeedsAll() && !Buffered() && !Central();
 }
 
 const std::string& RunMachine::State::ViaOf(const Asked& asked) const {
@@ -62,7 +63,8 @@ bool RunMachine::State::Holds() const {
 }
 
 void RunMachine::State::StartSums() {
-  if (!Folds() || !sum) return;
+  const bool masks = Folds() && kept.open->masks;
+  if (!Folds() || !(masks ? masked.has_value() : sum.has_value())) return;
   struct Group {
     std::vector<Asked*> ready;
     bool waits = false;
@@ -91,10 +93,13 @@ void RunMachine::State::StartSums() {
       continue;
     }
     if (group.ready.size() > kMostInSum) group.ready.resize(kMostInSum);
-    FetchSum wanted{++sums_asked, via, kept.open->round, static_cast<std::int64_t>(sum->count()), sum->grid(), {}};
+    FetchSum wanted{++sums_asked, via, kept.open->round, 0, {}, masks, {}};
+    wanted.count = static_cast<std::int64_t>(masks ? masked->count() : sum->count());
+    if (!masks) wanted.grid = sum->grid();
     for (Asked* asked : group.ready) {
       asked->in_sum = wanted.id;
-      wanted.items.push_back({asked->name, asked->result.digest, asked->size, WeightOf(*asked)});
+      // How many examples stand behind a masked update is in its values, and no concern of a relay.
+      wanted.items.push_back({asked->name, asked->result.digest, asked->size, masks ? 1 : WeightOf(*asked)});
     }
     summing.push_back({wanted.id, via, wanted.items});
     announced.emplace_back(std::move(wanted));
@@ -130,7 +135,8 @@ void RunMachine::State::OnFetchedSum(const FetchedSum& fetched) {
 Result<void> RunMachine::State::TakeSum(const Summing& asked_for, const FetchedSum& fetched) {
   std::set<std::string_view> seen;
   std::vector<Asked*> folded;
-  std::int64_t weight = 0;
+  std::int64_t told = 0;    // of the weights, as the relay knows them
+  std::int64_t weight = 0;  // the same, as they are
   for (const std::string& site : fetched.folded) {
     const auto item = std::find_if(asked_for.items.begin(), asked_for.items.end(),
                                    [&site](const FetchSum::Item& i) { return i.site == site; });
@@ -144,14 +150,10 @@ Result<void> RunMachine::State::TakeSum(const Summing& asked_for, const FetchedS
       return Fail(ErrorId::kRoundStale, fmt::format("{} is in its sum, and has another answer now", site));
     }
     folded.push_back(asked);
-    weight += item->weight;
+    told += item->weight;
+    weight += WeightOf(*asked);
   }
-  OTE_TRY(const auto other, Accumulator::Restore(fetched.sum));
-  if (other.weight() != weight) {
-    return Fail(ErrorId::kUpdateOutOfRange,
-                fmt::format("its sum stands for {} examples, and those in it for {}", other.weight(), weight));
-  }
-  OTE_CHECK(sum->Merge(other));
+  OTE_CHECK(kept.open->masks ? MergeSaved(*masked, fetched.sum, told, weight) : MergeSaved(*sum, fetched.sum, told));
   for (Asked* asked : folded) {
     Answered(*asked, Answer::kFolded);
     Tell("update-folded", asked->name, fmt::format("{} examples, by {}", asked->result.examples, asked_for.via));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/federate/masks/mask_answer.h"
+#include "core/federate/relay_sum.h"
 #include "core/federate/run_machine.h"
 #include "core/learn/statistics.h"
 #include "crypto/digest.h"
@@ -308,11 +309,12 @@ class Federation {
         return Handle(federate::SumFailed{what.id, Error{ErrorId::kUnreachable, "gone", {}}});
       }
       federate::FetchedSum made{what.id, {}, {}, {}};
-      federate::Accumulator sum(static_cast<std::size_t>(what.count), what.grid);
+      const auto count = static_cast<std::size_t>(what.count);
+      auto sum = what.masked ? federate::RelaySum::Masked(count) : federate::RelaySum::Exact(count, what.grid);
       for (const auto& item : what.items) {
         const bool slow = slow_for_relays.erase(item.site) != 0;
         const auto folded = slow ? Result<void>(Fail(ErrorId::kTimedOut, "not in time"))
-                                 : sum.FoldBytes(updates_.at(item.digest), item.weight);
+                                 : sum.Fold(updates_.at(item.digest), item.weight);
         if (folded) {
           made.folded.push_back(item.site);
         } else {

@@ -33,16 +33,16 @@ inline void GrowTiers(RunTree& tree) {
 }
 
 // Of the model of the run over the same sites with no relay.
-inline std::string FlatDigest(std::int64_t rounds = 3) {
+inline std::string FlatDigest(api::RunSpec spec) {
   RunTree tree;
   for (const auto& site : kTierSites) tree.Join(site);
   GiveData(tree);
-  auto spec = RunTree::Spec(rounds);
   spec.sites.deadline = "1h";  // training takes real time, which may be long by the clock of the tree
   Must(tree.StartRun(spec));
   const auto run = tree.Finish();
   return run.status == api::RunStatus::kFinished ? run.model.digest : "the flat run did not finish: " + run.message;
 }
+inline std::string FlatDigest(std::int64_t rounds = 3) { return FlatDigest(RunTree::Spec(rounds)); }
 
 inline api::RunSpec Folded(std::int64_t rounds = 3) {
   auto spec = RunTree::Spec(rounds);

@@ -72,7 +72,8 @@ Result<MaskSide> TakeMaskSide(std::span<const std::uint32_t> words, std::int64_t
   std::array<std::int64_t, kNumbers> numbers{};
   TakeSide(words, numbers);
   if (numbers[0] != sites || sites < 1) {
-    return Fail(ErrorId::kMaskForged, "the masks of the round do not cancel: a cluster sent what is no masked update");
+    return Fail(ErrorId::kMaskForged,
+                "the masks of the round do not cancel: a cluster sent, or a relay added, what is no masked update");
   }
   const std::span<const std::int64_t> all(numbers);
   MaskSide side;
