@@ -83,6 +83,24 @@ TEST_CASE("the order of arrival does not change the simulated model") {
   }
 }
 
+TEST_CASE("a simulated run under secure aggregation learns, whatever its relays would do") {
+  auto spec = MakeSpec(3);
+  spec.masks.kind = api::MaskKind::kPairwise;
+  spec.masks.bound = 8;
+  spec.sites.minimum = 3;
+  std::string digest;
+  for (const auto relays : {api::RelayKind::kCarry, api::RelayKind::kFold}) {
+    spec.relays = relays;
+    const auto out = Simulate(spec, MakeSites(5, 60), {});
+    REQUIRE(out);
+    INFO(out->run.message);
+    REQUIRE(out->run.status == api::RunStatus::kFinished);
+    CHECK(out->run.rounds.back().participants.size() == 5);
+    if (digest.empty()) digest = out->run.model.digest;
+    CHECK(out->run.model.digest == digest);
+  }
+}
+
 TEST_CASE("absent sites are left out of their rounds, the same ones in every order") {
   SimulateOptions options;
   options.absent = 0.3;
