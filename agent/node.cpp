@@ -273,6 +273,8 @@ void Node::Post(std::function<void()> fn) {
   transport_->Wake();
 }
 
+Worker& Node::worker() noexcept { return parts_->datasets.GetWorker(); }
+
 bool Node::Busy() const { return parts_ && !parts_->datasets.GetWorker().Idle(); }
 
 }  // namespace ote::agent

@@ -32,6 +32,7 @@ class Parts;      // runs, trainer, data sets, models (parts.h)
 class TreeParts;  // agent/tree/tree_parts.h
 class Tally;      // agent/watch/tally.h
 class Watch;      // agent/watch/watch.h
+class Worker;     // agent/worker.h
 
 // Makes the transport once the keys are loaded; both arguments outlive it.
 using TransportFactory =
@@ -64,8 +65,9 @@ class Node {
   TreeParts& tree() noexcept { return *tree_; }
   State& state() noexcept { return *state_; }
   Commands& commands() noexcept { return *commands_; }
-  // Whether something long runs in the worker's thread: reading, or training.
+  // Whether something long runs in the worker's thread: reading, opening, or training.
   bool Busy() const;
+  Worker& worker() noexcept;
   Context& context() noexcept { return *context_; }
   // What the desk of durable commands asks before it executes one for an operator.
   Access& access() noexcept { return *access_; }

@@ -10,6 +10,7 @@
 #include "agent/members.h"
 #include "agent/models.h"
 #include "agent/run_controller.h"
+#include "agent/sealing/openings.h"
 #include "agent/statistics.h"
 #include "agent/trainer.h"
 #include "agent/trainers/output_desk.h"
@@ -34,8 +35,9 @@ class Parts {
         datasets(context, uplink),
         statistics(context, members, datasets),
         trainers(context),
-        trainer(context, uplink, transfer, datasets, trainers),
-        runs(context, members, uplink, transfer),
+        openings(context, datasets.GetWorker(), [this](const std::string& digest) { return Needs(digest); }),
+        trainer(context, uplink, transfer, openings, datasets, trainers),
+        runs(context, members, uplink, transfer, openings),
         output(context, members, [this](const std::string& run) { return runs.IdOf(run); }),
         models(context,
                [this](const std::string& digest) { return runs.Needs(digest) || trainer.Needed().contains(digest); }) {}
@@ -67,6 +69,7 @@ class Parts {
   Datasets datasets;
   Statistics statistics;
   Trainers trainers;
+  Openings openings;
   Trainer trainer;
   RunController runs;
   OutputDesk output;

@@ -26,7 +26,7 @@ class RunController {
   // Runs that ended unfinished and can be taken up again; of more, the oldest cannot any longer.
   static constexpr std::size_t kMostResumable = 16;
 
-  RunController(Context& context, Members& members, const Uplink& uplink, Transfer& transfer);
+  RunController(Context& context, Members& members, const Uplink& uplink, Transfer& transfer, Openings& openings);
   ~RunController();
 
   // Registers the verbs and restores what was active. After Members::Start.
@@ -74,6 +74,7 @@ class RunController {
   Members& members_;
   const Uplink& uplink_;
   Transfer& transfer_;
+  Openings& openings_;
   RunWatchers watchers_;
   std::function<void(const std::string& site, const api::Task& task)> asked_;
   std::vector<Known> known_;                                   // oldest first

@@ -60,10 +60,12 @@ std::vector<federate::Site> SitesOf(const Members& members, const std::string& d
   return sites;
 }
 
-RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Hooks hooks, std::string id)
+RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Openings& openings, Hooks hooks,
+                     std::string id)
     : context_(context),
       members_(members),
       transfer_(transfer),
+      openings_(openings),
       hooks_(std::move(hooks)),
       id_(std::move(id)),
       seals_(context, members, id_),
@@ -73,7 +75,7 @@ RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Hoo
             Feed(federate::TaskRefused{site, task.round, error, task.stage});
           },
           [this](const Error& error) { Halt(error); }),
-      sums_(context, members, transfer, seals_, id_,
+      sums_(context, members, transfer, openings, seals_, id_,
             {[this](const federate::Event& event) { Feed(event); }, [this](const Error& error) { Halt(error); },
              [this](const std::string& digest) {
                return Halted() || Needed().contains(digest) || hooks_.needed(digest, id_);
@@ -82,7 +84,7 @@ RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Hoo
 RunDriver::~RunDriver() {
   context_.timers.Cancel(wake_);
   context_.timers.Cancel(retry_);
-  for (const auto& [site, id] : fetches_) transfer_.Cancel(id);
+  StopFetches();
 }
 
 federate::Now RunDriver::Now() const { return {context_.clock.WallNow(), context_.clock.SteadyNow()}; }
@@ -236,10 +238,7 @@ void RunDriver::Announce(federate::Action& action) {
 }
 
 void RunDriver::Fetch(const federate::FetchUpdate& wanted) {
-  if (const auto it = fetches_.find(wanted.site); it != fetches_.end()) {
-    transfer_.Cancel(it->second);
-    fetches_.erase(it);
-  }
+  StopFetch(wanted.site);
   const auto peer = members_.WayTo(wanted.site);
   auto sealed = seals_.UpdateOf(wanted.site, wanted.digest);
   if (!peer) sealed = Fail(ErrorId::kUnreachable, wanted.site + ": not connected");
@@ -265,9 +264,28 @@ void RunDriver::Fetch(const federate::FetchUpdate& wanted) {
                                           });
 }
 
+void RunDriver::StopFetch(const std::string& site) {
+  if (const auto fetch = fetches_.extract(site)) transfer_.Cancel(fetch.mapped());
+  if (const auto opening = opening_.extract(site)) openings_.Cancel(opening.mapped());
+}
+
+void RunDriver::StopFetches() {
+  while (!fetches_.empty()) StopFetch(fetches_.begin()->first);
+  while (!opening_.empty()) StopFetch(opening_.begin()->first);
+}
+
 void RunDriver::Arrived(const federate::FetchUpdate& wanted, Result<void> result) {
   if (!machine_) return;
-  if (result) result = seals_.OpenUpdate(wanted.site, wanted.digest);
+  if (!result) return Deliver(wanted, Fail(result.error()));
+  opening_[wanted.site] = openings_.Begin(seals_.UpdateToOpen(wanted.site, wanted.digest), Durability::kSynced,
+                                          [this, alive = std::weak_ptr<bool>(alive_), wanted](Result<void> opened) {
+                                            if (alive.lock()) Opened(wanted, std::move(opened));
+                                          });
+}
+
+void RunDriver::Opened(const federate::FetchUpdate& wanted, Result<void> result) {
+  opening_.erase(wanted.site);
+  if (!result) result = Fail(std::move(result).error().Context("the sealed update of " + wanted.site));
   if (!result) return Deliver(wanted, Fail(result.error()));
   // Its digest was checked just now, when it was opened.
   Deliver(wanted, context_.artifacts.Map(wanted.digest, store::Artifacts::Check::kNothing));
@@ -288,10 +306,7 @@ void RunDriver::Deliver(const federate::FetchUpdate& wanted, const Result<store:
 void RunDriver::CloseRound(const federate::CloseRound& close) {
   courier_.Forget(close.site, close.round.round);
   seals_.ForgetAll(close.site);
-  if (const auto it = fetches_.find(close.site); it != fetches_.end()) {
-    transfer_.Cancel(it->second);
-    fetches_.erase(it);
-  }
+  StopFetch(close.site);
   // One that is away finds out when it offers its update again.
   if (const auto peer = members_.WayTo(close.site)) {
     context_.rpc.Call(*peer, api::verb::kFlClose, ToJson(close.round), TaskCourier::kPatience,
@@ -319,8 +334,7 @@ void RunDriver::Halt(const Error& error) {
   halted_ = error;
   machine_.reset();
   courier_.ForgetAll();
-  for (const auto& [site, id] : fetches_) transfer_.Cancel(id);
-  fetches_.clear();
+  StopFetches();
   sums_.ForgetAll();
   context_.timers.Cancel(wake_);
   wake_ = 0;

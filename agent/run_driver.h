@@ -16,6 +16,7 @@
 #include "agent/context.h"
 #include "agent/members.h"
 #include "agent/run_sums.h"
+#include "agent/sealing/openings.h"
 #include "agent/sealing/run_seals.h"
 #include "agent/task_courier.h"
 #include "agent/transfer.h"
@@ -45,7 +46,7 @@ class RunDriver {
   };
   static constexpr std::chrono::milliseconds kDiskPause{15'000};
 
-  RunDriver(Context& context, Members& members, Transfer& transfer, Hooks hooks, std::string id);
+  RunDriver(Context& context, Members& members, Transfer& transfer, Openings& openings, Hooks hooks, std::string id);
   ~RunDriver();
 
   // Begins a new run; with an error nothing of it remains.
@@ -84,7 +85,10 @@ class RunDriver {
   void Fetch(const federate::FetchUpdate& wanted);
   Error Busy() const;
   void EndSeals();
+  void StopFetch(const std::string& site);
+  void StopFetches();
   void Arrived(const federate::FetchUpdate& wanted, Result<void> result);
+  void Opened(const federate::FetchUpdate& wanted, Result<void> result);
   Result<void> Answered(const std::string& site, const api::UpdateOffer& offer, const std::string& statistics);
   void Deliver(const federate::FetchUpdate& wanted, const Result<store::MappedArtifact>& update);
   void CloseRound(const federate::CloseRound& close);
@@ -95,6 +99,7 @@ class RunDriver {
   Context& context_;
   Members& members_;
   Transfer& transfer_;
+  Openings& openings_;
   Hooks hooks_;
   std::string id_;
   std::string dataset_;
@@ -104,7 +109,9 @@ class RunDriver {
   RunSeals seals_;
   TaskCourier courier_;
   RunSums sums_;
-  std::map<std::string, Transfer::Id> fetches_;  // by site
+  // Updates on their way: sealed, then being opened. By site.
+  std::map<std::string, Transfer::Id> fetches_;
+  std::map<std::string, Openings::Id> opening_;
   Timers::Id wake_ = 0;
   Timers::Id retry_ = 0;
 };

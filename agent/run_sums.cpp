@@ -14,7 +14,7 @@ constexpr auto kPatience = FoldDesk::kTime + FoldDesk::kTime / 4;
 
 void RunSums::Fetch(const federate::FetchSum& wanted) {
   const auto id = wanted.id;
-  auto& job = jobs_[id] = Job{wanted, {}, 0};
+  auto& job = jobs_[id] = Job{wanted, {}, 0, 0};
   auto work = WorkOf(job);
   if (work.items.empty()) {
     const Error error{ErrorId::kUnsupported, "no site behind it says what its update is sealed with", {}};
@@ -23,8 +23,15 @@ void RunSums::Fetch(const federate::FetchSum& wanted) {
     });
     return;
   }
-  const auto open = [this, round = wanted.round, via = wanted.via](const api::FoldReply& reply) {
-    return seals_.OpenSum(round, via, reply);
+  const auto open = [this, id, round = wanted.round, via = wanted.via](const api::FoldReply& reply,
+                                                                       FoldCalls::Opened opened) {
+    jobs_.at(id).opening = openings_.Begin(seals_.SumToOpen(round, via, reply), Durability::kBestEffort,
+                                           [opened = std::move(opened), via](Result<void> result) {
+                                             if (!result)
+                                               result =
+                                                   Fail(std::move(result).error().Context("the sealed sum of " + via));
+                                             opened(std::move(result));
+                                           });
   };
   job.call = calls_.Ask(wanted.via, std::move(work), kPatience, open,
                         [this, id](Result<api::FoldReply> made) { Made(id, std::move(made)); });
@@ -75,7 +82,10 @@ void RunSums::Made(std::int64_t id, Result<api::FoldReply> made) {
 }
 
 void RunSums::ForgetAll() {
-  for (const auto& [id, job] : jobs_) calls_.Cancel(job.call);
+  for (const auto& [id, job] : jobs_) {
+    calls_.Cancel(job.call);
+    openings_.Cancel(job.opening);
+  }
   jobs_.clear();
 }
 

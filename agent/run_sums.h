@@ -11,6 +11,7 @@
 
 #include "agent/context.h"
 #include "agent/members.h"
+#include "agent/sealing/openings.h"
 #include "agent/sealing/run_seals.h"
 #include "agent/transfer.h"
 #include "agent/tree/fold_calls.h"
@@ -26,8 +27,10 @@ class RunSums {
     // Whether an artifact must stay: the sum of one relay may be, byte for byte, what the run has kept of its round.
     std::function<bool(const std::string& digest)> needed;
   };
-  RunSums(Context& context, Members& members, Transfer& transfer, RunSeals& seals, std::string run, Hooks hooks)
+  RunSums(Context& context, Members& members, Transfer& transfer, Openings& openings, RunSeals& seals, std::string run,
+          Hooks hooks)
       : context_(context),
+        openings_(openings),
         seals_(seals),
         run_(std::move(run)),
         hooks_(std::move(hooks)),
@@ -44,11 +47,13 @@ class RunSums {
     federate::FetchSum wanted;
     std::vector<federate::FetchedSum::NotFolded> failed;
     FoldCalls::Id call = 0;
+    Openings::Id opening = 0;
   };
   api::FoldWork WorkOf(Job& job);
   void Made(std::int64_t id, Result<api::FoldReply> made);
 
   Context& context_;
+  Openings& openings_;
   RunSeals& seals_;
   std::string run_;
   Hooks hooks_;

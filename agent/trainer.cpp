@@ -24,10 +24,12 @@ bool After(const A& a, const B& b) {
 
 }  // namespace
 
-Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets, const Trainers& trainers)
+Trainer::Trainer(Context& context, Uplink& uplink, Transfer& transfer, Openings& openings, Datasets& datasets,
+                 const Trainers& trainers)
     : context_(context),
       uplink_(uplink),
       transfer_(transfer),
+      openings_(openings),
       datasets_(datasets),
       trainers_(trainers),
       seals_(context),
@@ -37,6 +39,7 @@ Trainer::~Trainer() {
   for (auto& [key, job] : jobs_) {
     context_.timers.Cancel(job.timer);
     transfer_.Cancel(job.fetch);
+    openings_.Cancel(job.opening);
     job.training.request_stop();
   }
   for (auto& [key, answer] : answers_) context_.timers.Cancel(answer.timer);
@@ -195,6 +198,7 @@ Result<void> Trainer::Forget(const std::string& run, std::int64_t round, std::in
     OTE_CHECK(context_.store.Remove<site::TaskRecord>(it->first));
     context_.timers.Cancel(job.timer);
     transfer_.Cancel(job.fetch);
+    openings_.Cancel(job.opening);
     job.training.request_stop();
     unneeded.push_back(job.Task().model_digest);
     unneeded.push_back(job.Task().local.control_digest);

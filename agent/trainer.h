@@ -14,6 +14,7 @@
 
 #include "agent/context.h"
 #include "agent/datasets.h"
+#include "agent/sealing/openings.h"
 #include "agent/sealing/site_seals.h"
 #include "agent/trainers/registry.h"
 #include "agent/transfer.h"
@@ -32,7 +33,8 @@ class Trainer {
   static constexpr std::chrono::milliseconds kPause{2'000};  // doubled with every try, up to kLongestPause
   static constexpr std::chrono::milliseconds kLongestPause{60'000};
 
-  Trainer(Context& context, Uplink& uplink, Transfer& transfer, Datasets& datasets, const Trainers& trainers);
+  Trainer(Context& context, Uplink& uplink, Transfer& transfer, Openings& openings, Datasets& datasets,
+          const Trainers& trainers);
   ~Trainer();
 
   // Registers the verbs and takes up what was left.
@@ -48,6 +50,7 @@ class Trainer {
     site::TaskRecord record;
     std::uint64_t serial = 0;
     Transfer::Id fetch = 0;
+    Openings::Id opening = 0;
     std::stop_source training{std::nostopstate};
     int tries = 0;
     bool fetched_again = false;  // since the first copy was damaged
@@ -79,6 +82,8 @@ class Trainer {
   void BeginAgain(const std::string& key, std::uint64_t serial);  // its timer has come
   void FetchModel(const std::string& key);
   void Fetched(const std::string& key, const Result<void>& result);
+  void Open(const std::string& key, const Given& given);
+  void Opened(const std::string& key, const Result<void>& result);
   void Train(const std::string& key);
   void Trained(const std::string& key, std::uint64_t serial, Result<SealedAnswer> answer);
   void Keep(const std::string& key, const SealedAnswer& answer);
@@ -95,6 +100,7 @@ class Trainer {
   Context& context_;
   Uplink& uplink_;
   Transfer& transfer_;
+  Openings& openings_;
   Datasets& datasets_;
   const Trainers& trainers_;
   SiteSeals seals_;

@@ -55,18 +55,9 @@ void Trainer::Fetched(const std::string& key, const Result<void>& result) {
   auto& job = jobs_.at(key);
   job.fetch = 0;
   if (result) {
-    if (const auto given = Lacking(job.record)) {
-      const auto opened = seals_.OpenModel(job.Task().run, given->locked, given->digest, given->size);
-      if (!opened && opened.error().id == ErrorId::kSealBroken && !job.fetched_again) {
-        log::Warn("a sealed model was damaged on our disk; fetching it again", {{"run", job.Task().run}});
-        job.fetched_again = true;
-        return Begin(key);
-      }
-      if (!opened) return KeepFailed(key, opened.error(), "fetch");
-    }
-    job.tries = 0;
-    job.fetch_seconds += job.since.Seconds();
-    return Begin(key);  // there may be another to fetch
+    // Another task may have brought it meanwhile.
+    const auto given = Lacking(job.record);
+    return given ? Open(key, *given) : Opened(key, {});
   }
   const auto& error = result.error();
   log::Warn("model not fetched", {{"run", job.Task().run}, {"round", job.Task().round}, {"why", error.message}});
@@ -81,6 +72,32 @@ void Trainer::Fetched(const std::string& key, const Result<void>& result) {
   const bool disk = error.id == ErrorId::kNoSpace || error.id == ErrorId::kFileFailed;
   if (disk || !(refused || MayPass(error) || error.id == ErrorId::kFailed)) return KeepFailed(key, error, "fetch");
   job.timer = Later(job.tries, [this, key, serial = job.serial] { BeginAgain(key, serial); });
+}
+
+void Trainer::Open(const std::string& key, const Given& given) {
+  auto& job = jobs_.at(key);
+  job.opening = openings_.Begin(
+      seals_.ModelToOpen(job.Task().run, given.locked, given.digest, given.size), Durability::kBestEffort,
+      [this, alive = std::weak_ptr<bool>(alive_), key, serial = job.serial](const Result<void>& result) {
+        if (alive.lock() && Find(key, serial) != nullptr) Opened(key, result);
+      });
+}
+
+void Trainer::Opened(const std::string& key, const Result<void>& result) {
+  auto& job = jobs_.at(key);
+  job.opening = 0;
+  if (!result && result.error().id == ErrorId::kSealBroken && !job.fetched_again) {
+    log::Warn("a sealed model was damaged on our disk; fetching it again", {{"run", job.Task().run}});
+    job.fetched_again = true;
+    return Begin(key);
+  }
+  if (!result) {
+    Error error = result.error();
+    return KeepFailed(key, std::move(error).Context("the sealed model"), "fetch");
+  }
+  job.tries = 0;
+  job.fetch_seconds += job.since.Seconds();
+  Begin(key);  // there may be another to fetch
 }
 
 }  // namespace ote::agent

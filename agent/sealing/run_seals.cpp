@@ -10,7 +10,6 @@
 #include "core/base/log.h"
 #include "core/parcel/fold_seals.h"
 #include "core/parcel/streams.h"
-#include "core/store/sealed_artifacts.h"
 #include "crypto/sealed.h"
 
 namespace ote::agent {
@@ -103,17 +102,13 @@ Result<api::SealedCopy> RunSeals::UpdateOf(const std::string& site, const std::s
   return update;
 }
 
-Result<void> RunSeals::OpenUpdate(const std::string& site, const std::string& digest) {
+Result<store::Opening> RunSeals::UpdateToOpen(const std::string& site, const std::string& digest) const {
+  if (!key_) return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", run_));
   const auto it = updates_.find({site, digest});
   if (it == updates_.end()) return Fail(ErrorId::kArtifactMissing, fmt::format("{}: it offers no {}", site, digest));
   const auto& offer = it->second.offer;
-  const auto& update = it->second.update;
-  auto opened = store::OpenArtifact(
-      context_.artifacts, update.digest, offer.digest, offer.size,
-      [&](ByteView header) { return parcel::OpenerOfUpdate(offer, site, *key_, header); }, Durability::kSynced);
-  context_.artifacts.Remove(update.digest);
-  if (!opened) return Fail(std::move(opened).error().Context("the sealed update of " + site));
-  return {};
+  return store::BeginOpening(context_.artifacts, it->second.update.digest, offer.digest, offer.size,
+                             [&](ByteView header) { return parcel::OpenerOfUpdate(offer, site, *key_, header); });
 }
 
 Result<api::FoldItem> RunSeals::ToFold(const std::string& site, const std::string& digest) const {
@@ -133,15 +128,12 @@ Bytes RunSeals::AnswerKey() const {
   return {own.bytes.begin(), own.bytes.end()};
 }
 
-Result<void> RunSeals::OpenSum(std::int64_t round, const std::string& relay, const api::FoldReply& reply) {
+Result<store::Opening> RunSeals::SumToOpen(std::int64_t round, const std::string& relay,
+                                           const api::FoldReply& reply) const {
   if (!key_) return Fail(ErrorId::kRoundStale, fmt::format("run {}: it has ended", run_));
-  auto opened = store::OpenArtifact(
-      context_.artifacts, reply.sum.digest, reply.digest, reply.size,
-      [&](ByteView header) { return parcel::OpenerOfSum(run_, round, relay, reply.digest, *key_, header); },
-      Durability::kBestEffort);
-  context_.artifacts.Remove(reply.sum.digest);
-  if (!opened) return Fail(std::move(opened).error().Context("the sealed sum of " + relay));
-  return {};
+  return store::BeginOpening(context_.artifacts, reply.sum.digest, reply.digest, reply.size, [&](ByteView header) {
+    return parcel::OpenerOfSum(run_, round, relay, reply.digest, *key_, header);
+  });
 }
 
 std::set<std::string> RunSeals::Needed() const {

@@ -1,5 +1,5 @@
-// Everything sealed about one run, at its root: packs its tasks, seals the models that they name, opens the offers and
-// the updates that come back. One thread.
+// Everything sealed about one run, at its root: packs its tasks, seals the models that they name, opens the offers that
+// come back, and says how to open the updates. One thread.
 //
 // A model is sealed once with a fresh key for all who are to have it at the time, and the sealed copy goes, with the
 // key, when the last task that names it does. So a restarted root seals anew, and sites that had fetched a part of the
@@ -18,6 +18,7 @@
 #include "core/api/requests.h"
 #include "core/api/sealing.h"
 #include "core/parcel/parcel.h"
+#include "core/store/sealed_artifacts.h"
 #include "crypto/keys.h"
 
 namespace ote::agent {
@@ -68,17 +69,15 @@ class RunSeals {
   // The sealed copy of an update that was offered. kUnreachable when it has to be offered again; kSealBroken when it
   // cannot be that update.
   Result<api::SealedCopy> UpdateOf(const std::string& site, const std::string& digest) const;
-  // From the sealed copy, which is here and is removed, to the update, durably. kSealBroken, kUpdateDigest, and what
-  // the disk says.
-  Result<void> OpenUpdate(const std::string& site, const std::string& digest);
+  // From the sealed copy, which is here, to the update. kArtifactMissing, kSealBroken, and what the disk says.
+  Result<store::Opening> UpdateToOpen(const std::string& site, const std::string& digest) const;
 
   // What a relay needs to add up an update that was offered; its weight is to be filled in. kUnreachable and
   // kSealBroken as UpdateOf says, kUnsupported when the site did not say what it is sealed with.
   Result<api::FoldItem> ToFold(const std::string& site, const std::string& digest) const;
   Bytes AnswerKey() const;
-  // From the sealed sum of a relay, which is here and is removed, to the sum. kSealBroken, kUpdateDigest, and what the
-  // disk says.
-  Result<void> OpenSum(std::int64_t round, const std::string& relay, const api::FoldReply& reply);
+  // From the sealed sum of a relay, which is here, to the sum. kSealBroken, and what the disk says.
+  Result<store::Opening> SumToOpen(std::int64_t round, const std::string& relay, const api::FoldReply& reply) const;
 
   // Artifacts that must be kept.
   std::set<std::string> Needed() const;

@@ -7,7 +7,6 @@
 #include "agent/authority.h"
 #include "core/parcel/streams.h"
 #include "core/site/perform.h"
-#include "core/store/sealed_artifacts.h"
 #include "crypto/sealed.h"
 
 namespace ote::agent {
@@ -24,18 +23,11 @@ Result<site::TaskRecord> SiteSeals::OpenTask(const parcel::Parcel& parcel) const
                           api::TaskDigest(std::move(opened.body.at("task")))};
 }
 
-Result<void> SiteSeals::OpenModel(const std::string& run, const api::LockedCopy& locked, const std::string& digest,
-                                  std::int64_t size) const {
-  const auto open = [&]() -> Result<void> {
-    OTE_TRY(const auto key, parcel::UnwrapKey(locked, run, context_.membership.name, context_.transport_key));
-    return store::OpenArtifact(
-        context_.artifacts, locked.copy.digest, digest, size,
-        [&](ByteView header) { return parcel::OpenerOfModel(run, digest, key, header); }, Durability::kBestEffort);
-  };
-  auto opened = open();
-  context_.artifacts.Remove(locked.copy.digest);
-  if (!opened) return Fail(std::move(opened).error().Context("the sealed model"));
-  return {};
+Result<store::Opening> SiteSeals::ModelToOpen(const std::string& run, const api::LockedCopy& locked,
+                                              const std::string& digest, std::int64_t size) const {
+  OTE_TRY(const auto key, parcel::UnwrapKey(locked, run, context_.membership.name, context_.transport_key));
+  return store::BeginOpening(context_.artifacts, locked.copy.digest, digest, size,
+                             [&](ByteView header) { return parcel::OpenerOfModel(run, digest, key, header); });
 }
 
 SealAnswer SiteSeals::Sealer(const site::TaskRecord& of) const {

@@ -1,4 +1,5 @@
-// What a site does with seals: opens tasks and the models that they name, seals its updates, packs its answers.
+// What a site does with seals: opens tasks, says how to open the models that they name, seals its updates, packs its
+// answers.
 #pragma once
 
 #include <functional>
@@ -8,6 +9,7 @@
 #include "core/federate/site.h"
 #include "core/parcel/parcel.h"
 #include "core/site/task_records.h"
+#include "core/store/sealed_artifacts.h"
 
 namespace ote::agent {
 
@@ -25,10 +27,9 @@ class SiteSeals {
 
   // Checks who gave a task before anything of it is used.
   Result<site::TaskRecord> OpenTask(const parcel::Parcel& parcel) const;
-  // From the sealed copy of a model, which is here and is removed, to the plain one. kSealBroken, kUpdateDigest, and
-  // what the disk says.
-  Result<void> OpenModel(const std::string& run, const api::LockedCopy& locked, const std::string& digest,
-                         std::int64_t size) const;
+  // From the sealed copy of a model, which is here, to the plain one. kSealBroken, and what the disk says.
+  Result<store::Opening> ModelToOpen(const std::string& run, const api::LockedCopy& locked, const std::string& digest,
+                                     std::int64_t size) const;
   SealAnswer Sealer(const site::TaskRecord& of) const;
   Result<parcel::Parcel> PackOffer(const site::OfferRecord& record) const;
 

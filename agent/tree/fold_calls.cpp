@@ -72,6 +72,7 @@ Result<void> FoldCalls::Send(Id id, api::FoldWork& work, milliseconds patience) 
 void FoldCalls::Look(Id id) {
   auto& call = calls_.at(id);
   call.timer = 0;
+  if (call.opening) return;  // nothing is waited for that the child has
   const auto now = context_.clock.SteadyNow();
   const auto silence = std::max(kSilence, 3 * Beat());
   if (now - call.heard >= silence) {
@@ -99,7 +100,7 @@ void FoldCalls::Told(Id id, const Result<wire::Envelope>& answer) {
   const bool stale = !answer && answer.error().id == ErrorId::kRoundStale;
   if (!answer && !stale) return;
   call.heard = context_.clock.SteadyNow();
-  if (call.fetch != 0) return;
+  if (call.fetch != 0 || call.opening) return;
   // Its answer to the work would have come first.
   if (stale) return End(id, Fail(ErrorId::kFailed, "it is not at work on it any more"));
   const auto reply = FromWire<api::FoldReply>(answer->body);
@@ -143,7 +144,16 @@ void FoldCalls::Arrived(Id id, Result<void> result) {
   auto& call = it->second;
   call.fetch = 0;
   if (!result) return End(id, Fail(std::move(result).error()));
-  const auto opened = call.open(call.reply);
+  call.opening = true;
+  call.open(call.reply, [this, id, alive = std::weak_ptr(alive_)](const Result<void>& opened) {
+    if (alive.lock()) Taken(id, opened);
+  });
+}
+
+void FoldCalls::Taken(Id id, const Result<void>& opened) {
+  const auto it = calls_.find(id);
+  if (it == calls_.end()) return;
+  auto& call = it->second;
   context_.artifacts.Remove(call.reply.sum.digest);
   if (!opened) return End(id, Fail(opened.error()));
   // The child need not keep the sum any longer.

@@ -28,8 +28,9 @@ class FoldCalls {
   static constexpr std::chrono::milliseconds kSilence = Transfer::kPatience;
   static constexpr std::chrono::milliseconds kStall = Transfer::kPatience * (Transfer::kTries + 1);
 
-  // What becomes of the sealed sum, which is here and goes after.
-  using Open = std::function<Result<void>(const api::FoldReply&)>;
+  // What becomes of the sealed sum, which is here and goes after: says once, also from within, whether it was taken.
+  using Opened = std::function<void(Result<void>)>;
+  using Open = std::function<void(const api::FoldReply&, Opened)>;
   using Done = std::function<void(Result<api::FoldReply>)>;
 
   FoldCalls(Context& context, Members& members, Transfer& transfer)
@@ -62,6 +63,7 @@ class FoldCalls {
     std::chrono::milliseconds moved{0};
     std::int64_t progress = 0;
     bool asking = false;
+    bool opening = false;
   };
   Result<void> Send(Id id, api::FoldWork& work, std::chrono::milliseconds patience);
   void Look(Id id);
@@ -69,6 +71,7 @@ class FoldCalls {
   void Answered(Id id, const Result<wire::Envelope>& answer);
   Result<void> Take(Id id, Call& call, const wire::Envelope& answer);
   void Arrived(Id id, Result<void> result);
+  void Taken(Id id, const Result<void>& opened);
   void End(Id id, Result<api::FoldReply> result);
   std::chrono::milliseconds Beat() const;
 

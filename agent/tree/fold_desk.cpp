@@ -188,7 +188,9 @@ void FoldDesk::AskBelow(std::uint64_t id, const std::string& child, std::vector<
   below.items = std::move(items);
   below.call = calls_.Ask(
       child, std::move(work), time + time / 4,
-      [this, id, child](const api::FoldReply& reply) { return TakeBelow(*jobs_.at(id), child, reply); },
+      [this, id, child](const api::FoldReply& reply, const FoldCalls::Opened& opened) {
+        opened(TakeBelow(*jobs_.at(id), child, reply));
+      },
       [this, id, child](Result<api::FoldReply> reply) { ToldBelow(id, child, std::move(reply)); });
 }
 

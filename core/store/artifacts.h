@@ -85,8 +85,8 @@ class Partial {
   std::unique_ptr<State> state_;
 };
 
-// An artifact that is made in pieces, its digest known only at its end. What is not finished is removed with the
-// object. Move-only; one thread, which need not be that of the Artifacts.
+// An artifact that is made in pieces, its digest seen only at its end. What is not finished is removed with the object.
+// Move-only; one thread, which need not be that of the Artifacts.
 class NewArtifact {
  public:
   NewArtifact(NewArtifact&&) noexcept;
@@ -96,10 +96,13 @@ class NewArtifact {
   Result<void> Append(ByteView piece);
   // Puts it in its place. The object is used up after.
   Result<crypto::Digest> Finish(Durability durability);
+  // The same of one whose digest was told: kArtifactCorrupt, and everything is dropped, when it is another.
+  Result<void> FinishAs(const crypto::Digest& digest, Durability durability);
 
  private:
   friend class Artifacts;
   struct State;
+  Result<crypto::Digest> Place(const crypto::Digest* wanted, Durability durability);
   explicit NewArtifact(std::unique_ptr<State> state) noexcept;
   std::unique_ptr<State> state_;
 };

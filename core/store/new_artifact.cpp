@@ -53,11 +53,22 @@ Result<void> NewArtifact::Append(ByteView piece) {
   return {};
 }
 
-Result<crypto::Digest> NewArtifact::Finish(Durability durability) {
+Result<crypto::Digest> NewArtifact::Finish(Durability durability) { return Place(nullptr, durability); }
+
+Result<void> NewArtifact::FinishAs(const crypto::Digest& digest, Durability durability) {
+  OTE_CHECK(Place(&digest, durability));
+  return {};
+}
+
+Result<crypto::Digest> NewArtifact::Place(const crypto::Digest* wanted, Durability durability) {
   if (!state_) return Fail(ErrorId::kInternal, "a new artifact is finished twice");
   const NewArtifact last(std::move(state_));  // unlinks it when it does not get to its place
   State& state = *last.state_;
   const auto digest = state.hasher.Finish();
+  if (wanted != nullptr && digest != *wanted) {
+    return Fail(ErrorId::kArtifactCorrupt,
+                fmt::format("artifact {}: what was made has digest {}", wanted->ToString(), digest.ToString()));
+  }
   const fs::path goal = state.home->FileOf(digest);
   OTE_CHECK(MakeFolderOf(goal));
   const bool synced = durability == Durability::kSynced;

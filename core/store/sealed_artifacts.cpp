@@ -1,14 +1,36 @@
 #include "core/store/sealed_artifacts.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <span>
+#include <utility>
 
 namespace ote::store {
 
 using crypto::kSealedChunk;
 using crypto::kSealedHeader;
 using crypto::kSealedTag;
+
+namespace {
+
+// As many bytes as `out` takes, from where the file was read to.
+Result<void> ReadNext(const Descriptor& file, std::span<std::uint8_t> out, const std::string& name) {
+  while (!out.empty()) {
+    const ssize_t got = ::read(file.get(), out.data(), out.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail(FileError("reading", "artifact " + name, errno));
+    if (got == 0) return Fail(ErrorId::kSealBroken, fmt::format("artifact {}: it is shorter than it was", name));
+    out = out.subspan(static_cast<std::size_t>(got));
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<api::SealedCopy> SealArtifact(const Artifacts& artifacts, crypto::Sealer sealer, ByteView plain,
                                      Durability durability) {
@@ -28,37 +50,42 @@ Result<api::SealedCopy> SealArtifact(const Artifacts& artifacts, crypto::Sealer 
   return api::SealedCopy{digest.ToString(), static_cast<std::int64_t>(size)};
 }
 
-Result<void> OpenArtifact(Artifacts& artifacts, const std::string& sealed, const std::string& plain, std::int64_t size,
-                          const MakeOpener& make_opener, Durability durability) {
-  OTE_TRY(const auto mapped, artifacts.Map(sealed, Artifacts::Check::kNothing));
-  ByteView rest = mapped.View();
-  OTE_TRY(const auto inside, crypto::PlainSize(rest.size()));
+Result<Opening> BeginOpening(const Artifacts& artifacts, const std::string& sealed, const std::string& plain,
+                             std::int64_t size, const MakeOpener& make_opener) {
+  OTE_TRY(const auto path, artifacts.PathOf(sealed));
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0) return Fail(FileError("reading", path, errno));
+  OTE_TRY(const auto inside, crypto::PlainSize(static_cast<std::uint64_t>(info.st_size)));
   if (!std::cmp_equal(inside, size)) {
     return Fail(ErrorId::kSealBroken, fmt::format("{} bytes are sealed in it, and {} were announced", inside, size));
   }
-  OTE_TRY(auto opener, make_opener(rest.first(kSealedHeader)));
-  rest = rest.subspan(kSealedHeader);
-  OTE_TRY(auto partial, artifacts.Begin(plain, inside));
-  if (partial.Offset() > 0) {
-    // Left by a crash. It is opened from its beginning, so that every byte of it was checked here.
-    partial.Discard();
-    OTE_TRY(partial, artifacts.Begin(plain, inside));
+  Bytes header(kSealedHeader);
+  OTE_CHECK(ReadNext(file, header, sealed));
+  OTE_TRY(auto opener, make_opener(header));
+  return Opening{std::move(file), inside, std::move(opener), sealed, plain};
+}
+
+Result<void> FinishOpening(const Artifacts& artifacts, Opening opening, Durability durability,
+                           const std::stop_token& stop) {
+  OTE_TRY(const auto wanted, crypto::Digest::Parse(opening.plain));
+  OTE_TRY(auto made, artifacts.Create(opening.size));
+  const std::uint64_t chunks = crypto::SealedChunks(opening.size);
+  std::uint64_t left = opening.size;
+  Bytes chunk(static_cast<std::size_t>(std::min<std::uint64_t>(left, kSealedChunk)) + kSealedTag);
+  for (std::uint64_t index = 0; index < chunks; ++index) {
+    if (stop.stop_requested()) return Fail(ErrorId::kInterrupted, "it is not wanted any more");
+    const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(left, kSealedChunk));
+    const auto sealed = std::span(chunk).first(length + kSealedTag);
+    const auto plain = sealed.first(length);
+    OTE_CHECK(ReadNext(opening.file, sealed, opening.sealed));
+    OTE_CHECK(opening.opener.Open(index, index + 1 == chunks, sealed, plain));
+    OTE_CHECK(made.Append(plain));
+    left -= length;
   }
-  Bytes chunk(std::min<std::size_t>(rest.size(), kSealedChunk + kSealedTag));
-  for (std::uint64_t index = 0; !rest.empty(); ++index) {
-    const std::size_t length = std::min(rest.size(), kSealedChunk + kSealedTag);
-    const auto out = std::span(chunk).first(length - kSealedTag);
-    auto written = opener.Open(index, length == rest.size(), rest.first(length), out);
-    if (written) written = partial.Append(out);
-    if (!written) {
-      partial.Discard();
-      return written;
-    }
-    rest = rest.subspan(length);
-  }
-  auto finished = partial.Finish(durability);
+  auto finished = made.FinishAs(wanted, durability);
   if (!finished && finished.error().id == ErrorId::kArtifactCorrupt) {
-    return Fail(ErrorId::kUpdateDigest, fmt::format("artifact {}: what was sealed has another digest", plain));
+    return Fail(ErrorId::kUpdateDigest, fmt::format("artifact {}: what was sealed has another digest", opening.plain));
   }
   return finished;
 }

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <condition_variable>
 #include <filesystem>
+#include <mutex>
 
+#include "agent/worker.h"
 #include "core/parcel/streams.h"
 #include "core/site/task_records.h"
 #include "core/store/sealed_artifacts.h"
@@ -293,6 +296,60 @@ TEST_CASE("a run whose key was lost or laid open goes on with another") {
   INFO(ended.message);
   CHECK(ended.status == api::RunStatus::kFinished);
   CHECK(ended.model.digest == digest);
+}
+
+TEST_CASE("while what came sealed waits to be opened, root and site answer, and nothing is lost with either") {
+  const auto digest = UndisturbedDigest(2);
+  RunTree tree;
+  tree.JoinSites({"clinic-a", "clinic-b"});
+  const std::string at = GENERATE("hq", "clinic-b");
+  INFO(at);
+  tree.Node(at).worker().Run<bool>(
+      [](const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any wait;
+        std::unique_lock lock(mutex);
+        return wait.wait(lock, stop, [] { return false; });
+      },
+      [](bool) {});
+  Must(tree.StartRun(RunTree::Spec(2)));
+  const auto sealed_here = [&] {
+    auto artifacts = Must(store::Artifacts::Open(tree.Folder(at).ArtifactFolder()));
+    std::int64_t count = 0;
+    for (const auto& name : Must(artifacts.List())) {
+      const auto bytes = Must(artifacts.ReadRange(name, 0, 8));
+      count += AsText(bytes) == "OTESEAL1" ? 1 : 0;
+    }
+    return count;
+  };
+  // Of the updates both; of the model one copy.
+  REQUIRE(tree.Until([&] { return sealed_here() >= (at == "hq" ? 2 : 1); }));
+  tree.Pass(15s);  // heartbeats
+  CHECK(tree.Shown("clinic-b").status == api::ClusterStatus::kReady);
+  CHECK(Must(tree.Ask<api::AgentStatus>(at, api::verb::kAgentStatus, api::Empty{})).name == at);
+  if (at == "hq") {
+    CHECK_FALSE(tree.Happened("update-folded"));
+  } else {
+    CHECK(tree.Until([&] { return tree.Happened("update-folded"); }));  // the other site's
+  }
+  CHECK(tree.Node(at).Busy());
+  SECTION("it is killed") {
+    tree.StopNode(at);
+    CHECK(std::filesystem::is_empty(tree.Folder(at).ArtifactFolder() / "partial"));
+    tree.StartNode(at);
+    const auto run = tree.Finish();
+    INFO(run.message);
+    CHECK(run.status == api::RunStatus::kFinished);
+    CHECK(run.model.digest == digest);
+  }
+  SECTION("its run is cancelled") {
+    Must(tree.Ask<api::Run>("hq", api::verb::kFlCancel, api::NameRequest{"trial"}));
+    tree.Settle();
+    tree.StopNode(at);
+    tree.StartNode(at);
+    tree.Settle();
+    CHECK(sealed_here() == 0);
+  }
 }
 
 TEST_CASE("a site that has fetched half of a sealed model goes on when its root was restarted") {

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
+#include <string>
 
 #include "crypto/keys.h"
 #include "test/unit/store/scratch.h"
@@ -19,10 +21,20 @@ Bytes Plain(std::size_t size) {
   return bytes;
 }
 
+// The most that this process had in memory.
+std::int64_t PeakKib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6));
+  }
+  return 0;
+}
+
 struct Sealing {
   test::Scratch scratch;
   Artifacts artifacts = Artifacts::Open(scratch.path).value();
   crypto::TransportKey key = crypto::TransportKey::Generate();
+  std::stop_source stop;
 
   api::SealedCopy Seal(const Bytes& plain) {
     return store::SealArtifact(artifacts, crypto::Sealer::To(key.Public(), kContext).value(), plain,
@@ -30,9 +42,10 @@ struct Sealing {
         .value();
   }
   Result<void> Open(const std::string& sealed, const Bytes& plain, const Bytes& context = kContext) {
-    return store::OpenArtifact(
-        artifacts, sealed, crypto::DigestOf(plain).ToString(), std::ssize(plain),
-        [&](ByteView header) { return crypto::Opener::For(key, context, header); }, Durability::kSynced);
+    OTE_TRY(auto begun,
+            store::BeginOpening(artifacts, sealed, crypto::DigestOf(plain).ToString(), std::ssize(plain),
+                                [&](ByteView header) { return crypto::Opener::For(key, context, header); }));
+    return store::FinishOpening(artifacts, std::move(begun), Durability::kSynced, stop.get_token());
   }
 };
 
@@ -77,16 +90,51 @@ TEST_CASE("a sealed artifact that does not open leaves nothing behind") {
   CHECK(std::filesystem::is_empty(s.scratch.path / "partial"));
 }
 
-TEST_CASE("what a crash left of an opened artifact is opened anew from its beginning") {
+TEST_CASE("an artifact that is opened leaves alone what has arrived of the same one") {
   Sealing s;
   const auto plain = Plain(200'000);
   const auto copy = s.Seal(plain);
-  {
-    auto partial = s.artifacts.Begin(crypto::DigestOf(plain), plain.size()).value();
-    REQUIRE(partial.Append(Bytes(1000, 1)));
-  }
+  auto partial = s.artifacts.Begin(crypto::DigestOf(plain), plain.size()).value();
+  REQUIRE(partial.Append(ByteView(plain).first(1000)));
   CHECK(s.Open(copy.digest, plain));
   CHECK(s.artifacts.Get(crypto::DigestOf(plain)).value() == plain);
+  REQUIRE(partial.Append(ByteView(plain).subspan(1000)));
+  CHECK(partial.Finish());
+}
+
+TEST_CASE("an artifact that nobody waits for any more is not opened, and leaves nothing behind") {
+  Sealing s;
+  const auto plain = Plain(200'000);
+  const auto copy = s.Seal(plain);
+  s.stop.request_stop();
+  CHECK(s.Open(copy.digest, plain).error().id == ErrorId::kInterrupted);
+  CHECK_FALSE(s.artifacts.Has(crypto::DigestOf(plain)));
+  CHECK(std::filesystem::is_empty(s.scratch.path / "partial"));
+}
+
+TEST_CASE("opening takes the memory of a chunk, whatever the size of the artifact") {
+  Sealing s;
+  constexpr std::size_t kPieces = 64;
+  std::string digest;
+  api::SealedCopy copy;
+  {
+    const Bytes piece(1 << 20, 7);
+    auto made = s.artifacts.Create(kPieces << 20).value();
+    for (std::size_t i = 0; i < kPieces; ++i) REQUIRE(made.Append(piece));
+    digest = made.Finish(Durability::kBestEffort).value().ToString();
+    const auto mapped = s.artifacts.Map(digest, Artifacts::Check::kNothing).value();
+    copy = store::SealArtifact(s.artifacts, crypto::Sealer::To(s.key.Public(), kContext).value(), mapped.View(),
+                               Durability::kBestEffort)
+               .value();
+  }
+  s.artifacts.Remove(digest);
+  auto begun = store::BeginOpening(s.artifacts, copy.digest, digest, kPieces << 20,
+                                   [&](ByteView header) { return crypto::Opener::For(s.key, kContext, header); });
+  std::ofstream("/proc/self/clear_refs") << 5;  // the peak is counted from here
+  const auto before = PeakKib();
+  REQUIRE(store::FinishOpening(s.artifacts, std::move(begun).value(), Durability::kBestEffort));
+  CHECK(PeakKib() - before < 8 * 1024);
+  CHECK(s.artifacts.Has(digest));
 }
 
 TEST_CASE("a new artifact goes by the digest of what was appended, and is gone when it is not finished") {
