@@ -238,7 +238,7 @@ void RunMachine::State::Finish() {
   Complete();
 }
 
-void RunMachine::State::Complete() {
+void RunMachine::State::Complete(std::string message) {
   api::Run& run = kept.run;
   if (run.spec.stop.select == api::Selection::kBest && !kept.best.digest.empty() &&
       kept.best.digest != run.model.digest) {
@@ -260,7 +260,7 @@ void RunMachine::State::Complete() {
   entry.metrics = run.metrics;
   entry.created_at = now.wall;
   durable.emplace_back(RegisterModel{std::move(entry)});
-  End(api::RunStatus::kFinished, "");
+  End(api::RunStatus::kFinished, std::move(message));
 }
 
 void RunMachine::State::ForgetAtSites() {

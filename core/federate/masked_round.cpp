@@ -94,6 +94,7 @@ api::MaskTask RunMachine::State::MaskPart(const std::string& site) const {
     case K::kMaskShares:
       return mask_root->ForShares(site);
     case K::kTrain:
+    case K::kEvaluate:
       return mask_root->ForTraining(site, masks.exponent);
     case K::kMaskConsent:
       return mask_root->ForConsent();
@@ -130,7 +131,7 @@ void RunMachine::State::NextStep(K step, const std::set<std::string>& names) {
   OpenRound& open = *kept.open;
   const K before = open.Doing();
   open.masks->step = step;
-  deadline = now.steady + deadline_length;
+  deadline = now.steady + StepLength();
   save = true;
   fetching.clear();
   summing.clear();
@@ -153,8 +154,15 @@ void RunMachine::State::NextStep(K step, const std::set<std::string>& names) {
   }
 }
 
+void RunMachine::State::GiveUp(const std::string& why) {
+  if (!kept.open->Measures()) return End(api::RunStatus::kFailed, fmt::format("{}: {}", RoundName(*kept.open), why));
+  Tell("model-not-measured", "", why);
+  Complete("the finished model was not measured: " + why);
+}
+
 void RunMachine::State::TryAnew(const std::string& why) {
   OpenRound& open = *kept.open;
+  if (open.Measures()) return GiveUp(why);
   if (open.masks->attempt >= kMostTries) {
     return End(api::RunStatus::kFailed,
                fmt::format("{}: {}, in the last of {} tries", RoundName(open), why, kMostTries));
@@ -179,7 +187,7 @@ void RunMachine::State::TryAnew(const std::string& why) {
 
 void RunMachine::State::BeginShares() {
   auto made = RootMasks::Make(Try(), mask_keys, limits.members);
-  if (!made) return End(api::RunStatus::kFailed, fmt::format("{}: {}", RoundName(*kept.open), made.error().message));
+  if (!made) return GiveUp(made.error().message);
   mask_root.emplace(std::move(*made));
   mask_keys.clear();
   NextStep(K::kMaskShares, SetOf(mask_root->Roster()));
@@ -193,27 +201,35 @@ void RunMachine::State::BeginTraining(const std::set<std::string>& names) {
   // With noise each site counts once, and as much room again is for the noise (CheckPlan bounds it).
   const std::int64_t weights = Private() ? 2 * kMostMasked : open.capacity;
   const auto exponent = ChooseMaskExponent(weights, kMostMasked, kept.run.spec.masks.bound, *ChooseGrid(open.capacity));
-  if (!exponent) return End(api::RunStatus::kFailed, fmt::format("{}: {}", RoundName(open), exponent.error().message));
+  if (!exponent) return GiveUp(exponent.error().message);
   open.masks->exponent = *exponent;
   masked.emplace(static_cast<std::size_t>(UpdateBytes()) / sizeof(std::uint32_t));
-  NextStep(K::kTrain, names);
+  NextStep(open.kind, names);
 }
 
 bool RunMachine::State::StepMasked() {
   OpenRound& open = *kept.open;
   MaskedRound& masks = *open.masks;
   Turnout turnout = CountStep(open);
-  if (masks.step == K::kMaskKeys && std::cmp_less(turnout.possible.size(), Minimum())) {
+  const bool few = std::cmp_less(turnout.possible.size(), MaskedMinimum());
+  if (masks.step == K::kMaskKeys && few && !open.Measures()) {
     TopUp(static_cast<std::int64_t>(turnout.possible.size()));
     turnout = CountStep(open);
   }
   const bool time = PastDeadline() || !turnout.waits;
   const auto enough = [&](const std::set<std::string>& names) {
-    return std::cmp_greater_equal(names.size(), Minimum());
+    return std::cmp_greater_equal(names.size(), MaskedMinimum());
   };
   const auto stays = [&](bool late) {
     const auto answered = turnout.answered.size();
-    if (late) {
+    if (open.Measures() && PastDeadline()) {  // a model that stands does not wait
+      GiveUp(fmt::format("{}: {} of {} clusters have answered", NameOf(masks.step), answered, open.asked.size()));
+      return true;
+    }
+    if (open.Measures()) {
+      UpdateStatus(false, fmt::format("measuring the finished model: {}: {} of {} clusters have answered",
+                                      NameOf(masks.step), answered, turnout.possible.size()));
+    } else if (late) {
       UpdateStatus(true, fmt::format("{}: {}: {}", RoundName(open), NameOf(masks.step), Missing(PastDeadline())));
     } else {
       UpdateStatus(false, fmt::format("round {} of {}: {}: {} of {} clusters have answered", open.round, Planned(),
@@ -230,9 +246,9 @@ bool RunMachine::State::StepMasked() {
       const Tally tally = Count();
       const bool spare =
           std::any_of(sites.begin(), sites.end(), [&](const auto& s) { return open.Find(s.first) == nullptr; });
-      if (!enough(turnout.possible) && tally.first_failed != nullptr && !spare) {
-        End(api::RunStatus::kFailed, fmt::format("{}: {}; {} of the {} clusters needed are left", RoundName(open),
-                                                 FailedText(*tally.first_failed), turnout.possible.size(), Minimum()));
+      if (!enough(turnout.possible) && tally.first_failed != nullptr && (!spare || open.Measures())) {
+        GiveUp(fmt::format("{}; {} of the {} clusters needed are left", FailedText(*tally.first_failed),
+                           turnout.possible.size(), MaskedMinimum()));
         return true;
       }
       return stays(time);
@@ -245,13 +261,15 @@ bool RunMachine::State::StepMasked() {
         return true;
       }
       if (time && (PastDeadline() || turnout.possible.size() == turnout.answered.size())) {
-        TryAnew(fmt::format("{} clusters dealt shares, and {} are needed", dealt.size(),
-                            std::max<std::size_t>(mask_root->plan().quorum, static_cast<std::size_t>(Minimum()))));
+        TryAnew(
+            fmt::format("{} clusters dealt shares, and {} are needed", dealt.size(),
+                        std::max<std::size_t>(mask_root->plan().quorum, static_cast<std::size_t>(MaskedMinimum()))));
         return true;
       }
       return stays(time);
     }
-    case K::kTrain: {
+    case K::kTrain:
+    case K::kEvaluate: {
       const bool all = turnout.answered.size() == turnout.possible.size();
       const bool late = PastDeadline() && !Holds();
       if (enough(turnout.answered) && mask_root->Enough(turnout.answered) && (all || late)) {
@@ -283,18 +301,17 @@ bool RunMachine::State::StepMasked() {
         return true;
       }
       if (turnout.possible.size() == turnout.answered.size()) {
-        End(api::RunStatus::kFailed,
-            fmt::format("{}: the sum cannot be unmasked without {}, and clusters give shares for one list of survivors "
-                        "in a round",
-                        RoundName(open), ListNames(mask_root->Lacking())));
+        GiveUp(fmt::format(
+            "the sum cannot be unmasked without {}, and clusters give shares for one list of survivors in a round",
+            ListNames(mask_root->Lacking())));
         return true;
       }
-      if (time) {
+      if (time && !open.Measures()) {
         UpdateStatus(true, fmt::format("{}: {}: waiting for {}", RoundName(open), NameOf(masks.step),
                                        ListNames(mask_root->Lacking())));
         return false;
       }
-      return stays(false);
+      return stays(time);
   }
 }
 
@@ -306,6 +323,7 @@ void RunMachine::State::CloseMasked() {
     OTE_TRY(const MaskSide side, TakeMaskSide(masked->values().subspan(count), masked->updates()));
     open.masks->metrics = side.metrics;
     open.masks->personal = side.personal;
+    if (open.Measures()) return {};
     sum.emplace(count, *ChooseGrid(open.capacity));
     OTE_CHECK(sum->FoldUnits(masked->values().first(count), static_cast<int>(open.masks->exponent), masked->weight()));
     const std::int64_t values = static_cast<std::int64_t>(count) * masked->updates();
@@ -316,12 +334,12 @@ void RunMachine::State::CloseMasked() {
                                                  side.cut, values)));
     return {};
   }();
-  if (!unmasked) return End(api::RunStatus::kFailed, fmt::format("{}: {}", RoundName(open), unmasked.error().message));
+  if (!unmasked) return GiveUp(unmasked.error().message);
   // Whose updates are in the sum took part, whatever became of them since.
   for (const std::string& name : open.masks->survivors) {
     if (Asked* asked = open.Find(name)) asked->answer = Answer::kFolded;
   }
-  CloseTraining();
+  open.Measures() ? Finish() : CloseTraining();
 }
 
 Result<void> RunMachine::State::LoadMasks() {
@@ -351,7 +369,7 @@ Result<void> RunMachine::State::LoadMasks() {
   }
   mask_root->Train(SetOf(masks.trains));
   masked.emplace(static_cast<std::size_t>(UpdateBytes()) / sizeof(std::uint32_t));
-  if (masks.step == K::kTrain) return {};
+  if (masks.step == kept.open->kind) return {};
   mask_root->Close(SetOf(masks.survivors));
   for (const auto& [site, digest] : masks.consents) {
     OTE_TRY(const Bytes consent, read(digest));
@@ -369,7 +387,7 @@ bool RunMachine::State::CheckMaskedWeight() {
   const std::set<std::string> survivors = SetOf(masks.survivors);
   std::int64_t weight = 0;
   for (const Asked& asked : kept.open->asked) {
-    const bool in = masks.step == K::kTrain ? asked.answer == Answer::kFolded : survivors.count(asked.name) != 0;
+    const bool in = masks.step == kept.open->kind ? asked.answer == Answer::kFolded : survivors.count(asked.name) != 0;
     if (in) weight += ExamplesOf(asked);
   }
   return masked->weight() == weight;

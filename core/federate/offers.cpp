@@ -60,7 +60,7 @@ Result<void> RunMachine::State::CheckOffer(const Asked& asked, const api::Update
     }
     return learn::CheckStatistics(*offer.statistics);
   }
-  if (kept.open->kind == api::TaskKind::kEvaluate) {
+  if (kept.open->Measures() && !kept.open->masks) {
     if (!offer.digest.empty() || offer.size != 0) return Fail(ErrorId::kUpdateShape, "an evaluation has no update");
     return CheckMetrics(offer.metrics, asked.test_rows);
   }
@@ -71,6 +71,7 @@ Result<void> RunMachine::State::CheckOffer(const Asked& asked, const api::Update
   if (!crypto::Digest::Parse(offer.digest)) {
     return Fail(ErrorId::kUpdateDigest, "its digest cannot be read");
   }
+  if (kept.open->Measures()) return {};  // what else it says is not looked at
   if (offer.examples < 1 || offer.examples > asked.train_rows) {
     return Fail(ErrorId::kUpdateOutOfRange,
                 fmt::format("it stands for {} examples, and its data set has {} for training", offer.examples,
@@ -196,7 +197,7 @@ std::optional<Error> RunMachine::State::OnOffer(const std::string& site, const a
   asked->size = offer.size;
   asked->statement = offer.statement;
   asked->ask_again.reset();
-  if (open.kind == api::TaskKind::kEvaluate) {
+  if (open.Measures() && !open.masks) {
     Answered(*asked, Answer::kFolded);
     Tell("model-measured", site, fmt::format("on {} rows", offer.metrics.rows));
   } else if (open.kind == api::TaskKind::kSurvey) {

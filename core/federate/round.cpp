@@ -176,11 +176,21 @@ void RunMachine::State::OpenMeasuring() {
   sum.reset();
   BeginRound(std::move(round), std::min(deadline_length, kMeasuring));
   // Measures of rows that the root may not learn of are not asked for.
-  const bool hidden = PrivacyOfTask().HidesFromRoot();
-  for (const std::string& name : hidden ? std::vector<std::string>() : kept.measured_by) {
+  std::vector<const Site*> asks;
+  for (const std::string& name : PrivacyOfTask().HidesFromRoot() ? std::vector<std::string>() : kept.measured_by) {
     const auto it = sites.find(name);
-    if (it != sites.end() && it->second.dataset && it->second.dataset->test_rows > 0) Ask(it->second);
+    const bool measures = it != sites.end() && it->second.dataset && it->second.dataset->test_rows > 0;
+    // Under masks it takes as many trips as a round, and makes no better model: not by hand.
+    if (measures && !(Masked() && it->second.by_hand)) asks.push_back(&it->second);
   }
+  if (Masked() && !asks.empty()) {
+    if (std::cmp_less(asks.size(), kFewestMasked)) {
+      return GiveUp(
+          fmt::format("{} of its clusters can be asked, and a sum of masks needs {}", asks.size(), kFewestMasked));
+    }
+    BeginMasks();
+  }
+  for (const Site* site : asks) Ask(*site);
   Tell("measuring", "", fmt::format("asks {} clusters to measure the finished model", kept.open->asked.size()));
 }
 
@@ -267,7 +277,7 @@ void RunMachine::State::Settle() {
       }
       continue;
     }
-    if (kept.open->kind == api::TaskKind::kTrain) {
+    if (kept.open->masks || kept.open->kind == api::TaskKind::kTrain) {
       if (!(kept.open->masks ? StepMasked() : StepTraining())) break;
       continue;
     }

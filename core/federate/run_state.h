@@ -97,7 +97,7 @@ struct MaskedRound {
   std::int64_t attempt = 1;
   api::TaskKind step = api::TaskKind::kMaskKeys;
   std::int64_t exponent = 0;           // of the units of the sum
-  std::vector<std::string> trains;     // whose masks are laid, from step train on; sorted
+  std::vector<std::string> trains;     // whose masks are laid, from step train (or evaluate) on; sorted
   std::vector<std::string> survivors;  // whose updates are in the sum, from step mask-consent on; sorted
   std::map<std::string, std::string> keys;
   std::map<std::string, std::string> deals;
@@ -108,7 +108,7 @@ struct MaskedRound {
   api::Metrics personal;
 
   std::int64_t Stage() const noexcept;
-  // Of the present step; none for train.
+  // Of the present step; none for train and evaluate.
   std::map<std::string, std::string>* Answers() noexcept;
   std::vector<std::string> Artifacts() const;
   template <class Self, class V>
@@ -139,12 +139,17 @@ struct OpenRound {
   double count_noise = 0;       // adaptive clipping: deviation of the noise in the count of this round
   std::int64_t elapsed_ms = 0;  // when this was saved
   UnixMillis started_at = 0;
-  std::optional<MaskedRound> masks;  // with secure aggregation, while it trains
+  std::optional<MaskedRound> masks;  // with secure aggregation, while it trains or measures
 
   Asked* Find(std::string_view name) noexcept;
   // What its sites are asked to do now, and the stage of that.
   api::TaskKind Doing() const noexcept { return masks ? masks->step : kind; }
   std::int64_t Stage() const noexcept { return masks ? masks->Stage() : 0; }
+  bool Measures() const noexcept { return kind == api::TaskKind::kEvaluate; }
+  // Whether what its sites make now is fetched from them.
+  bool Fetches() const noexcept {
+    return Doing() == api::TaskKind::kTrain || (masks && Doing() == api::TaskKind::kEvaluate);
+  }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("round", self.round, kRequired);
@@ -268,7 +273,10 @@ struct RunMachine::State {
   std::int64_t UpdateBytes() const;                  // of it as it travels
   std::int64_t Staleness(const Asked& asked) const noexcept { return kept.open->round - asked.base; }
   // Examples behind its update; with noise every site counts once, or the one with most rows would need the most noise.
-  std::int64_t ExamplesOf(const Asked& asked) const { return Private() ? 1 : asked.result.examples; }
+  // A measure has its rows with it.
+  std::int64_t ExamplesOf(const Asked& asked) const {
+    return Private() || (kept.open && kept.open->Measures()) ? 1 : asked.result.examples;
+  }
   std::int64_t WeightOf(const Asked& asked) const;  // of its update in the sum
   void Tell(std::string_view kind, std::string_view cluster, std::string message);
   void TellFailure(std::string_view kind, const api::SiteFailure& failure, std::string message);
@@ -342,7 +350,7 @@ struct RunMachine::State {
   void ForgetAtSites();                      // what sites keep for the run
   std::optional<std::string> WhyStop() const;
   void Finish();
-  void Complete();  // registers the model and ends the run
+  void Complete(std::string message = {});  // registers the model and ends the run
   void End(api::RunStatus status, std::string message);
   void ReleaseRound();  // artifacts of the open round; tells its sites
   void SetModelFile();  // from `model`: stores the file and names it
@@ -393,6 +401,13 @@ struct RunMachine::State {
   void BeginMasks();  // a try of the open round, with fresh keys
   void TryAnew(const std::string& why);
   void NextStep(api::TaskKind step, const std::set<std::string>& names);
+  // Of an open masked round.
+  std::int64_t MaskedMinimum() const noexcept { return kept.open->Measures() ? kFewestMasked : Minimum(); }
+  std::chrono::milliseconds StepLength() const noexcept {
+    return kept.open->Measures() ? std::min(deadline_length, kMeasuring) : deadline_length;
+  }
+  // A round that cannot be finished ends the run; when all that is left was to measure the model, with the model.
+  void GiveUp(const std::string& why);
   void BeginShares();
   void BeginTraining(const std::set<std::string>& names);
   void CloseMasked();

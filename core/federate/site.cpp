@@ -82,6 +82,9 @@ class Performance {
       OTE_CHECK(AnswerMasks(task_, *extras_.identity, extras_.memory.masks, answer_));
       return std::move(answer_);
     }
+    if (!task_.masks && !extras_.memory.masks.empty()) {
+      return Fail(ErrorId::kMaskRefused, "the updates of the run are masked here, and the task has no masks");
+    }
     phase_ = "fetch";
     OTE_TRY(file_, OpenModel(task_, model_file));
     phase_ = "prepare";
@@ -98,7 +101,10 @@ class Performance {
       }
     }
     answer_.offer.phases.measure = measuring.Seconds();
-    if (task_.kind == api::TaskKind::kEvaluate) return std::move(answer_);
+    if (task_.kind == api::TaskKind::kEvaluate) {
+      if (task_.masks) OTE_CHECK(Mask());
+      return std::move(answer_);
+    }
     phase_ = "train";
     if (train_.rows < 1) return Fail(ErrorId::kDataTooSmall, "there are no rows to train on");
     const Stopwatch training;
@@ -108,16 +114,18 @@ class Performance {
     answer_.offer.digest = crypto::DigestOf(answer_.update).ToString();
     answer_.offer.size = static_cast<std::int64_t>(answer_.update.size());
     answer_.offer.examples = train_.rows;
-    if (task_.masks) {
-      phase_ = "mask";
-      OTE_CHECK(MaskAnswer(task_, train_.rows, extras_.memory.masks, answer_));
-    }
+    if (task_.masks) OTE_CHECK(Mask());
     return std::move(answer_);
   }
   std::string_view phase() const noexcept { return phase_; }
   const api::Phases& phases() const noexcept { return answer_.offer.phases; }
 
  private:
+  Result<void> Mask() {
+    phase_ = "mask";
+    return MaskAnswer(task_, train_.rows, extras_.memory.masks, answer_);
+  }
+
   bool Silent() const noexcept { return extras_.silent || task_.privacy.HidesFromRoot(); }
   bool Local(api::PersonalKind kind) const noexcept { return task_.local.personal.kind == kind; }
 

@@ -44,7 +44,8 @@ Result<void> CheckOpen(const OpenRound& open, const Kept& kept) {
       (!survey && train != (finished < run.planned_rounds))) {
     return Corrupt("another round is open");
   }
-  if (open.masks.has_value() != (train && run.spec.masks.kind != api::MaskKind::kNone)) {
+  const bool masked = run.spec.masks.kind != api::MaskKind::kNone && !survey && (train || !open.asked.empty());
+  if (open.masks.has_value() != masked) {
     return Corrupt("a round has masks, and its run has none, or the other way round");
   }
   if (open.elapsed_ms < 0) return Corrupt("a round began after it was saved");
@@ -171,7 +172,7 @@ Result<void> RunMachine::State::LoadSum() {
   }
   if (open.masks) {
     OTE_CHECK(LoadMasks());
-    if (open.masks->step != api::TaskKind::kTrain && !api::IsMaskStep(open.masks->step)) return Corrupt("its step");
+    if (open.masks->step != open.kind && !api::IsMaskStep(open.masks->step)) return Corrupt("its step");
   }
   PrepareSum();
   if (!open.checkpoint.empty() && masked) {
@@ -214,7 +215,7 @@ Result<void> RunMachine::State::Load() {
     const bool unsaved_answer = kept.open->kind == api::TaskKind::kSurvey && asked.answer == Answer::kFolded;
     if (asked.answer == Answer::kOffered || unsaved_answer) asked.answer = Answer::kPending;
   }
-  return kept.open->kind == api::TaskKind::kTrain ? LoadSum() : Result<void>{};
+  return kept.open->masks || kept.open->kind == api::TaskKind::kTrain ? LoadSum() : Result<void>{};
 }
 
 void RunMachine::State::Resume() {

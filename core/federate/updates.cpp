@@ -32,6 +32,7 @@ std::vector<float> Clipped(ByteView update, double norm) {
 }  // namespace
 
 std::int64_t RunMachine::State::UpdateCount() const {
+  if (kept.open && kept.open->Measures()) return 0;
   if (maker->Statistical()) return maker->ContributionCount(model);
   return strategy->Vectors() * static_cast<std::int64_t>(model.size());
 }
@@ -57,7 +58,7 @@ Result<void> RunMachine::State::Fold(ByteView update, std::int64_t weight) {
 }
 
 void RunMachine::State::StartFetches() {
-  if (Over() || !kept.open || kept.open->Doing() != api::TaskKind::kTrain) return;
+  if (Over() || !kept.open || !kept.open->Fetches()) return;
   StartSums();
   for (const Asked& asked : kept.open->asked) {
     if (static_cast<std::int64_t>(fetching.size()) >= std::max(1, limits.fetches)) return;

@@ -55,7 +55,7 @@ Result<void> CheckTask(const api::Task& task) {
   OTE_CHECK(api::Validate(task.training));
   OTE_CHECK(api::Validate(task.privacy));
   const bool survey = task.kind == api::TaskKind::kSurvey;
-  const bool masked = api::IsMaskStep(task.kind) || (task.masks && task.kind == api::TaskKind::kTrain);
+  const bool masked = api::IsMaskStep(task.kind) || (task.masks && !survey);
   if (task.stage < 0 || masked != task.masks.has_value() || masked != (task.stage > 0)) {
     return Fail(ErrorId::kRunInvalid,
                 fmt::format("run {}, round {}: no step of masks is like that", task.run, task.round));

@@ -89,7 +89,6 @@ TEST_CASE("measures of masked rounds are those of all sites together, and the ro
   FinalDigest(masked);
   FinalDigest(plain);
   for (const auto& offer : seen) {
-    if (offer.kind == K::kEvaluate) continue;  // of the finished model: told by each
     CHECK(offer.metrics.rows == 0);
     CHECK(offer.train_loss == 0);
   }
@@ -103,6 +102,84 @@ TEST_CASE("measures of masked rounds are those of all sites together, and the ro
   }
   CHECK(a == b);
   CHECK_FALSE(a.empty());
+}
+
+TEST_CASE("the finished model of a masked run is measured under masks, and what each site measured is told to nobody") {
+  api::RunSpec spec = Spec(1);
+  Federation masked(spec, Sites(4));
+  spec.masks.kind = api::MaskKind::kNone;
+  Federation plain(spec, Sites(4));
+  std::int64_t evaluations = 0;
+  for (const char* name : {"site-a", "site-b", "site-c", "site-d"}) {
+    masked.bend[name] = [&evaluations](fake::Answer& answer) {
+      if (answer.offer.round != 2) return;
+      CHECK(answer.offer.metrics.rows == 0);
+      CHECK(answer.offer.train_loss == 0);
+      if (answer.offer.kind != K::kEvaluate) return;
+      ++evaluations;
+      CHECK(answer.offer.size < 1000);  // measures, and no model
+    };
+  }
+  FinalDigest(masked);
+  FinalDigest(plain);
+  CHECK(evaluations == 4);
+  const api::Metrics& a = masked.View().metrics;
+  const api::Metrics& b = plain.View().metrics;
+  CHECK(a.rows == b.rows);
+  CHECK(a.rows > 0);
+  CHECK(*a.loss == Approx(*b.loss).margin(1e-4));
+  CHECK(*a.accuracy == Approx(*b.accuracy).margin(1e-4));
+  CHECK(masked.View().message.empty());
+  CHECK(masked.registered->metrics.rows == b.rows);
+  for (const api::RunEvent& event : masked.events)
+    CHECK_FALSE((event.kind == "model-measured" && !event.cluster.empty()));
+}
+
+TEST_CASE("a masked run whose finished model cannot be measured finishes with it, and says why") {
+  Federation whole(Spec(1), Sites(5));
+  const std::string digest = FinalDigest(whole);
+  for (const K step : {K::kMaskKeys, K::kMaskShares, K::kEvaluate, K::kMaskConsent, K::kMaskUnmask}) {
+    INFO(NameOf(step));
+    for (const bool fails : {false, true}) {
+      Federation federation(Spec(1), Sites(5));
+      for (const char* name : {"site-a", "site-b", "site-c", "site-d"}) {
+        federation.bend[name] = [&, fails](fake::Answer& answer) {
+          if (answer.offer.round != 2 || answer.offer.kind != step) return;
+          answer.offer.failed = fails;
+          answer.offer.stage += fails ? 0 : 100;  // of no step: as if it were lost
+        };
+      }
+      CHECK(FinalDigest(federation) == digest);
+      CHECK(federation.Told("model-not-measured"));
+      CHECK(federation.View().message.find("the finished model was not measured: ") == 0);
+      CHECK(federation.registered->metrics.rows == 0);
+      CHECK(federation.artifacts.size() == 1);
+    }
+  }
+}
+
+TEST_CASE("sites may leave while the finished model is measured, and it is measured by those that are left") {
+  Federation federation(Spec(1), Sites(6));
+  federation.leaves = {{"site-b", K::kEvaluate}, {"site-e", K::kEvaluate}};
+  FinalDigest(federation);
+  std::int64_t rows = 0;
+  for (const char* name : {"site-a", "site-c", "site-d", "site-f"}) rows += federation.Rows(name) / 4 + 1;
+  CHECK(federation.View().metrics.rows == rows);
+}
+
+TEST_CASE("fewer than three sites are not asked to measure a masked model, nor those that are reached by hand") {
+  std::vector<Site> sites = Sites(5);
+  SECTION("since the others have no rows to measure on") {
+    for (std::size_t i = 2; i < 5; ++i) sites[i].dataset->test_rows = 0;
+  }
+  SECTION("since the others are reached by hand") {
+    for (std::size_t i = 2; i < 5; ++i) sites[i].by_hand = true;
+  }
+  Federation federation(Spec(1), sites);
+  FinalDigest(federation);
+  CHECK(federation.View().message.find("2 of its clusters can be asked, and a sum of masks needs 3") !=
+        std::string::npos);
+  for (const api::Task& task : federation.tasks) CHECK(task.round == 1);
 }
 
 TEST_CASE("sites may leave at every step, and the run ends with the model of those whose updates were in the sum") {

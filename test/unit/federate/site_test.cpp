@@ -237,6 +237,18 @@ TEST_CASE("layers that stay at the site are trained there, and are zero in the u
   CheckSame(Floats(Done(setup, extras).update), {again[0], again[1], 0});
 }
 
+TEST_CASE("a site whose updates are masked refuses a task of the run without masks") {
+  Setup setup = MakeTask({0.5F, 0.25F, 0});
+  setup.task.kind = GENERATE(api::TaskKind::kTrain, api::TaskKind::kEvaluate);
+  SiteExtras extras;
+  extras.memory.masks = {1};
+  const auto answer = PerformTask(setup.task, setup.model, Rows(), Rows(), {}, extras);
+  REQUIRE(answer);
+  CHECK(answer->offer.failed);
+  CHECK(answer->offer.error_code == static_cast<std::int64_t>(ErrorId::kMaskRefused));
+  CHECK(answer->offer.metrics.rows == 0);
+}
+
 TEST_CASE("a site's own way to train takes the place of the steps") {
   const Setup setup = MakeTask(kGiven);
   SiteExtras extras;
