@@ -38,7 +38,7 @@ class Parts {
         openings(context, datasets.GetWorker(), [this](const std::string& digest) { return Needs(digest); }),
         trainer(context, uplink, transfer, openings, datasets, trainers),
         runs(context, members, uplink, transfer, openings),
-        output(context, members, [this](const std::string& run) { return runs.IdOf(run); }),
+        output(context, members, datasets.GetLedger(), [this](const std::string& run) { return runs.IdOf(run); }),
         models(context,
                [this](const std::string& digest) { return runs.Needs(digest) || trainer.Needed().contains(digest); }) {}
 

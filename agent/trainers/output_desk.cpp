@@ -9,8 +9,9 @@
 
 namespace ote::agent {
 
-OutputDesk::OutputDesk(Context& context, Members& members, std::function<Result<std::string>(const std::string&)> id_of)
-    : context_(context), members_(members), id_of_(std::move(id_of)) {}
+OutputDesk::OutputDesk(Context& context, Members& members, site::Ledger& ledger,
+                       std::function<Result<std::string>(const std::string&)> id_of)
+    : context_(context), members_(members), ledger_(ledger), id_of_(std::move(id_of)) {}
 
 void OutputDesk::Start() {
   context_.rpc.Register(api::verb::kFlOutput, kByParent | kByOperator,
@@ -22,13 +23,23 @@ void OutputDesk::Serve(Request request) {
   if (!asked) return request.Refuse(asked.error());
   const auto& self = context_.membership.name;
   if (!asked->cluster.empty() && asked->cluster != self) return AskMember(std::move(request), *asked);
-  // A run of this root may go by its name; a site knows the ids alone.
-  const auto known = id_of_(asked->run);
-  auto tail =
-      site::ReadTrainerLog(site::TrainerLogFolder(context_.folder.path), known ? *known : asked->run, asked->most);
+  auto tail = Read(request, *asked);
   if (!tail) return request.Refuse(tail.error());
   tail->cluster = self;
   request.Answer(ToJson(*tail));
+}
+
+Result<api::OutputTail> OutputDesk::Read(const Request& request, const api::OutputRequest& asked) const {
+  // A run of this root may go by its name; a site knows the ids alone.
+  const auto known = id_of_(asked.run);
+  const auto& run = known ? *known : asked.run;
+  const auto folder = site::TrainerLogFolder(context_.folder.path);
+  const bool here = request.who() == kByOperator && request.caller().name == api::kLocalOperator;
+  if (!here) {
+    OTE_TRY(const auto dataset, site::DatasetOfLog(folder, run));
+    OTE_CHECK(ledger_.AdmitOutput(dataset));
+  }
+  return site::ReadTrainerLog(folder, run, asked.most);
 }
 
 void OutputDesk::AskMember(Request request, const api::OutputRequest& asked) {

@@ -186,6 +186,15 @@ Result<void> Ledger::AdmitStatistics(const api::Dataset& dataset) {
   return {};
 }
 
+Result<void> Ledger::AdmitOutput(const api::Dataset& dataset) {
+  OTE_TRY(const auto account, Find(dataset));
+  if (!account || !account->terms.epsilon) return {};
+  return Fail(
+      ErrorId::kBudgetNeedsNoise,
+      fmt::format("data set {}: it has a privacy budget, and there is no noise in what a trainer prints", dataset.name),
+      "it is shown at the site itself: ote fl logs RUN --cluster CLUSTER");
+}
+
 Result<void> Ledger::Set(const api::Dataset& dataset, const api::PrivacyTerms& terms) {
   return Change(dataset, [&](PrivacyAccount& account) -> Result<void> {
     account.terms = terms;

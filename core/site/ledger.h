@@ -73,6 +73,8 @@ class Ledger {
   Result<void> Answered(const api::Task& task, const api::Dataset& dataset);
   // For what is told outside of runs: kBudgetNeedsNoise on a data set with a budget.
   Result<void> AdmitStatistics(const api::Dataset& dataset);
+  // For what a trainer printed that had these rows; the same.
+  Result<void> AdmitOutput(const api::Dataset& dataset);
 
   // Sets the terms of the data set's account.
   Result<void> Set(const api::Dataset& dataset, const api::PrivacyTerms& terms);

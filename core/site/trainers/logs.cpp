@@ -21,6 +21,23 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kTail = 4096;
+constexpr const char* kRows = ".rows";
+
+struct Rows {
+  std::string name;
+  std::string path;
+  std::string digest;
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("name", self.name, kRequired);
+    v("path", self.path, kRequired);
+    v("digest", self.digest, kRequired);
+  }
+};
+
+Error Missing(const std::string& run) {
+  return {ErrorId::kTrainerLogMissing, fmt::format("run {}: no trainer of this cluster's own has run for it", run), {}};
+}
 
 // Those that were written longest ago go.
 void DropOld(const fs::path& folder, const fs::path& mine) {
@@ -35,6 +52,7 @@ void DropOld(const fs::path& folder, const fs::path& mine) {
   for (std::size_t i = 0; i + kLogRuns <= logs.size(); ++i) {
     fs::remove(logs[i].second, error);
     fs::remove(logs[i].second.string() + ".1", error);
+    fs::remove(fs::path(logs[i].second).replace_extension(kRows), error);
   }
 }
 
@@ -51,13 +69,21 @@ std::string AsUtf8(std::string text) {
 
 }  // namespace
 
-TrainerLog::TrainerLog(const fs::path& folder, std::string run) : path_(folder / (std::move(run) + ".log")) {
-  if (MakeFolder(folder, 0700)) {
-    DropOld(folder, path_);
+TrainerLog::TrainerLog(const fs::path& folder, const std::string& run, const api::Dataset& dataset)
+    : path_(folder / (run + ".log")) {
+  if (Begin(folder, dataset)) {
     Open();
   } else {
     Complain();
   }
+}
+
+// Nothing is kept of which nobody could tell later whom it may be shown.
+Result<void> TrainerLog::Begin(const fs::path& folder, const api::Dataset& dataset) const {
+  OTE_CHECK(MakeFolder(folder, 0700));
+  DropOld(folder, path_);
+  const auto rows = DumpJson(ToJson(Rows{dataset.name, dataset.path, dataset.digest}));
+  return WriteFileAtomic(fs::path(path_).replace_extension(kRows), AsBytes(rows), 0600);
 }
 
 TrainerLog::~TrainerLog() {
@@ -134,10 +160,7 @@ Result<api::OutputTail> ReadTrainerLog(const fs::path& folder, const std::string
   const auto limit = static_cast<std::size_t>(std::clamp<std::int64_t>(most, 1, api::kMostOutput));
   const auto path = folder / (run + ".log");
   std::error_code error;
-  if (!fs::exists(path, error)) {
-    return Fail(ErrorId::kTrainerLogMissing,
-                fmt::format("run {}: no trainer of this cluster's own has run for it", run));
-  }
+  if (!fs::exists(path, error)) return Fail(Missing(run));
   OTE_TRY(std::string text, ReadTextFile(path));
   if (text.size() < limit && fs::exists(path.string() + ".1", error)) {
     OTE_TRY(const std::string before, ReadTextFile(path.string() + ".1"));
@@ -149,6 +172,21 @@ Result<api::OutputTail> ReadTrainerLog(const fs::path& folder, const std::string
   if (tail.cut) text.erase(0, text.size() - limit);
   tail.text = AsUtf8(std::move(text));
   return tail;
+}
+
+Result<api::Dataset> DatasetOfLog(const fs::path& folder, const std::string& run) {
+  OTE_CHECK(CheckName("run", run));
+  const auto path = folder / (run + kRows);
+  std::error_code error;
+  if (!fs::exists(path, error)) return Fail(Missing(run));
+  OTE_TRY(const std::string text, ReadTextFile(path));
+  OTE_TRY(const Json json, ParseJson(text));
+  OTE_TRY(auto rows, FromJson<Rows>(json));
+  api::Dataset dataset;
+  dataset.name = std::move(rows.name);
+  dataset.path = std::move(rows.path);
+  dataset.digest = std::move(rows.digest);
+  return dataset;
 }
 
 }  // namespace ote::site

@@ -2,6 +2,7 @@
 //
 //   <run>.log    the newest part, at most kPart bytes
 //   <run>.log.1  the part before it
+//   <run>.rows   whose rows its trainers had: what a data set's privacy account is found by
 //
 // The logs of the kRuns runs that were written last stay. Files are for the user of the agent alone.
 #pragma once
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/api/dataset.h"
 #include "core/api/requests.h"
 #include "core/base/result.h"
 
@@ -23,7 +25,7 @@ inline constexpr std::size_t kLogRuns = 32;
 // disk does not end a training.
 class TrainerLog {
  public:
-  TrainerLog(const std::filesystem::path& folder, std::string run);
+  TrainerLog(const std::filesystem::path& folder, const std::string& run, const api::Dataset& dataset);
   ~TrainerLog();
   TrainerLog(const TrainerLog&) = delete;
   TrainerLog& operator=(const TrainerLog&) = delete;
@@ -36,6 +38,7 @@ class TrainerLog {
   std::string Tail(std::size_t lines, std::size_t bytes) const;
 
  private:
+  Result<void> Begin(const std::filesystem::path& folder, const api::Dataset& dataset) const;
   void Open();
   void Rotate();
   void Complain();
@@ -51,5 +54,7 @@ class TrainerLog {
 
 // The end of a run's log, as UTF-8. kTrainerLogMissing.
 Result<api::OutputTail> ReadTrainerLog(const std::filesystem::path& folder, const std::string& run, std::int64_t most);
+// The data set that a run's log is of: its name, path and digest, and nothing else. kTrainerLogMissing.
+Result<api::Dataset> DatasetOfLog(const std::filesystem::path& folder, const std::string& run);
 
 }  // namespace ote::site

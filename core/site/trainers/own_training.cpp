@@ -205,7 +205,7 @@ Result<learn::Trained> TrainByCommand(const OwnTrainer& own, const api::Dataset&
   auto command = CommandOf(own, dataset, task, *handover, stop);
   if (!command) return Fail(named(command.error()));
 
-  TrainerLog log(TrainerLogFolder(own.state), task.run);
+  TrainerLog log(TrainerLogFolder(own.state), task.run, dataset);
   const SystemClock clock;
   log.Note(fmt::format("--- {}  round {}  trainer {}, {}", FormatTime(clock.WallNow()), task.round, own.trainer.name,
                        command->runs_in));

@@ -132,6 +132,33 @@ TEST_CASE("what a trainer printed is asked for by run and by a cluster that is a
   CHECK(ask("../../x", "").error().id == ErrorId::kMalformed);
 }
 
+TEST_CASE("what a trainer printed with rows that have a privacy budget is shown at the site alone") {
+  RunTree tree;
+  tree.JoinSites({"clinic-a"});
+  Must(Add(tree, "clinic-a", "idle", kIdle));
+  auto spec = RunTree::Spec(1);
+  spec.trainer = api::TrainerKind::kExec;
+  const auto run = Must(tree.StartRun(spec));
+  REQUIRE(tree.Finish().status == api::RunStatus::kFinished);
+  const auto ask = [&](const std::string& at, const std::string& cluster) {
+    return tree.Ask<api::OutputTail>(at, api::verb::kFlOutput, api::OutputRequest{run.id, cluster, 4096});
+  };
+  CHECK(ask("hq", "clinic-a"));
+  // Also when the rows go by another name since.
+  api::DataAddRequest budget;
+  budget.dataset.name = GENERATE("points", "others");
+  budget.dataset.path = tree.scratch() / "clinic-a.csv";
+  budget.dataset.label = "label";
+  budget.replace = true;
+  budget.privacy.emplace().epsilon = 3;
+  Must(tree.Ask<api::Dataset>("clinic-a", api::verb::kDataAdd, budget));
+  const auto refused = ask("hq", "clinic-a");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().id == ErrorId::kBudgetNeedsNoise);
+  CHECK(refused.error().message.find("clinic-a") != std::string::npos);
+  CHECK(Must(ask("clinic-a", "")).text.find("trainer idle") != std::string::npos);
+}
+
 TEST_CASE("a trainer is not asked for what only the built-in training can give") {
   api::Task task;
   CHECK(site::CheckFit(task));

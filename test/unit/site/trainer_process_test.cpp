@@ -164,7 +164,7 @@ TEST_CASE("the sandbox shows the folders of the command, hides the state, and ha
 TEST_CASE("a log keeps the newest of what was printed, within its bound") {
   Folder folder;
   {
-    site::TrainerLog log(folder.path, "run-1");
+    site::TrainerLog log(folder.path, "run-1", {});
     for (int i = 0; i < 100'000; ++i) log.Write("line " + std::to_string(i) + " of very many\n");
     log.Write("\xff at the end");
     log.Note("--- done");
@@ -180,14 +180,16 @@ TEST_CASE("a log keeps the newest of what was printed, within its bound") {
   CHECK(tail->text.ends_with("\n? at the end\n--- done\n"));
   CHECK(tail->text.size() <= 64);
   CHECK(site::ReadTrainerLog(folder.path, "run-2", 64).error().id == ErrorId::kTrainerLogMissing);
+  CHECK(site::DatasetOfLog(folder.path, "run-1")->name.empty());
+  CHECK(site::DatasetOfLog(folder.path, "run-2").error().id == ErrorId::kTrainerLogMissing);
   CHECK(site::ReadTrainerLog(folder.path, "../run-1", 64).error().id == ErrorId::kMalformed);
 }
 
 TEST_CASE("logs of runs long ago make room for new ones") {
   Folder folder;
   for (std::size_t i = 0; i < site::kLogRuns + 8; ++i) {
-    site::TrainerLog(folder.path, "run-" + std::to_string(i)).Write("x");
+    site::TrainerLog(folder.path, "run-" + std::to_string(i), {}).Write("x");
   }
-  CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == site::kLogRuns);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 2 * site::kLogRuns);
   CHECK(site::ReadTrainerLog(folder.path, "run-" + std::to_string(site::kLogRuns + 7), 64));
 }
