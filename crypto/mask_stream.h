@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "core/base/bytes.h"
 
@@ -25,8 +26,24 @@ class KeyStream {
 };
 
 enum class MaskSign { kAdd, kSubtract };
-// Adds the stream of `key` to `values`, or takes it away, modulo 2^32: little-endian words of the stream, in order. In
-// pieces that stay in the processor's caches; nothing of the stream is left in memory.
+
+// Masks that are laid together: a block of values stays in the processor's first cache while all streams are added to
+// it, four at a time, so that next to nothing is paid beside the streams themselves. One thread.
+class MaskLayer {
+ public:
+  // One more mask, before the first Next().
+  void Take(ByteView key, MaskSign sign);
+  std::size_t size() const noexcept { return streams_.size(); }
+  // Adds to `values`, or takes away, modulo 2^32, the next words of every stream: little-endian, in order. Nothing of
+  // the streams is left in memory.
+  void Next(std::span<std::uint32_t> values);
+
+ private:
+  std::vector<KeyStream> streams_;
+  std::vector<std::uint32_t> signs_;  // 0 to add; all ones to take away
+};
+
+// One mask over all of `values`.
 void AddMask(ByteView key, MaskSign sign, std::span<std::uint32_t> values);
 
 }  // namespace ote::crypto

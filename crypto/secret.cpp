@@ -3,12 +3,67 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <mutex>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "crypto/require.h"
 
 namespace ote::crypto {
+namespace {
+
+// sodium_malloc locks the pages where the limit on locked memory allows it, and goes on without where it does not.
+std::uint8_t* MustAllocate(std::size_t size) {
+  auto* data = static_cast<std::uint8_t*>(sodium_malloc(size));
+  if (data == nullptr) throw std::bad_alloc();
+  return data;
+}
+
+// Small secrets share locked pages with guards at their ends: a page for each would soon use up what may be locked, and
+// most secrets live for less time than the system takes to make one. What comes back was wiped. Pages stay.
+class SmallSecrets {
+ public:
+  static constexpr std::size_t kSlot = 128;
+
+  // Lives as long as any secret does, also one that a static object holds.
+  static SmallSecrets& Get() {
+    static auto& all = *new SmallSecrets;
+    return all;
+  }
+  std::uint8_t* Take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) Grow();
+    std::uint8_t* slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  void Give(std::uint8_t* slot) noexcept {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(slot);  // there is room: Grow() made it
+  }
+
+ private:
+  static constexpr std::size_t kPage = 4096;
+  void Grow() {
+    slots_ += kPage / kSlot;
+    free_.reserve(slots_);
+    std::uint8_t* page = MustAllocate(kPage);
+    for (std::size_t at = kPage; at > 0; at -= kSlot) free_.push_back(page + at - kSlot);
+  }
+
+  std::mutex mutex_;
+  std::size_t slots_ = 0;
+  std::vector<std::uint8_t*> free_;
+};
+
+void Release(std::uint8_t* data, std::size_t size) noexcept {
+  if (size == 0 || size > SmallSecrets::kSlot) return sodium_free(data);
+  sodium_memzero(data, size);
+  SmallSecrets::Get().Give(data);
+}
+
+}  // namespace
 
 void Init() {
   static const bool ready = sodium_init() >= 0;
@@ -18,9 +73,7 @@ void Init() {
 SecretBytes::SecretBytes(std::size_t size) : size_(size) {
   if (size == 0) return;
   Init();
-  // sodium_malloc locks the pages where the limit on locked memory allows it, and goes on without where it does not.
-  data_ = static_cast<std::uint8_t*>(sodium_malloc(size));
-  if (data_ == nullptr) throw std::bad_alloc();
+  data_ = size <= SmallSecrets::kSlot ? SmallSecrets::Get().Take() : MustAllocate(size);
   sodium_memzero(data_, size);
 }
 
@@ -36,14 +89,14 @@ SecretBytes SecretBytes::Random(std::size_t size) {
   return fresh;
 }
 
-SecretBytes::~SecretBytes() { sodium_free(data_); }
+SecretBytes::~SecretBytes() { Release(data_, size_); }
 
 SecretBytes::SecretBytes(SecretBytes&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
   if (this != &other) {
-    sodium_free(data_);
+    Release(data_, size_);
     data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
   }

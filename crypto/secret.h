@@ -14,7 +14,7 @@ namespace ote::crypto {
 // Must be called once before anything else here; idempotent, any thread. Aborts when the system gives no randomness.
 void Init();
 
-// A fixed number of secret bytes (sodium_malloc). Move-only; has no formatter and no operator==; wiped on destruction.
+// A fixed number of secret bytes (sodium_malloc; small ones share pages). Move-only, no formatter, no ==; wiped at end.
 class SecretBytes {
  public:
   SecretBytes() = default;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bitset>
 #include <cstring>
 #include <vector>
@@ -17,17 +18,35 @@ constexpr std::size_t kWord = sizeof(Word);
 constexpr Word kOnes = 0x0101010101010101ULL;
 constexpr Word kLow7 = 0x7f7f7f7f7f7f7f7fULL;
 
-// Eight field elements at a time, each times x.
-constexpr Word TimesX(Word a) noexcept { return ((a & kLow7) << 1) ^ (((a >> 7) & kOnes) * 0x1b); }
+// Eight field elements at a time, each times x. What overflows is taken back by 0x1b, bit by bit: no multiplication, so
+// that compilers find vectors here.
+constexpr Word TimesX(Word a) noexcept {
+  const Word over = (a >> 7) & kOnes;
+  return ((a & kLow7) << 1) ^ over ^ (over << 1) ^ (over << 3) ^ (over << 4);
+}
 
 // Eight field elements, each times the public `factor`.
 constexpr Word Times(Word a, std::uint8_t factor) noexcept {
   Word out = 0;
-  for (int bit = 0; bit < 8; ++bit) {
-    out ^= a & (Word{0} - ((static_cast<Word>(factor) >> bit) & 1));
+  for (; factor != 0; factor = static_cast<std::uint8_t>(factor >> 1)) {
+    if ((factor & 1) != 0) out ^= a;
     a = TimesX(a);
   }
   return out;
+}
+
+// So many words are multiplied together.
+using Vector = std::array<Word, 8>;
+
+void TimesAll(Vector& values, std::uint8_t factor) noexcept {
+  Vector power = values;
+  values = {};
+  for (; factor != 0; factor = static_cast<std::uint8_t>(factor >> 1)) {
+    if ((factor & 1) != 0) {
+      for (std::size_t i = 0; i < power.size(); ++i) values[i] ^= power[i];
+    }
+    for (Word& word : power) word = TimesX(word);
+  }
 }
 
 std::size_t WordsFor(std::size_t bytes) noexcept { return (bytes + kWord - 1) / kWord; }
@@ -70,27 +89,31 @@ std::uint8_t FieldInverse(std::uint8_t a) noexcept {
 
 SecretBytes SplitSecret(ByteView secret, std::size_t needed, std::size_t count) {
   Require(needed >= 1 && needed <= count && count <= kMostShares, "a secret is shared among 1 to 255");
-  const std::size_t words = WordsFor(secret.size());
+  const std::size_t size = secret.size();
   // The polynomial: the secret, then needed - 1 random coefficients.
-  Words polynomial(needed * words);
-  polynomial.Load(0, secret);
-  if (needed > 1 && words > 0) {
-    const SecretBytes random = SecretBytes::Random((needed - 1) * words * kWord);
-    polynomial.Load(words, random.View());
+  SecretBytes polynomial(needed * size);
+  std::copy(secret.begin(), secret.end(), polynomial.Mutable().begin());
+  if (needed > 1 && size > 0) {
+    const SecretBytes random = SecretBytes::Random((needed - 1) * size);
+    std::copy(random.View().begin(), random.View().end(),
+              polynomial.Mutable().begin() + static_cast<std::ptrdiff_t>(size));
   }
-  SecretBytes shares(count * secret.size());
-  Words value(words);
-  for (std::size_t holder = 1; holder <= count; ++holder) {
-    const auto x = static_cast<std::uint8_t>(holder);
-    for (std::size_t w = 0; w < words; ++w) {
-      Word sum = 0;
-      for (std::size_t k = needed; k > 0; --k) sum = Times(sum, x) ^ polynomial.Get((k - 1) * words + w);
-      value.Set(w, sum);
+  SecretBytes shares(count * size);
+  Vector value{};
+  Vector next{};
+  for (std::size_t at = 0; at < size; at += sizeof value) {
+    const std::size_t some = std::min(size - at, sizeof value);
+    for (std::size_t holder = 1; holder <= count; ++holder) {
+      value = {};
+      for (std::size_t k = needed; k > 0; --k) {
+        TimesAll(value, static_cast<std::uint8_t>(holder));
+        std::memcpy(next.data(), polynomial.View().data() + (k - 1) * size + at, some);
+        for (std::size_t i = 0; i < value.size(); ++i) value[i] ^= next[i];
+      }
+      std::memcpy(shares.Mutable().data() + (holder - 1) * size + at, value.data(), some);
     }
-    const ByteView made = value.View(0, secret.size());
-    std::copy(made.begin(), made.end(),
-              shares.Mutable().begin() + static_cast<std::ptrdiff_t>((holder - 1) * secret.size()));
   }
+  for (Vector* used : {&value, &next}) Wipe({reinterpret_cast<std::uint8_t*>(used->data()), sizeof *used});
   return shares;
 }
 

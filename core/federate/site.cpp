@@ -9,6 +9,7 @@
 #include "core/base/stopwatch.h"
 #include "core/federate/accumulator.h"
 #include "core/federate/masks/mask_answer.h"
+#include "core/federate/masks/side.h"
 #include "core/federate/model_file.h"
 #include "core/federate/plan.h"
 #include "core/federate/privacy/noise.h"
@@ -102,7 +103,10 @@ class Performance {
     }
     answer_.offer.phases.measure = measuring.Seconds();
     if (task_.kind == api::TaskKind::kEvaluate) {
-      if (task_.masks) OTE_CHECK(Mask());
+      if (task_.masks) {
+        OTE_CHECK(Mask());
+        Announce();
+      }
       return std::move(answer_);
     }
     phase_ = "train";
@@ -111,10 +115,9 @@ class Performance {
     const auto trained = model_->Statistical() ? Contribute() : Train();
     answer_.offer.phases.train = training.Seconds();
     if (!trained) return Fail(trained.error());
-    answer_.offer.digest = crypto::DigestOf(answer_.update).ToString();
-    answer_.offer.size = static_cast<std::int64_t>(answer_.update.size());
     answer_.offer.examples = train_.rows;
     if (task_.masks) OTE_CHECK(Mask());
+    Announce();
     return std::move(answer_);
   }
   std::string_view phase() const noexcept { return phase_; }
@@ -124,6 +127,11 @@ class Performance {
   Result<void> Mask() {
     phase_ = "mask";
     return MaskAnswer(task_, train_.rows, extras_.memory.masks, answer_);
+  }
+
+  void Announce() {
+    answer_.offer.digest = crypto::DigestOf(answer_.update).ToString();
+    answer_.offer.size = static_cast<std::int64_t>(answer_.update.size());
   }
 
   bool Silent() const noexcept { return extras_.silent || task_.privacy.HidesFromRoot(); }
@@ -295,6 +303,8 @@ class Performance {
   void Append(const std::vector<float>& values) {
     static_assert(std::endian::native == std::endian::little);
     const std::size_t at = answer_.update.size();
+    const std::size_t side = task_.masks ? MaskSideWords() * sizeof(float) : 0;  // so that it need not move for them
+    answer_.update.reserve(at + values.size() * sizeof(float) + side);
     answer_.update.resize(at + values.size() * sizeof(float));
     std::memcpy(answer_.update.data() + at, values.data(), values.size() * sizeof(float));
   }

@@ -6,14 +6,22 @@
 // shortened: one site masks its update, and the sum has nothing but that in it, since taking masks out costs the same
 // whatever the values are. Seconds are the processor's, of one thread; bytes are of the messages' own content, as CBOR.
 //
-//   build/bench/bin/masks_bench --benchmark_filter=Round/100
+// The watched site does each of its steps several times, from what it had kept before it, and the median counts; the
+// floor is taken between them. site_s is all that it does for the masks, with what it keeps read and written as CBOR;
+// digest_s is the digest of its update, which an update without masks has as well.
+//
+//   build/bench/bin/masks_bench --benchmark_filter=Round/sites:100
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <ctime>
 #include <map>
 #include <random>
 
+#include "core/federate/masks/mask_answer.h"
 #include "core/federate/masks/side.h"
+#include "crypto/agreement.h"
+#include "crypto/digest.h"
 #include "crypto/mask_stream.h"
 #include "test/fake/mask_cohort.h"
 
@@ -21,6 +29,8 @@ namespace ote {
 namespace {
 
 using K = api::TaskKind;
+
+constexpr std::size_t kTimes = 7;
 
 // Of the processor, in this thread: others on the machine do not count.
 double Now() {
@@ -37,17 +47,96 @@ double Seconds(Fn&& fn) {
   return Now() - began;
 }
 
+double Median(std::vector<double> all) {
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+  std::nth_element(all.begin(), middle, all.end());
+  return *middle;
+}
+
 // Keys as that many streams need, and nothing done with them.
 double Floor(std::size_t streams, std::size_t values) {
   Bytes piece(std::min<std::size_t>(64 << 10, values * 4));
   return Seconds([&] {
     for (std::size_t i = 0; i < streams; ++i) {
       crypto::KeyStream stream(Bytes(32, static_cast<std::uint8_t>(i)));
-      for (std::size_t at = 0; at < values * 4; at += piece.size()) stream.Next(piece);
+      std::span<std::uint8_t> room(piece);
+      for (std::size_t left = values * 4; left > 0; left -= room.size()) {
+        room = room.first(std::min(room.size(), left));
+        stream.Next(room);
+      }
     }
     benchmark::DoNotOptimize(piece.data());
   });
 }
+
+// The steps of the site that is watched.
+class Watched {
+ public:
+  Watched(federate::MaskIdentity identity, std::size_t values) : identity_(std::move(identity)), values_(values) {}
+
+  // A step of messages; what it keeps and answers is of the last time.
+  Bytes Step(const api::Task& task) {
+    down_ += ToCbor(*task.masks).size();
+    federate::SiteAnswer answer;
+    std::vector<double> took;
+    for (std::size_t i = 0; i < kTimes; ++i) {
+      answer = {};
+      took.push_back(Seconds([&] { fake::Must(federate::AnswerMasks(task, identity_, kept_, answer)); }));
+    }
+    kept_ = std::move(answer.memory.masks);
+    up_ += answer.offer.masks.size();
+    steps_[std::string(NameOf(task.kind))] = Median(took);
+    return std::move(answer.offer.masks);
+  }
+
+  Bytes Train(const api::Task& task, std::size_t streams) {
+    down_ += ToCbor(*task.masks).size();
+    const std::vector<float> update(values_, 0.01F);
+    federate::SiteAnswer answer;
+    std::vector<double> took;
+    std::vector<double> floor;
+    std::vector<double> digest;
+    for (std::size_t i = 0; i < kTimes; ++i) {
+      answer = {};
+      answer.update.reserve((values_ + federate::MaskSideWords()) * sizeof(float));
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(update.data());
+      answer.update.assign(bytes, bytes + values_ * sizeof(float));
+      floor.push_back(Floor(streams, values_));
+      took.push_back(Seconds([&] { fake::Must(federate::MaskAnswer(task, 10, kept_, answer)); }));
+      digest.push_back(Seconds([&] { benchmark::DoNotOptimize(crypto::DigestOf(answer.update)); }));
+    }
+    kept_ = std::move(answer.memory.masks);
+    up_ += answer.update.size();
+    steps_["train"] = Median(took);
+    floor_ = Median(floor);
+    digest_ = Median(digest);
+    return std::move(answer.update);
+  }
+
+  void Report(benchmark::State& state) const {
+    double all = 0;
+    for (const auto& [step, seconds] : steps_) {
+      all += seconds;
+      state.counters["site_" + step + "_s"] = seconds;
+    }
+    state.counters["site_s"] = all;
+    state.counters["site_floor_s"] = floor_;
+    state.counters["site_ratio"] = all / floor_;
+    state.counters["digest_s"] = digest_;
+    state.counters["site_up"] = static_cast<double>(up_);
+    state.counters["site_down"] = static_cast<double>(down_);
+  }
+
+ private:
+  federate::MaskIdentity identity_;
+  std::size_t values_;
+  Bytes kept_;
+  std::map<std::string, double> steps_;
+  double floor_ = 0;
+  double digest_ = 0;
+  std::size_t up_ = 0;
+  std::size_t down_ = 0;
+};
 
 void Round(benchmark::State& state) {
   const auto sites = static_cast<std::size_t>(state.range(0));
@@ -59,20 +148,12 @@ void Round(benchmark::State& state) {
   std::shuffle(order.begin(), order.end(), std::mt19937(1));
   const std::set<std::string> rest(order.begin() + static_cast<std::ptrdiff_t>(leaving), order.end());
   const std::string& watched = order.back();
-  double site = 0;
+  Watched site(cohort.sites.at(watched).identity, values);
   double root = 0;
-  std::size_t up = 0;
-  std::size_t down = 0;
+  double unmask = 0;
   for (auto _ : state) {
     const auto ask = [&](const std::string& name, const api::Task& task) {
-      Bytes answer;
-      const double took = Seconds([&] { answer = cohort.Answer(name, task); });
-      if (name == watched) {
-        site += took;
-        up += answer.size();
-        down += ToCbor(*task.masks).size();
-      }
-      return answer;
+      return name == watched ? site.Step(task) : cohort.Answer(name, task);
     };
     for (const auto& name : all) cohort.keys[name] = ask(name, cohort.KeysTask());
     root += Seconds([&] {
@@ -92,26 +173,18 @@ void Round(benchmark::State& state) {
       root += Seconds([&] { fake::Must(masks.TakeDeal(name, deal)); });
     }
     root += Seconds([&] { masks.Train(masks.Dealt()); });
-    prepare(all, K::kTrain, [&](const auto& name) { return masks.ForTraining(name, 0); });
-    std::vector<float> update(values, 0.01F);
-    std::vector<std::uint32_t> watched_words(values);
+    prepare(all, K::kTrain, [&](const auto& name) { return masks.ForTraining(name, 20); });
+    Bytes update;
     for (const auto& [name, task] : tasks) {
-      if (rest.count(name) == 0) continue;
-      std::vector<std::uint32_t> words(name == watched ? values : 0);
-      const double took = Seconds([&] {
-        if (!words.empty()) fake::Must(federate::Quantise(update, {20, 1, 10}, Bytes(32, 1), words));
-        fake::Must(federate::MaskWords(task, cohort.sites.at(name).kept, words));
-      });
-      if (name != watched) continue;
-      site += took;
-      up += words.size() * 4;
-      down += ToCbor(*task.masks).size();
-      watched_words = std::move(words);
+      if (name == watched) {
+        update = site.Train(task, masks.plan().group);
+      } else if (rest.count(name) != 0) {
+        fake::Must(federate::MaskWords(task, cohort.sites.at(name).kept, {}));
+      }
     }
-    federate::MaskedSum sum(values);
-    const ByteView bytes(reinterpret_cast<const std::uint8_t*>(watched_words.data()), values * 4);
+    federate::MaskedSum sum(update.size() / 4);
     root += Seconds([&] {
-      for (std::size_t i = 0; i < rest.size(); ++i) fake::Must(sum.Fold(bytes, 1));
+      for (std::size_t i = 0; i < rest.size(); ++i) fake::Must(sum.Fold(update, 1));
       masks.Close(rest);
     });
     prepare(rest, K::kMaskConsent, [&](const auto&) { return masks.ForConsent(); });
@@ -120,28 +193,25 @@ void Round(benchmark::State& state) {
       root += Seconds([&] { fake::Must(masks.TakeConsent(name, consent)); });
     }
     // One task for all: a thousand of them would be a thousand times the same signatures.
-    api::Task unmask;
-    root += Seconds([&] { unmask = cohort.Task(K::kMaskUnmask, masks.ForUnmask()); });
+    api::Task last;
+    root += Seconds([&] { last = cohort.Task(K::kMaskUnmask, masks.ForUnmask()); });
     for (const auto& name : rest) {
-      const Bytes shares = ask(name, unmask);
+      const Bytes shares = ask(name, last);
       root += Seconds([&] { fake::Must(masks.TakeShares(name, shares)); });
     }
-    root += Seconds([&] { fake::Must(masks.Unmask(sum)); });
+    unmask = Seconds([&] { fake::Must(masks.Unmask(sum)); });
+    root += unmask;
   }
   const std::size_t group = cohort.root->plan().group;
   // The aggregator's streams: a seed for each that stayed, and for each that left the pairs with those that did.
   std::size_t streams = rest.size();
   if (leaving > 0) streams += leaving * (group - 1) * (sites - leaving) / (sites - 1);
-  const double site_floor = Floor(group, values);
   const double sample = std::min<double>(static_cast<double>(streams), 200);
   const double root_floor = Floor(static_cast<std::size_t>(sample), values) * static_cast<double>(streams) / sample;
+  site.Report(state);
   state.counters["group"] = static_cast<double>(group);
-  state.counters["site_s"] = site;
-  state.counters["site_floor_s"] = site_floor;
-  state.counters["site_ratio"] = site / site_floor;
-  state.counters["site_up"] = static_cast<double>(up);
-  state.counters["site_down"] = static_cast<double>(down);
   state.counters["root_s"] = root;
+  state.counters["root_unmask_s"] = unmask;
   state.counters["root_floor_s"] = root_floor;
 }
 BENCHMARK(Round)
@@ -150,26 +220,63 @@ BENCHMARK(Round)
     ->Iterations(1)
     ->Unit(benchmark::kSecond);
 
-// A site's masks alone: all of its streams laid over an update of a million values.
-void MaskOne(benchmark::State& state) {
+// A site's masks alone: so many streams laid over an update of a million values.
+void LayStreams(benchmark::State& state) {
   std::vector<std::uint32_t> words(1'000'000);
-  const Bytes key(32, 7);
-  for (auto _ : state) crypto::AddMask(key, crypto::MaskSign::kAdd, words);
-  state.SetBytesProcessed(state.iterations() * 4'000'000);
+  const auto streams = static_cast<std::size_t>(state.range(0));
+  std::vector<double> took;
+  std::vector<double> floor;
+  for (auto _ : state) {
+    floor.push_back(Floor(streams, words.size()));
+    took.push_back(Seconds([&] {
+      crypto::MaskLayer layer;
+      for (std::size_t i = 0; i < streams; ++i) {
+        layer.Take(Bytes(32, static_cast<std::uint8_t>(i)),
+                   i % 2 == 0 ? crypto::MaskSign::kAdd : crypto::MaskSign::kSubtract);
+      }
+      layer.Next(words);
+    }));
+    benchmark::DoNotOptimize(words.data());
+  }
+  state.counters["lay_s"] = Median(took);
+  state.counters["floor_s"] = Median(floor);
+  state.counters["ratio"] = Median(took) / Median(floor);
 }
-BENCHMARK(MaskOne);
-void StreamOne(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(Floor(1, 1'000'000));
-  state.SetBytesProcessed(state.iterations() * 4'000'000);
-}
-BENCHMARK(StreamOne);
+BENCHMARK(LayStreams)->Arg(1)->Arg(10)->Arg(100)->Iterations(15);
 void QuantiseOne(benchmark::State& state) {
-  std::vector<float> values(1'000'000, 0.01F);
+  const std::vector<float> values(1'000'000, 0.01F);
   std::vector<std::uint32_t> words(values.size());
-  for (auto _ : state) benchmark::DoNotOptimize(federate::Quantise(values, {20, 1, 10}, Bytes(32, 1), words));
-  state.SetBytesProcessed(state.iterations() * 4'000'000);
+  std::vector<double> took;
+  for (auto _ : state) {
+    took.push_back(Seconds([&] {
+      benchmark::DoNotOptimize(federate::Quantise(values, {20, 1, 10}, Bytes(32, 1), words));
+    }));
+  }
+  state.counters["quantise_s"] = Median(took);
 }
-BENCHMARK(QuantiseOne);
+BENCHMARK(QuantiseOne)->Iterations(15);
+// What a site's round is made of beside them, one of each.
+void VerifyOne(benchmark::State& state) {
+  const auto key = crypto::SigningKey::Generate();
+  const Bytes message(300, 1);
+  const auto signature = key.Sign("bench", message);
+  std::vector<double> took;
+  for (auto _ : state) {
+    took.push_back(Seconds([&] { fake::Must(crypto::Verify(key.Public(), "bench", message, signature)); }));
+  }
+  state.counters["verify_s"] = Median(took);
+}
+BENCHMARK(VerifyOne)->Iterations(200);
+void AgreeOne(benchmark::State& state) {
+  const auto own = crypto::TransportKey::Generate();
+  const auto other = crypto::TransportKey::Generate();
+  std::vector<double> took;
+  for (auto _ : state) {
+    took.push_back(Seconds([&] { fake::Must(crypto::AgreeKey(own, other.Public(), Bytes(48, 1))); }));
+  }
+  state.counters["agree_s"] = Median(took);
+}
+BENCHMARK(AgreeOne)->Iterations(200);
 
 }  // namespace
 }  // namespace ote

@@ -350,6 +350,8 @@ class Federation {
       made.offer = plain.offer;
       made.update = plain.update;
       done = federate::MaskAnswer(task, Rows(site), mask_memory[site], made);
+      made.offer.digest = crypto::DigestOf(made.update).ToString();
+      made.offer.size = static_cast<std::int64_t>(made.update.size());
     }
     made.offer.kind = task.kind;
     made.offer.stage = task.stage;

@@ -18,23 +18,34 @@ constexpr double kLoss = 0x1p-16;
 // Fewer are one group, whatever the numbers allow.
 constexpr std::size_t kOneGroup = 64;
 
-// P[X >= from] for X of `marked` among `draws` out of `all`, each draw once.
-double Tail(std::size_t all, std::size_t marked, std::size_t draws, std::size_t from) {
-  if (marked == 0 || from > std::min(marked, draws)) return from == 0 ? 1 : 0;
-  if (draws > all - marked) return 1;  // so few that groups are no use; said to be too likely
-  double probability = 1;
-  for (std::size_t i = 0; i < draws; ++i) {
-    probability *= static_cast<double>(all - marked - i) / static_cast<double>(all - i);
+// P[X >= from] for every `from`, for X of `marked` among `draws` out of `all`, each draw once.
+class Tails {
+ public:
+  Tails(std::size_t all, std::size_t marked, std::size_t draws) : most_(std::min(marked, draws)) {
+    if (marked == 0 || draws > all - marked) return;
+    double probability = 1;
+    for (std::size_t i = 0; i < draws; ++i) {
+      probability *= static_cast<double>(all - marked - i) / static_cast<double>(all - i);
+    }
+    for (std::size_t x = 0; x <= most_; ++x) {
+      sums_.push_back(probability);
+      const auto up = static_cast<double>(marked - x) * static_cast<double>(draws - x);
+      const auto down = static_cast<double>(x + 1) * static_cast<double>(all - marked - draws + x + 1);
+      probability = probability * up / down;
+    }
+    // The small ones first.
+    std::partial_sum(sums_.rbegin(), sums_.rend(), sums_.rbegin());
   }
-  std::vector<double> terms;
-  for (std::size_t x = 0; x <= std::min(marked, draws); ++x) {
-    if (x >= from) terms.push_back(probability);
-    const auto up = static_cast<double>(marked - x) * static_cast<double>(draws - x);
-    const auto down = static_cast<double>(x + 1) * static_cast<double>(all - marked - draws + x + 1);
-    probability = probability * up / down;
+  double From(std::size_t from) const noexcept {
+    if (from > most_) return 0;
+    if (sums_.empty()) return 1;  // none are marked, or so few are not that groups are no use
+    return sums_[from];
   }
-  return std::accumulate(terms.rbegin(), terms.rend(), 0.0);  // the small ones first
-}
+
+ private:
+  std::size_t most_;
+  std::vector<double> sums_;
+};
 
 // The greatest t that keeps the round, if it also keeps the secrets.
 std::optional<std::size_t> NeededOf(std::size_t sites, std::size_t group, std::size_t colluding, std::size_t leaving) {
@@ -42,9 +53,11 @@ std::optional<std::size_t> NeededOf(std::size_t sites, std::size_t group, std::s
   double apart = n * n / 2;
   for (std::size_t i = 1; i < group; ++i) apart *= static_cast<double>(colluding + leaving) / n;
   if (apart > kSecrecy) return std::nullopt;
+  const Tails leave(sites - 1, leaving, group - 1);
+  const Tails collude(sites - 1, colluding, group - 1);
   for (std::size_t needed = group - 1; needed >= 2; --needed) {
-    if (n * Tail(sites - 1, leaving, group - 1, group - needed) > kLoss) continue;
-    if (n * Tail(sites - 1, colluding, group - 1, needed) <= kSecrecy) return needed;
+    if (n * leave.From(group - needed) > kLoss) continue;
+    if (n * collude.From(needed) <= kSecrecy) return needed;
     return std::nullopt;
   }
   return std::nullopt;
@@ -99,6 +112,15 @@ Result<MaskPlan> PlanMasks(std::int64_t sites, const api::MasksSpec& spec) {
   plan.group = plan.sites;
   plan.needed = plan.quorum;
   return plan;
+}
+
+std::size_t SignaturesToCheck(const MaskPlan& plan, std::size_t signatures) {
+  double pass = static_cast<double>(plan.sites);
+  std::size_t checked = 0;
+  for (; checked < plan.quorum && pass > kSecrecy; ++checked) {
+    pass *= static_cast<double>(plan.quorum - 1 - checked) / static_cast<double>(signatures - checked);
+  }
+  return checked;
 }
 
 MaskGraph::MaskGraph(const MaskPlan& plan, const crypto::Digest& seed)

@@ -11,8 +11,9 @@ namespace ote::federate {
 // A step that needs no rows: fills in the answer's `masks`, and what the site is to keep. `kept` is SiteMemory::masks.
 Result<void> AnswerMasks(const api::Task& task, const MaskIdentity& identity, ByteView kept, SiteAnswer& answer);
 
-// Step train or evaluate: the answer's update, raw float32 or none, becomes whole numbers under masks, and its measures
-// go into them: the offer tells none of them any more.
+// Step train or evaluate: the answer's update, raw float32 or none, becomes whole numbers under masks where it stands,
+// and its measures go into them, behind the update (MaskSideWords() more): the offer tells none of them any more. After
+// an error the update is of no use. Digest and size of the offer are the caller's.
 Result<void> MaskAnswer(const api::Task& task, std::int64_t examples, ByteView kept, SiteAnswer& answer);
 
 }  // namespace ote::federate

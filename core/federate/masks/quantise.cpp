@@ -4,63 +4,71 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cmath>
-
-#include "crypto/mask_stream.h"
+#include <cstring>
 
 namespace ote::federate {
 namespace {
 
 constexpr double kLargest = 2147483647.0;
-// Adding and taking away 1.5·2^52 rounds a double below 2^51 to a whole number.
+// Adding 1.5·2^52 to a double below 2^51 leaves its value, rounded half to even, in the low bits of the mantissa.
 constexpr double kMagic = 0x1.8p52;
-constexpr std::size_t kPiece = 4096;
+constexpr std::size_t kPiece = 2048;
 
 struct Counted {
-  std::int64_t cut = 0;
-  bool finite = true;
+  std::int32_t cut = 0;
+  std::int32_t largest = 0;  // of the bits without sign: NaN and infinity are above all else
 };
 
 // Every step rounds as written, so that all instruction sets give the same numbers.
-inline __attribute__((always_inline)) Counted QuantiseLoop(const float* __restrict values,
-                                                           const std::uint32_t* __restrict random, std::size_t count,
+inline __attribute__((always_inline)) Counted QuantiseLoop(const std::uint8_t* __restrict values,
+                                                           const std::int16_t* __restrict random, std::size_t count,
                                                            double bound, double scale,
                                                            std::uint32_t* __restrict out) noexcept {
   std::int32_t cut = 0;
-  std::int32_t strange = 0;
+  std::int32_t largest = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const auto value = static_cast<double>(values[i]);
-    strange |= static_cast<std::int32_t>(!(std::fabs(value) <= 3.5e38));
+    float single;
+    std::memcpy(&single, values + i * sizeof single, sizeof single);
+    largest = std::max(largest, std::bit_cast<std::int32_t>(single) & 0x7fffffff);
+    const auto value = static_cast<double>(single);
     const double kept = std::min(bound, std::max(-bound, value));
     cut += static_cast<std::int32_t>(kept != value);
-    // Signed numbers are what processors turn into doubles; the upper half of the range comes out right again.
-    const double part = static_cast<double>(static_cast<std::int32_t>(random[i] ^ 0x80000000U)) * 0x1p-32 + 0.5;
-    const double wanted = kept * scale + part;
-    double whole = (wanted + kMagic) - kMagic;
-    whole = whole > wanted ? whole - 1 : whole;
-    out[i] = static_cast<std::uint32_t>(static_cast<std::int32_t>(whole));
+    const double part = (static_cast<double>(random[i]) + 0.5) * 0x1p-16;
+    out[i] = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(kept * scale + part + kMagic));
   }
-  return {cut, strange == 0};
+  return {cut, largest};
 }
 
-using Kernel = Counted (*)(const float*, const std::uint32_t*, std::size_t, double, double, std::uint32_t*) noexcept;
+using Kernel = Counted (*)(const std::uint8_t*, const std::int16_t*, std::size_t, double, double,
+                           std::uint32_t*) noexcept;
 
-Counted QuantiseBase(const float* values, const std::uint32_t* random, std::size_t count, double bound, double scale,
-                     std::uint32_t* out) noexcept {
-  return QuantiseLoop(values, random, count, bound, scale, out);
-}
+#define OTE_QUANTISE_KERNEL(NAME, TARGET)                                                                  \
+  TARGET Counted Quantise##NAME(const std::uint8_t* values, const std::int16_t* random, std::size_t count, \
+                                double bound, double scale, std::uint32_t* out) noexcept {                 \
+    return QuantiseLoop(values, random, count, bound, scale, out);                                         \
+  }
 
+OTE_QUANTISE_KERNEL(Generic, )
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) Counted QuantiseAvx2(const float* values, const std::uint32_t* random,
-                                                     std::size_t count, double bound, double scale,
-                                                     std::uint32_t* out) noexcept {
-  return QuantiseLoop(values, random, count, bound, scale, out);
-}
-Kernel ChooseKernel() noexcept { return __builtin_cpu_supports("avx2") ? QuantiseAvx2 : QuantiseBase; }
-#else
-Kernel ChooseKernel() noexcept { return QuantiseBase; }
+OTE_QUANTISE_KERNEL(Avx2, __attribute__((target("avx2"))))
+OTE_QUANTISE_KERNEL(Avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw"))))
 #endif
+#undef OTE_QUANTISE_KERNEL
+
+Kernel ChooseKernel() noexcept {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw")) {
+    return &QuantiseAvx512;
+  }
+  if (__builtin_cpu_supports("avx2")) return &QuantiseAvx2;
+#endif
+  return &QuantiseGeneric;
+}
 
 }  // namespace
 
@@ -77,22 +85,30 @@ Result<int> ChooseMaskExponent(std::int64_t rows, std::int64_t sites, double bou
   return std::min(exponent, grid.exponent);
 }
 
+Quantiser::Quantiser(const MaskGrain& grain, ByteView seed)
+    : bound_(grain.bound), scale_(std::ldexp(static_cast<double>(grain.weight), grain.exponent)), stream_(seed) {}
+
+Result<void> Quantiser::Next(ByteView values, std::span<std::uint32_t> out) {
+  assert(values.size() == out.size_bytes());
+  static const Kernel kernel = ChooseKernel();
+  constexpr std::int32_t kInfinity = 0x7f800000;
+  std::array<std::int16_t, kPiece> random;
+  for (std::size_t at = 0; at < out.size(); at += kPiece) {
+    const std::size_t count = std::min(kPiece, out.size() - at);
+    stream_.Next({reinterpret_cast<std::uint8_t*>(random.data()), count * sizeof(std::int16_t)});
+    const Counted counted =
+        kernel(values.data() + at * sizeof(float), random.data(), count, bound_, scale_, out.data() + at);
+    if (counted.largest >= kInfinity) return Fail(ErrorId::kUpdateNotFinite, "the update has NaN or infinity");
+    cut_ += counted.cut;
+  }
+  return {};
+}
+
 Result<std::int64_t> Quantise(std::span<const float> values, const MaskGrain& grain, ByteView seed,
                               std::span<std::uint32_t> out) {
-  assert(out.size() == values.size());
-  const double scale = std::ldexp(static_cast<double>(grain.weight), grain.exponent);
-  static const Kernel kernel = ChooseKernel();
-  crypto::KeyStream stream(seed);
-  std::array<std::uint32_t, kPiece> random;
-  std::int64_t cut = 0;
-  for (std::size_t at = 0; at < values.size(); at += kPiece) {
-    const std::size_t count = std::min(kPiece, values.size() - at);
-    stream.Next({reinterpret_cast<std::uint8_t*>(random.data()), count * sizeof(std::uint32_t)});
-    const Counted counted = kernel(values.data() + at, random.data(), count, grain.bound, scale, out.data() + at);
-    if (!counted.finite) return Fail(ErrorId::kUpdateNotFinite, "the update has NaN or infinity");
-    cut += counted.cut;
-  }
-  return cut;
+  Quantiser quantiser(grain, seed);
+  OTE_CHECK(quantiser.Next({reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()}, out));
+  return quantiser.cut();
 }
 
 void PutSide(std::span<const std::int64_t> values, std::span<std::uint32_t> out) {

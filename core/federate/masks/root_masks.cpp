@@ -266,7 +266,7 @@ Result<crypto::SecretBytes> RootMasks::Join(std::size_t of) const {
 }
 
 Result<void> RootMasks::Unmask(MaskedSum& sum) const {
-  const Bytes context = session_.PairContext();
+  const Bytes context = session_.PairContext(MaskUse::kMask);
   const auto promised = [](const Member& member) {
     return Forged(member.name, "the shares that it dealt make another secret than it promised");
   };

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+
+#include "crypto/secret.h"
 
 namespace ote::federate {
 namespace {
+
+constexpr std::size_t kContext = 128;  // room for any of what is bound to a place
 
 tl::unexpected<Error> Forged(std::string message) { return Fail(ErrorId::kMaskForged, std::move(message)); }
 
@@ -17,6 +20,12 @@ void Put(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), byte
 void Put(Bytes& out, std::string_view text) {
   Put(out, AsBytes(text));
   out.push_back(0);
+}
+
+crypto::Digest DigestOfSecret(Bytes& all) {
+  const crypto::Digest digest = crypto::DigestOf(all);
+  crypto::Wipe(all);
+  return digest;
 }
 
 Result<crypto::TransportPublic> PublicOf(const Bytes& bytes) {
@@ -94,10 +103,14 @@ Result<MaskSession> MaskSession::Make(const MaskTry& which, ByteView heads) {
   if (heads.size() % kMaskHead != 0) return Forged("a roster of masks is cut short");
   const std::size_t sites = heads.size() / kMaskHead;
   OTE_TRY(const MaskPlan plan, PlanMasks(static_cast<std::int64_t>(sites), which.spec));
-  std::set<Bytes> signers;
+  std::vector<crypto::VerifyKey> signers(sites);
   for (std::size_t i = 0; i < sites; ++i) {
-    const ByteView signer = heads.subspan(i * kMaskHead, kMaskHead / 2);
-    if (!signers.emplace(signer.begin(), signer.end()).second) return Forged("two sites of a roster are one");
+    const ByteView head = heads.subspan(i * kMaskHead, kMaskHead);
+    std::copy_n(head.begin(), signers[i].bytes.size(), signers[i].bytes.begin());
+  }
+  std::sort(signers.begin(), signers.end());
+  if (std::adjacent_find(signers.begin(), signers.end()) != signers.end()) {
+    return Forged("two sites of a roster are one");
   }
   Bytes all;
   Put(all, std::string_view("ote-mask-session-v1"));
@@ -115,6 +128,7 @@ crypto::VerifyKey MaskSession::Signer(std::size_t site) const {
 
 Bytes MaskSession::SealContext(std::size_t from, std::size_t to) const {
   Bytes out;
+  out.reserve(kContext);
   Put(out, std::string_view("ote-mask-share-v1"));
   Put(out, id_.bytes);
   Put(out, from);
@@ -122,30 +136,33 @@ Bytes MaskSession::SealContext(std::size_t from, std::size_t to) const {
   return out;
 }
 
-Bytes MaskSession::PairContext() const {
+Bytes MaskSession::PairContext(MaskUse use) const {
   Bytes out;
-  Put(out, std::string_view("ote-mask-pair-v1"));
+  out.reserve(kContext);
+  Put(out, std::string_view(use == MaskUse::kSeal ? "ote-mask-seal-v1" : "ote-mask-pair-v1"));
   Put(out, id_.bytes);
   return out;
 }
 
 crypto::Digest MaskSession::ShareDigest(std::size_t from, std::size_t to, bool key, ByteView share) const {
   Bytes out;
+  out.reserve(kContext);
   Put(out, std::string_view(key ? "ote-mask-key-share-v1" : "ote-mask-seed-share-v1"));
   Put(out, id_.bytes);
   Put(out, from);
   Put(out, to);
   Put(out, share);
-  return crypto::DigestOf(out);
+  return DigestOfSecret(out);
 }
 
 crypto::Digest MaskSession::SeedDigest(std::size_t of, ByteView seed) const {
   Bytes out;
+  out.reserve(kContext);
   Put(out, std::string_view("ote-mask-seed-v1"));
   Put(out, id_.bytes);
   Put(out, of);
   Put(out, seed);
-  return crypto::DigestOf(out);
+  return DigestOfSecret(out);
 }
 
 Bytes MaskSession::ConsentMessage(ByteView survivors) const {

@@ -56,6 +56,9 @@ api::MaskKeys SignMaskKeys(const api::MaskKeysBody& body, const crypto::SigningK
 // Certificate, signature, and whether they are for this try. kMaskForged.
 Result<MaskPeer> CheckMaskKeys(const api::MaskKeys& keys, const MaskTry& which, const KeyCheck& check);
 
+// Of a key that a pair agrees on: shares are sealed with it, or it is the pair's mask.
+enum class MaskUse { kSeal, kMask };
+
 class MaskSession {
  public:
   // From the heads of all sites, in the order of the roster. kMaskForged when there are two alike, kMaskTooFew.
@@ -68,9 +71,9 @@ class MaskSession {
   ByteView Head(std::size_t site) const { return ByteView(heads_).subspan(site * kMaskHead, kMaskHead); }
   crypto::VerifyKey Signer(std::size_t site) const;
 
-  // Between two places: what shares are sealed for, in one direction; what a pair makes its mask for, in both.
+  // Between two places: what shares are sealed for, in one direction; what a pair agrees on a key for, in both.
   Bytes SealContext(std::size_t from, std::size_t to) const;
-  Bytes PairContext() const;
+  Bytes PairContext(MaskUse use) const;
   // The digest of a share, `key` as in api::MaskShare; of a seed.
   crypto::Digest ShareDigest(std::size_t from, std::size_t to, bool key, ByteView share) const;
   crypto::Digest SeedDigest(std::size_t of, ByteView seed) const;

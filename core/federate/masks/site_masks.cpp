@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "crypto/agreement.h"
-#include "crypto/mask_stream.h"
+#include "crypto/random_stream.h"
 #include "crypto/sealed.h"
 #include "crypto/shamir.h"
 
@@ -13,6 +14,7 @@ namespace ote::federate {
 namespace {
 
 constexpr std::size_t kSecret = 32;
+constexpr std::size_t kSignature = sizeof(crypto::Signature);
 
 MaskTry TryOf(const api::Task& task) { return {task.run, task.round, task.masks->attempt, task.masks->spec}; }
 
@@ -23,7 +25,7 @@ tl::unexpected<Error> Refused(const api::Task& task, std::string_view why) {
 
 Result<void> CheckKept(const api::Task& task, const SiteMasks& kept, bool dealt) {
   if (kept.round == task.round && kept.attempt == task.masks->attempt && kept.seed.size() == kSecret &&
-      (!dealt || !kept.heads.empty())) {
+      kept.mask_key.size() == kSecret && (!dealt || !kept.heads.empty())) {
     return {};
   }
   return Fail(ErrorId::kMaskSecretsLost, fmt::format("run {}, round {}: this cluster has no secrets for try {}",
@@ -42,12 +44,6 @@ const MaskNeighbour* FindNeighbour(const SiteMasks& kept, std::int64_t index) {
   return it == kept.neighbours.end() ? nullptr : &*it;
 }
 
-// The key for shares between us and a neighbour.
-Result<crypto::SecretBytes> SealKey(const SiteMasks& kept, const MaskNeighbour& neighbour, ByteView context) {
-  OTE_TRY(const auto own, crypto::TransportKey::FromSecret(kept.seal_key));
-  return crypto::AgreeKey(own, PublicOf(neighbour.seal), context);
-}
-
 Bytes SealOnce(ByteView key, ByteView context, ByteView plain) {
   crypto::Sealer sealer = crypto::Sealer::WithKey(key, context);
   Bytes out(crypto::SealedSize(plain.size()));
@@ -58,7 +54,9 @@ Bytes SealOnce(ByteView key, ByteView context, ByteView plain) {
 }
 
 Result<crypto::SecretBytes> OpenOnce(ByteView key, ByteView context, ByteView sealed) {
-  if (sealed.size() != crypto::SealedSize(2 * kSecret)) return Forged("sealed shares have the wrong size");
+  if (key.size() != kSecret || sealed.size() != crypto::SealedSize(2 * kSecret)) {
+    return Forged("sealed shares have the wrong size");
+  }
   OTE_TRY(auto opener, crypto::Opener::WithKey(key, context, sealed.first(crypto::kSealedHeader)));
   crypto::SecretBytes plain(2 * kSecret);
   OTE_CHECK(opener.Open(0, true, sealed.subspan(crypto::kSealedHeader), plain.Mutable()));
@@ -78,9 +76,7 @@ Result<HeldShares> OpenParcel(const MaskSession& session, const SiteMasks& kept,
                               const api::MaskParcel& parcel) {
   const auto from = static_cast<std::size_t>(parcel.peer);
   const auto to = static_cast<std::size_t>(kept.index);
-  const Bytes context = session.SealContext(from, to);
-  OTE_TRY(const auto key, SealKey(kept, neighbour, context));
-  OTE_TRY(const auto plain, OpenOnce(key.View(), context, parcel.sealed));
+  OTE_TRY(const auto plain, OpenOnce(neighbour.seal, session.SealContext(from, to), parcel.sealed));
   const ByteView seed = plain.View().first(kSecret);
   const ByteView mask = plain.View().subspan(kSecret);
   if (CommitmentsOf(session, from, to, seed, mask) != parcel.commitments) {
@@ -119,6 +115,7 @@ void SiteMasks::Wipe() noexcept {
     WipeBytes(share.seed);
     WipeBytes(share.key);
   }
+  for (MaskNeighbour& neighbour : neighbours) WipeBytes(neighbour.seal);
   body.clear();
   heads.clear();
   neighbours.clear();
@@ -160,10 +157,40 @@ Result<api::MaskKeys> MakeMaskKeys(const api::Task& task, const MaskIdentity& id
   return keys;
 }
 
+namespace {
+
+// Checks the keys of the neighbours, and agrees with each on a key for shares.
+Result<void> MeetNeighbours(const api::Task& task, const MaskSession& session, const MaskIdentity& identity,
+                            const std::vector<std::size_t>& group, SiteMasks& kept) {
+  const auto other = [] { return Forged("the roster gives this cluster other neighbours"); };
+  if (task.masks->members.size() + 1 != group.size()) return other();
+  OTE_TRY(const auto own, crypto::TransportKey::FromSecret(kept.seal_key));
+  const Bytes context = session.PairContext(MaskUse::kSeal);
+  const MaskTry which = TryOf(task);
+  kept.neighbours.clear();
+  auto member = task.masks->members.begin();
+  for (const std::size_t index : group) {
+    if (std::cmp_equal(task.masks->index, index)) continue;
+    if (std::cmp_not_equal(member->index, index)) return other();
+    OTE_TRY(const MaskPeer peer, CheckMaskKeys(member->keys, which, identity.check));
+    const MaskHead theirs = HeadOf(peer.sign, member->keys.body);
+    if (!std::equal(theirs.begin(), theirs.end(), session.Head(index).begin())) {
+      return Forged(fmt::format("{}: its keys are not those of the roster", peer.name));
+    }
+    OTE_TRY(const auto seal, crypto::AgreeKey(own, peer.seal, context));
+    kept.neighbours.push_back({member->index, Bytes(seal.View().begin(), seal.View().end()),
+                               Bytes(peer.mask.bytes.begin(), peer.mask.bytes.end())});
+    ++member;
+  }
+  WipeBytes(kept.seal_key);  // it has done its part
+  return {};
+}
+
+}  // namespace
+
 Result<api::MaskDeal> DealShares(const api::Task& task, const MaskIdentity& identity, SiteMasks& kept) {
   OTE_CHECK(CheckKept(task, kept, false));
-  const MaskTry which = TryOf(task);
-  OTE_TRY(const auto session, MaskSession::Make(which, task.masks->heads));
+  OTE_TRY(const auto session, MaskSession::Make(TryOf(task), task.masks->heads));
   if (task.masks->index < 0 || std::cmp_greater_equal(task.masks->index, session.sites())) {
     return Forged("the roster has no such place");
   }
@@ -176,52 +203,40 @@ Result<api::MaskDeal> DealShares(const api::Task& task, const MaskIdentity& iden
     return Forged("the roster does not have the keys of this cluster in its place");
   }
   const std::vector<std::size_t> group = session.Group(own);
-  if (task.masks->members.size() + 1 != group.size()) return Forged("the roster gives this cluster other neighbours");
-  kept.neighbours.clear();
-  auto member = task.masks->members.begin();
-  for (const std::size_t index : group) {
-    if (index == own) continue;
-    if (std::cmp_not_equal(member->index, index)) return Forged("the roster gives this cluster other neighbours");
-    OTE_TRY(const MaskPeer peer, CheckMaskKeys(member->keys, which, identity.check));
-    const MaskHead theirs = HeadOf(peer.sign, member->keys.body);
-    if (!std::equal(theirs.begin(), theirs.end(), session.Head(index).begin())) {
-      return Forged(fmt::format("{}: its keys are not those of the roster", peer.name));
-    }
-    kept.neighbours.push_back({member->index, Bytes(peer.seal.bytes.begin(), peer.seal.bytes.end()),
-                               Bytes(peer.mask.bytes.begin(), peer.mask.bytes.end())});
-    ++member;
-  }
+  // Asked once more, it has checked them.
+  if (kept.heads.empty()) OTE_CHECK(MeetNeighbours(task, session, identity, group, kept));
   kept.heads = task.masks->heads;
   kept.index = task.masks->index;
   kept.held.clear();
 
-  const auto seeds = crypto::SplitSecret(kept.seed, session.plan().needed, group.size());
-  const auto keys = crypto::SplitSecret(kept.mask_key, session.plan().needed, group.size());
+  // Seed and mask key are shared together: a share of the one, then one of the other.
+  crypto::SecretBytes both(2 * kSecret);
+  std::copy(kept.seed.begin(), kept.seed.end(), both.Mutable().begin());
+  std::copy(kept.mask_key.begin(), kept.mask_key.end(), both.Mutable().begin() + kSecret);
+  const auto shares = crypto::SplitSecret(both.View(), session.plan().needed, group.size());
   api::MaskDeal deal;
   const crypto::Digest seed_digest = session.SeedDigest(own, kept.seed);
   deal.seed_commitment.assign(seed_digest.bytes.begin(), seed_digest.bytes.end());
   for (std::size_t i = 0; i < group.size(); ++i) {
-    const ByteView seed = seeds.View().subspan(i * kSecret, kSecret);
-    const ByteView key = keys.View().subspan(i * kSecret, kSecret);
+    const ByteView share = shares.View().subspan(i * 2 * kSecret, 2 * kSecret);
+    const ByteView seed = share.first(kSecret);
+    const ByteView key = share.subspan(kSecret);
     api::MaskParcel parcel;
     parcel.peer = static_cast<std::int64_t>(group[i]);
     parcel.commitments = CommitmentsOf(session, own, group[i], seed, key);
     if (group[i] == own) {
       kept.held.push_back({parcel.peer, Bytes(seed.begin(), seed.end()), Bytes(key.begin(), key.end())});
     } else {
-      const Bytes context = session.SealContext(own, group[i]);
-      OTE_TRY(const auto sealing, SealKey(kept, *FindNeighbour(kept, parcel.peer), context));
-      crypto::SecretBytes both(2 * kSecret);
-      std::copy(seed.begin(), seed.end(), both.Mutable().begin());
-      std::copy(key.begin(), key.end(), both.Mutable().begin() + kSecret);
-      parcel.sealed = SealOnce(sealing.View(), context, both.View());
+      const MaskNeighbour* to = FindNeighbour(kept, parcel.peer);
+      if (to == nullptr || to->seal.size() != kSecret) return Forged("what was kept of the neighbours is not whole");
+      parcel.sealed = SealOnce(to->seal, session.SealContext(own, group[i]), share);
     }
     deal.parcels.push_back(std::move(parcel));
   }
   return deal;
 }
 
-Result<void> MaskWords(const api::Task& task, SiteMasks& kept, std::span<std::uint32_t> words) {
+Result<crypto::MaskLayer> OpenMasks(const api::Task& task, SiteMasks& kept) {
   if (!task.masks) return Forged("the task has no part about masks");
   OTE_CHECK(CheckKept(task, kept, true));
   OTE_TRY(const auto session, MaskSession::Make(TryOf(task), kept.heads));
@@ -244,14 +259,21 @@ Result<void> MaskWords(const api::Task& task, SiteMasks& kept, std::span<std::ui
                                                   kept.neighbours.size(), session.plan().needed - 1));
   }
   OTE_TRY(const auto own, crypto::TransportKey::FromSecret(kept.mask_key));
-  const Bytes context = session.PairContext();
-  crypto::AddMask(kept.seed, crypto::MaskSign::kAdd, words);
+  const Bytes context = session.PairContext(MaskUse::kMask);
+  crypto::MaskLayer layer;
+  layer.Take(kept.seed, crypto::MaskSign::kAdd);
   for (const std::int64_t dealer : dealers) {
     OTE_TRY(const auto pair, crypto::AgreeKey(own, PublicOf(FindNeighbour(kept, dealer)->mask), context));
-    crypto::AddMask(pair.View(), kept.index < dealer ? crypto::MaskSign::kAdd : crypto::MaskSign::kSubtract, words);
+    layer.Take(pair.View(), kept.index < dealer ? crypto::MaskSign::kAdd : crypto::MaskSign::kSubtract);
   }
   kept.masked_with = std::move(dealers);
   kept.held = std::move(held);
+  return layer;
+}
+
+Result<void> MaskWords(const api::Task& task, SiteMasks& kept, std::span<std::uint32_t> words) {
+  OTE_TRY(auto layer, OpenMasks(task, kept));
+  layer.Next(words);
   return {};
 }
 
@@ -268,6 +290,34 @@ Result<api::MaskConsent> Consent(const api::Task& task, const MaskIdentity& iden
   return api::MaskConsent{Bytes(signature.begin(), signature.end())};
 }
 
+namespace {
+
+// Whether those that are said to have signed the list did so. Those that are looked at are drawn here, after the root
+// has shown them all: it cannot know which.
+Result<void> CheckConsents(const api::Task& task, const MaskSession& session, const std::vector<bool>& survivors,
+                           const std::vector<bool>& signers) {
+  const auto has_not = [] { return Forged("a cluster is said to have agreed to the list of survivors, and has not"); };
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < signers.size(); ++i) {
+    if (!signers[i]) continue;
+    if (!survivors[i]) return has_not();
+    places.push_back(i);
+  }
+  const Bytes message = session.ConsentMessage(task.masks->survivors);
+  std::vector<std::size_t> order(places.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  crypto::RandomStream random = crypto::RandomStream::Fresh();
+  const std::size_t checked = SignaturesToCheck(session.plan(), places.size());
+  for (std::size_t i = 0; i < checked; ++i) {
+    std::swap(order[i], order[i + random.Below(order.size() - i)]);
+    const ByteView signature = ByteView(task.masks->signatures).subspan(order[i] * kSignature, kSignature);
+    if (!crypto::Verify(session.Signer(places[order[i]]), kMaskConsentDomain, message, signature)) return has_not();
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<api::MaskShares> GiveShares(const api::Task& task, SiteMasks& kept) {
   OTE_CHECK(CheckKept(task, kept, true));
   OTE_TRY(const auto session, MaskSession::Make(TryOf(task), kept.heads));
@@ -277,21 +327,12 @@ Result<api::MaskShares> GiveShares(const api::Task& task, SiteMasks& kept) {
   }
   OTE_TRY(const auto signers, UnpackPlaces(task.masks->signers, session.sites()));
   const auto count = static_cast<std::size_t>(std::count(signers.begin(), signers.end(), true));
-  constexpr std::size_t kSignature = sizeof(crypto::Signature);
   if (count < session.plan().quorum) {
     return Refused(task, fmt::format("{} clusters agreed to the list of survivors, and {} are needed", count,
                                      session.plan().quorum));
   }
   if (task.masks->signatures.size() != count * kSignature) return Forged("signatures are missing");
-  const Bytes message = session.ConsentMessage(task.masks->survivors);
-  ByteView rest = task.masks->signatures;
-  for (std::size_t i = 0; i < signers.size(); ++i) {
-    if (!signers[i]) continue;
-    if (!survivors[i] || !crypto::Verify(session.Signer(i), kMaskConsentDomain, message, rest.first(kSignature))) {
-      return Forged("a cluster is said to have agreed to the list of survivors, and has not");
-    }
-    rest = rest.subspan(kSignature);
-  }
+  OTE_CHECK(CheckConsents(task, session, survivors, signers));
   kept.consented = task.masks->survivors;
   kept.spent = std::max(kept.spent, task.round);
   api::MaskShares out;

@@ -15,6 +15,7 @@
 #include "core/base/result.h"
 #include "core/federate/masks/session.h"
 #include "crypto/keys.h"
+#include "crypto/mask_stream.h"
 #include "crypto/secret.h"
 
 namespace ote::federate {
@@ -41,7 +42,7 @@ struct HeldShares {
   }
 };
 
-// A neighbour, as its checked keys say.
+// A neighbour, as its checked keys say. `seal` is a secret: the key on which the two agreed for shares.
 struct MaskNeighbour {
   std::int64_t index = 0;
   Bytes seal;
@@ -101,8 +102,10 @@ struct SiteMasks {
 // MaskShares. kMaskForged, kMaskRefused, kMaskTooFew, kMaskSecretsLost, kRoundStale; `kept` is unchanged then.
 Result<Bytes> AnswerMaskStep(const api::Task& task, const MaskIdentity& identity, SiteMasks& kept);
 
-// Step train: opens what the neighbours dealt, and lays the masks over `words`. A parcel that does not hold is passed
-// over: its dealer cannot be unmasked with our help, and that shows at the root. Errors as above.
+// Step train: opens what the neighbours dealt, and gives the masks to lay over the update. A parcel that does not hold
+// is passed over: its dealer cannot be unmasked with our help, and that shows at the root. Errors as above.
+Result<crypto::MaskLayer> OpenMasks(const api::Task& task, SiteMasks& kept);
+// And lays them over `words`, the whole of an update.
 Result<void> MaskWords(const api::Task& task, SiteMasks& kept, std::span<std::uint32_t> words);
 
 // The steps, one by one.

@@ -57,6 +57,27 @@ TEST_CASE("a mask that is added and taken away leaves the values as they were") 
   }
 }
 
+TEST_CASE("masks that are laid together are those that are laid one after the other, in pieces of any length") {
+  for (const std::size_t masks : {std::size_t{0}, std::size_t{1}, std::size_t{4}, std::size_t{11}}) {
+    std::vector<std::uint32_t> one(5'003);
+    for (std::size_t i = 0; i < one.size(); ++i) one[i] = static_cast<std::uint32_t>(i * 2654435761U);
+    std::vector<std::uint32_t> together = one;
+    MaskLayer layer;
+    for (std::size_t i = 0; i < masks; ++i) {
+      const Bytes key(32, static_cast<std::uint8_t>(i + 1));
+      const MaskSign sign = i % 3 == 0 ? MaskSign::kSubtract : MaskSign::kAdd;
+      AddMask(key, sign, one);
+      layer.Take(key, sign);
+    }
+    CHECK(layer.size() == masks);
+    const std::span<std::uint32_t> all(together);
+    layer.Next(all.first(1));
+    layer.Next(all.subspan(1, 2'050));
+    layer.Next(all.subspan(2'051));
+    CHECK(together == one);
+  }
+}
+
 TEST_CASE("two members agree on a key, for one use, by X25519 of RFC 7748") {
   const Json vectors = Vectors("curves.json")["x25519"];
   const auto alice = TransportKey::FromSecret(Hex(vectors[0]["secret"])).value();

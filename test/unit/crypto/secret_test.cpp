@@ -72,6 +72,24 @@ TEST_CASE("wiping overwrites with zero") {
   Wipe({});
 }
 
+TEST_CASE("a small secret is wiped where it stood, and the next one begins as zeros") {
+  std::vector<SecretBytes> many;
+  for (std::uint8_t i = 0; i < 100; ++i) many.push_back(SecretBytes::CopyOf(Bytes(1 + i, i)));
+  for (std::uint8_t i = 0; i < 100; ++i) {
+    CHECK(ConstantTimeEqual(many[i].View(), Bytes(std::size_t{1} + i, i)));  // none lies over another
+  }
+  const std::uint8_t* stood = nullptr;
+  {
+    const SecretBytes last = SecretBytes::CopyOf(Bytes(64, 0xaa));
+    stood = last.View().data();
+  }
+  // Small secrets share pages, which stay.
+  CHECK(std::all_of(stood, stood + 64, [](std::uint8_t b) { return b == 0; }));
+  const SecretBytes next(128);
+  CHECK(std::ranges::all_of(next.View(), [](std::uint8_t b) { return b == 0; }));
+  CHECK(reinterpret_cast<std::uintptr_t>(next.View().data()) % 16 == 0);
+}
+
 TEST_CASE("more secrets than can be locked in memory are still served") {
   std::vector<SecretBytes> many;
   for (int i = 0; i < 4000; ++i) many.push_back(SecretBytes::Random(64));

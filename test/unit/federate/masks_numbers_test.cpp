@@ -44,6 +44,30 @@ TEST_CASE("groups grow with the logarithm of the cohort, not with it") {
   CHECK(PlanMasks(1000, Spec(0.05, 0.05)).value().group < 60);
 }
 
+TEST_CASE("so many signatures are looked at that a list without a quorum of good ones passes as good as never") {
+  for (const std::int64_t n : {3, 10, 63, 100, 300, 1000, 8000}) {
+    const auto plan = PlanMasks(n, Spec(0.3, 0.1)).value();
+    for (std::size_t shown = plan.quorum; shown <= plan.sites; shown += 1 + plan.sites / 50) {
+      const std::size_t checked = SignaturesToCheck(plan, shown);
+      CHECK(checked <= plan.quorum);
+      const auto pass = [&](std::size_t k) {
+        double bits = std::log2(static_cast<double>(n));
+        for (std::size_t i = 0; i < k && i < plan.quorum; ++i) {
+          if (i == plan.quorum - 1) return -HUGE_VAL;  // there are no more good ones
+          bits += std::log2(static_cast<double>(plan.quorum - 1 - i)) - std::log2(static_cast<double>(shown - i));
+        }
+        return bits;
+      };
+      CHECK(pass(checked) <= -60);
+      CHECK(pass(checked - 1) > -60.0001);
+    }
+  }
+  const auto thousand = PlanMasks(1000, Spec(0.3, 0.1)).value();
+  CHECK(SignaturesToCheck(thousand, 1000) == 77);
+  CHECK(SignaturesToCheck(thousand, 700) == 172);
+  CHECK(SignaturesToCheck(thousand, 551) == 551);
+}
+
 TEST_CASE("cohorts that cannot be masked are refused with what would do") {
   const auto refused = [](std::int64_t n, double leaving, double colluding) {
     const auto plan = PlanMasks(n, Spec(leaving, colluding));
@@ -186,6 +210,45 @@ TEST_CASE("a value is rounded up as often as it is near the number above, and th
     REQUIRE(Quantise(values, {0, 100, 1}, Bytes(32, 3), again).has_value());
     CHECK(again == words);
   }
+}
+
+TEST_CASE("a value becomes the number that the protocol says, in pieces of any length") {
+  std::mt19937_64 random(11);
+  std::normal_distribution<float> normal(0, 0.4F);
+  constexpr std::size_t kValues = 10'007;
+  std::vector<float> values(kValues);
+  for (float& value : values) value = normal(random);
+  values[3] = 1e-30F;
+  values[4] = -0.0F;
+  const MaskGrain grain{17, 0.9, 321};
+  const Bytes seed(32, 5);
+  std::vector<std::int16_t> drawn(kValues);
+  crypto::KeyStream(seed).Next({reinterpret_cast<std::uint8_t*>(drawn.data()), drawn.size() * 2});
+  std::vector<std::uint32_t> words(kValues);
+  const auto cut = Quantise(values, grain, seed, words);
+  REQUIRE(cut.has_value());
+  std::int64_t beyond = 0;
+  bool all = true;
+  for (std::size_t i = 0; i < kValues; ++i) {
+    const auto value = static_cast<double>(values[i]);
+    beyond += std::abs(value) > grain.bound ? 1 : 0;
+    const double scaled = std::clamp(value, -grain.bound, grain.bound) * (321.0 * 0x1p17);
+    const double whole = std::nearbyint(scaled + (static_cast<double>(drawn[i]) + 0.5) * 0x1p-16);
+    all = all && static_cast<std::int32_t>(words[i]) == static_cast<std::int32_t>(whole);
+  }
+  CHECK(all);
+  CHECK(*cut == beyond);
+  CHECK(words[4] == 0);
+  Quantiser quantiser(grain, seed);
+  std::vector<std::uint32_t> pieces(kValues);
+  const ByteView bytes(reinterpret_cast<const std::uint8_t*>(values.data()), kValues * 4);
+  for (std::size_t at = 0; at < kValues;) {
+    const std::size_t some = std::min(kValues - at, std::size_t{1} + at % 3000);
+    REQUIRE(quantiser.Next(bytes.subspan(at * 4, some * 4), std::span(pieces).subspan(at, some)).has_value());
+    at += some;
+  }
+  CHECK(pieces == words);
+  CHECK(quantiser.cut() == beyond);
 }
 
 TEST_CASE("an update with NaN or infinity is not quantised") {

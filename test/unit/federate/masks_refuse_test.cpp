@@ -115,8 +115,9 @@ TEST_CASE("a site gives no share before a quorum has signed the same list") {
 
 TEST_CASE("signatures under another list or by another site do not count") {
   Closed closed;
-  Names signed_by = closed.rest;
-  signed_by.erase("site-0009");
+  // As many as are needed: each of them counts.
+  Names signed_by(closed.rest.begin(), std::next(closed.rest.begin(), 6));
+  REQUIRE(closed.cohort.root->plan().quorum == signed_by.size());
   closed.cohort.Consents(signed_by);
   api::Task forged = closed.Unmask();
   std::swap_ranges(forged.masks->signatures.begin(), forged.masks->signatures.begin() + 64,
@@ -129,6 +130,43 @@ TEST_CASE("signatures under another list or by another site do not count") {
   api::Task other = closed.Unmask();
   other.masks->survivors = PackPlaces(std::vector<bool>(10, true));
   CheckFails(closed.cohort.TryAnswer("site-0009", other), ErrorId::kMaskForged, "has not");
+}
+
+TEST_CASE("of more signatures than are needed fewer than a quorum of good ones never pass") {
+  Closed closed;
+  closed.cohort.Consents(closed.rest);
+  api::Task shown = closed.Unmask();
+  REQUIRE(shown.masks->signatures.size() == 9 * 64);
+  // Four of nine are forged, and 6 are needed; whichever are looked at, it shows.
+  for (const std::size_t forged : {0U, 3U, 5U, 8U}) shown.masks->signatures[forged * 64] ^= 1;
+  for (int i = 0; i < 20; ++i) {
+    CheckFails(closed.cohort.TryAnswer("site-0000", shown), ErrorId::kMaskForged, "has not");
+  }
+  // With three of them there are six good ones, which are enough, and a site may have looked at those.
+  shown.masks->signatures[0] ^= 1;
+  for (int i = 0; i < 20; ++i) {
+    const auto answer = closed.cohort.TryAnswer("site-0000", shown);
+    if (!answer) CHECK(answer.error().id == ErrorId::kMaskForged);
+  }
+}
+
+TEST_CASE("a site that is asked for shares once more deals others, and its neighbours can read them") {
+  MaskCohort cohort(5);
+  cohort.Keys(cohort.All());
+  const api::Task task = cohort.Task(api::TaskKind::kMaskShares, cohort.root->ForShares("site-0001"));
+  const Bytes first = cohort.Answer("site-0001", task);
+  cohort.Restart(cohort.sites.at("site-0001"));
+  CHECK(cohort.sites.at("site-0001").kept.seal_key.empty());  // what it was for is done
+  const Bytes second = cohort.Answer("site-0001", task);
+  CHECK(first != second);
+  cohort.Shares(cohort.All());
+  const auto sum = cohort.Train(cohort.All());
+  cohort.Consents(cohort.All());
+  cohort.Gives(cohort.All());
+  auto unmasked = sum;
+  Must(cohort.root->Unmask(unmasked));
+  const auto plain = cohort.PlainSum(cohort.All());
+  CHECK(std::equal(plain.begin(), plain.end(), unmasked.values().begin()));
 }
 
 TEST_CASE("a key that the root put in the place of a site's is noticed by its neighbours") {
@@ -242,7 +280,9 @@ TEST_CASE("secrets are wiped where they stood, and the rounds that were spent st
   SiteMasks& kept = closed.cohort.sites.at("site-0000").kept;
   const std::uint8_t* seed = kept.seed.data();
   const auto capacity = kept.seed.capacity();
+  REQUIRE(kept.neighbours.front().seal.size() == 32);
   kept.Wipe();
+  CHECK(kept.neighbours.empty());
   CHECK(kept.seed.empty());
   CHECK(kept.seed.capacity() == capacity);
   CHECK(std::all_of(seed, seed + 32, [](std::uint8_t byte) { return byte == 0; }));
