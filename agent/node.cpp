@@ -275,6 +275,8 @@ void Node::Post(std::function<void()> fn) {
 
 Worker& Node::worker() noexcept { return parts_->datasets.GetWorker(); }
 
-bool Node::Busy() const { return parts_ && !parts_->datasets.GetWorker().Idle(); }
+RunController& Node::runs() noexcept { return parts_->runs; }
+
+bool Node::Busy() const { return parts_ && !(parts_->datasets.GetWorker().Idle() && parts_->runs.GetWorker().Idle()); }
 
 }  // namespace ote::agent

@@ -26,8 +26,9 @@
 
 namespace ote::agent {
 
-class Apps;       // agent/apps/apps.h
-class HandDesk;   // agent/by_hand/desk.h
+class Apps;      // agent/apps/apps.h
+class HandDesk;  // agent/by_hand/desk.h
+class RunController;
 class Parts;      // runs, trainer, data sets, models (parts.h)
 class TreeParts;  // agent/tree/tree_parts.h
 class Tally;      // agent/watch/tally.h
@@ -65,7 +66,8 @@ class Node {
   TreeParts& tree() noexcept { return *tree_; }
   State& state() noexcept { return *state_; }
   Commands& commands() noexcept { return *commands_; }
-  // Whether something long runs in the worker's thread: reading, opening, or training.
+  RunController& runs() noexcept;
+  // Whether something long runs in a worker's thread: reading, opening, training, or unmasking.
   bool Busy() const;
   Worker& worker() noexcept;
   Context& context() noexcept { return *context_; }

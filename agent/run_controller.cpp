@@ -51,11 +51,13 @@ RunController::RunController(Context& context, Members& members, const Uplink& u
       uplink_(uplink),
       transfer_(transfer),
       openings_(openings),
-      watchers_(context, [this](const std::string& id) -> std::optional<api::Run> {
-        auto run = Find(id);
-        if (!run) return std::nullopt;
-        return std::move(*run);
-      }) {}
+      watchers_(context,
+                [this](const std::string& id) -> std::optional<api::Run> {
+                  auto run = Find(id);
+                  if (!run) return std::nullopt;
+                  return std::move(*run);
+                }),
+      worker_(context.post) {}
 
 RunController::~RunController() { context_.timers.Cancel(burial_); }
 
@@ -92,7 +94,7 @@ Result<void> RunController::Start() {
   std::ranges::stable_sort(known_, {}, &Known::created_at);
   for (const auto& run : runs) {
     if (run.Over()) continue;
-    auto driver = std::make_unique<RunDriver>(context_, members_, transfer_, openings_, HooksOf(), run.id);
+    auto driver = std::make_unique<RunDriver>(context_, members_, transfer_, openings_, worker_, HooksOf(), run.id);
     auto* restored = drivers_.emplace(run.id, std::move(driver)).first->second.get();
     restored->Restore();
     log::Info("run taken up again", {{"run", run.id}});
@@ -194,7 +196,7 @@ Result<api::Run> RunController::StartRun(const api::StartRequest& request) {
   if (request.dry_run) return DryRun(spec);
   const auto id = NewId("run");
   if (spec.name.empty()) spec.name = id;
-  auto driver = std::make_unique<RunDriver>(context_, members_, transfer_, openings_, HooksOf(), id);
+  auto driver = std::make_unique<RunDriver>(context_, members_, transfer_, openings_, worker_, HooksOf(), id);
   auto* started = drivers_.emplace(id, std::move(driver)).first->second.get();
   known_.push_back({id, spec.name, request.request_id, context_.clock.WallNow()});
   if (auto done = started->Start(spec, request.request_id); !done) {
@@ -314,7 +316,7 @@ Result<api::Run> RunController::Resume(const api::NameRequest& request) {
                   fmt::format("run {}: what it could be taken up from is no longer there", request.name),
                   fmt::format("start a new one with its settings: ote fl show {} -o json", request.name));
     }
-    auto driver = std::make_unique<RunDriver>(context_, members_, transfer_, openings_, HooksOf(), id);
+    auto driver = std::make_unique<RunDriver>(context_, members_, transfer_, openings_, worker_, HooksOf(), id);
     auto* resumed = drivers_.emplace(id, std::move(driver)).first->second.get();
     if (auto done = resumed->Resume(); !done) {
       drivers_.erase(id);

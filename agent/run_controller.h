@@ -16,6 +16,7 @@
 #include "agent/run_watchers.h"
 #include "agent/transfer.h"
 #include "agent/uplink.h"
+#include "agent/worker.h"
 #include "core/api/requests.h"
 
 namespace ote::agent {
@@ -33,6 +34,9 @@ class RunController {
   Result<void> Start();
 
   std::int64_t ActiveCount() const noexcept { return std::ssize(drivers_); }
+  // For what takes long in a run at its root; the agent's own thread never waits for it.
+  Worker& GetWorker() noexcept { return worker_; }
+  const Worker& GetWorker() const noexcept { return worker_; }
   // For sites to which tasks are carried. The driver of a run that goes on; null for another.
   RunDriver* DriverOf(const std::string& id) const;
   Result<api::Run> Show(const std::string& id) const { return Find(id); }
@@ -76,6 +80,7 @@ class RunController {
   Transfer& transfer_;
   Openings& openings_;
   RunWatchers watchers_;
+  Worker worker_;
   std::function<void(const std::string& site, const api::Task& task)> asked_;
   std::vector<Known> known_;                                   // oldest first
   std::map<std::string, std::unique_ptr<RunDriver>> drivers_;  // by run id

@@ -60,8 +60,8 @@ std::vector<federate::Site> SitesOf(const Members& members, const std::string& d
   return sites;
 }
 
-RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Openings& openings, Hooks hooks,
-                     std::string id)
+RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Openings& openings, Worker& worker,
+                     Hooks hooks, std::string id)
     : context_(context),
       members_(members),
       transfer_(transfer),
@@ -79,7 +79,8 @@ RunDriver::RunDriver(Context& context, Members& members, Transfer& transfer, Ope
             {[this](const federate::Event& event) { Feed(event); }, [this](const Error& error) { Halt(error); },
              [this](const std::string& digest) {
                return Halted() || Needed().contains(digest) || hooks_.needed(digest, id_);
-             }}) {}
+             }}),
+      unmasking_(worker, [this](const federate::Event& event) { Feed(event); }) {}
 
 RunDriver::~RunDriver() {
   context_.timers.Cancel(wake_);
@@ -176,6 +177,7 @@ Result<void> RunDriver::Perform(std::vector<federate::Action> actions) {
     context_.timers.Cancel(wake_);
     wake_ = 0;
     sums_.ForgetAll();
+    unmasking_.Stop();
     EndSeals();
     hooks_.over(id_);
   }
@@ -228,6 +230,8 @@ void RunDriver::Announce(federate::Action& action) {
     Fetch(*fetch);
   } else if (const auto* sum = std::get_if<federate::FetchSum>(&action)) {
     sums_.Fetch(*sum);
+  } else if (const auto* unmask = std::get_if<federate::Unmask>(&action)) {
+    unmasking_.Start(*unmask);
   } else if (const auto* close = std::get_if<federate::CloseRound>(&action)) {
     CloseRound(*close);
   } else if (const auto* wake = std::get_if<federate::WakeAt>(&action)) {
@@ -336,6 +340,7 @@ void RunDriver::Halt(const Error& error) {
   courier_.ForgetAll();
   StopFetches();
   sums_.ForgetAll();
+  unmasking_.Stop();
   context_.timers.Cancel(wake_);
   wake_ = 0;
   context_.timers.Cancel(retry_);

@@ -16,6 +16,7 @@
 #include "agent/context.h"
 #include "agent/members.h"
 #include "agent/run_sums.h"
+#include "agent/run_unmasking.h"
 #include "agent/sealing/openings.h"
 #include "agent/sealing/run_seals.h"
 #include "agent/task_courier.h"
@@ -46,7 +47,9 @@ class RunDriver {
   };
   static constexpr std::chrono::milliseconds kDiskPause{15'000};
 
-  RunDriver(Context& context, Members& members, Transfer& transfer, Openings& openings, Hooks hooks, std::string id);
+  // `worker` is for what would keep the agent from answering.
+  RunDriver(Context& context, Members& members, Transfer& transfer, Openings& openings, Worker& worker, Hooks hooks,
+            std::string id);
   ~RunDriver();
 
   // Begins a new run; with an error nothing of it remains.
@@ -109,6 +112,7 @@ class RunDriver {
   RunSeals seals_;
   TaskCourier courier_;
   RunSums sums_;
+  RunUnmasking unmasking_;
   // Updates on their way: sealed, then being opened. By site.
   std::map<std::string, Transfer::Id> fetches_;
   std::map<std::string, Openings::Id> opening_;

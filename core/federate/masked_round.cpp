@@ -116,6 +116,7 @@ void RunMachine::State::BeginMasks() {
   mask_keys.clear();
   mask_root.reset();
   masked.reset();
+  unmasking = false;
 }
 
 void RunMachine::State::DropMaskArtifacts() {
@@ -125,6 +126,7 @@ void RunMachine::State::DropMaskArtifacts() {
   mask_keys.clear();
   mask_root.reset();
   masked.reset();
+  unmasking = false;
 }
 
 void RunMachine::State::NextStep(K step, const std::set<std::string>& names) {
@@ -296,9 +298,12 @@ bool RunMachine::State::StepMasked() {
       }
       return stays(time);
     default:
-      if (mask_root->CanUnmask()) {
-        CloseMasked();
-        return true;
+      if (!unmasking && mask_root->CanUnmask() && !BeginUnmasking()) return true;
+      if (unmasking) {
+        const auto what =
+            open.Measures() ? "measuring the finished model" : fmt::format("round {} of {}", open.round, Planned());
+        UpdateStatus(false, fmt::format("{}: unmasking the sum of {} clusters", what, masks.survivors.size()));
+        return false;
       }
       if (turnout.possible.size() == turnout.answered.size()) {
         GiveUp(fmt::format(
@@ -315,20 +320,44 @@ bool RunMachine::State::StepMasked() {
   }
 }
 
-void RunMachine::State::CloseMasked() {
+// A second to many seconds of work, in which the driver has other things to do. A root that is killed on the way asks
+// for it again.
+bool RunMachine::State::BeginUnmasking() {
+  auto removal = mask_root->Removal();
+  if (!removal) {
+    GiveUp(removal.error().message);
+    return false;
+  }
+  unmasking = true;
+  save = true;  // with the shares that are here no site need be asked again
+  announced.emplace_back(Unmask{++unmasks, std::make_shared<const MaskRemoval>(std::move(*removal)),
+                                std::make_shared<MaskedSum>(std::move(*masked))});
+  masked.reset();
+  return true;
+}
+
+void RunMachine::State::OnUnmasked(const Unmasked& unmasked) {
+  if (Over() || !unmasking || unmasked.id != unmasks) return;
+  unmasking = false;
+  if (unmasked.failed || unmasked.sum == nullptr) {
+    return GiveUp(unmasked.failed ? unmasked.failed->message : "there is no sum");
+  }
+  CloseMasked(*unmasked.sum);
+}
+
+void RunMachine::State::CloseMasked(const MaskedSum& whole) {
   OpenRound& open = *kept.open;
   const auto unmasked = [&]() -> Result<void> {
-    OTE_CHECK(mask_root->Unmask(*masked));
-    const std::size_t count = masked->count() - MaskSideWords();
-    OTE_TRY(const MaskSide side, TakeMaskSide(masked->values().subspan(count), masked->updates()));
+    const std::size_t count = whole.count() - MaskSideWords();
+    OTE_TRY(const MaskSide side, TakeMaskSide(whole.values().subspan(count), whole.updates()));
     open.masks->metrics = side.metrics;
     open.masks->personal = side.personal;
     if (open.Measures()) return {};
     sum.emplace(count, *ChooseGrid(open.capacity));
-    OTE_CHECK(sum->FoldUnits(masked->values().first(count), static_cast<int>(open.masks->exponent), masked->weight()));
-    const std::int64_t values = static_cast<std::int64_t>(count) * masked->updates();
+    OTE_CHECK(sum->FoldUnits(whole.values().first(count), static_cast<int>(open.masks->exponent), whole.weight()));
+    const std::int64_t values = static_cast<std::int64_t>(count) * whole.updates();
     Tell("sum-unmasked", "",
-         fmt::format("of {} clusters, training loss {:.4g}{}", masked->updates(), side.train_loss,
+         fmt::format("of {} clusters, training loss {:.4g}{}", whole.updates(), side.train_loss,
                      side.cut == 0 ? ""
                                    : fmt::format("; {} of {} values were beyond secureAggregation.bound and cut",
                                                  side.cut, values)));

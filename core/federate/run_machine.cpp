@@ -194,6 +194,8 @@ Outcome RunMachine::Handle(const Event& event, const Now& now) {
       state.OnFetchedSum(what);
     } else if constexpr (std::is_same_v<E, SumFailed>) {
       state.OnSumFailed(what);
+    } else if constexpr (std::is_same_v<E, Unmasked>) {
+      state.OnUnmasked(what);
     } else if constexpr (std::is_same_v<E, TaskRefused>) {
       state.OnTaskRefused(what);
     } else if constexpr (std::is_same_v<E, Cancelled>) {

@@ -40,6 +40,8 @@
 #include "core/api/requests.h"
 #include "core/base/clock.h"
 #include "core/federate/accumulator.h"
+#include "core/federate/masks/mask_removal.h"
+#include "core/federate/masks/masked_sum.h"
 #include "core/federate/masks/session.h"
 #include "core/federate/model_file.h"
 #include "core/federate/strategy.h"
@@ -98,6 +100,11 @@ struct SumFailed {
   std::int64_t id = 0;
   Error error;
 };
+struct Unmasked {  // what Unmask asked for: the sum, or why there is none
+  std::int64_t id = 0;
+  std::shared_ptr<MaskedSum> sum;
+  std::optional<Error> failed = {};
+};
 struct TaskRefused {  // the site answered fl.task with an error
   std::string site;
   std::int64_t round = 0;
@@ -106,8 +113,8 @@ struct TaskRefused {  // the site answered fl.task with an error
 };
 struct TimePassed {};  // the time asked for by WakeAt has come, or earlier
 struct Cancelled {};
-using Event = std::variant<SiteChanged, SiteRemoved, Offered, Fetched, FetchFailed, FetchedSum, SumFailed, TaskRefused,
-                           TimePassed, Cancelled>;
+using Event = std::variant<SiteChanged, SiteRemoved, Offered, Fetched, FetchFailed, FetchedSum, SumFailed, Unmasked,
+                           TaskRefused, TimePassed, Cancelled>;
 
 // Actions.
 struct StoreArtifact {  // durable, under its digest
@@ -144,6 +151,11 @@ struct FetchSum {  // of the updates of sites behind `via`; answered by FetchedS
   bool masked = false;     // the sum is modulo 2^32, and each counts once in it
   std::vector<Item> items;
 };
+struct Unmask {  // take the masks out of the sum: it takes long, and belongs in another thread; answered by Unmasked
+  std::int64_t id = 0;
+  std::shared_ptr<const MaskRemoval> removal;
+  std::shared_ptr<MaskedSum> sum;
+};
 struct CloseRound {  // tell the site that the round is over
   std::string site;
   api::RoundRef round;
@@ -161,8 +173,8 @@ struct RegisterModel {  // the run is finished: put its model into the registry
   api::ModelEntry entry;
 };
 struct Over {};  // the run has ended; its machine may be destroyed after this Handle()
-using Action = std::variant<StoreArtifact, SaveState, DropArtifact, SendTask, FetchUpdate, FetchSum, CloseRound, WakeAt,
-                            Log, Enter, RegisterModel, Over>;
+using Action = std::variant<StoreArtifact, SaveState, DropArtifact, SendTask, FetchUpdate, FetchSum, Unmask, CloseRound,
+                            WakeAt, Log, Enter, RegisterModel, Over>;
 
 struct Limits {
   int fetches = 2;                        // updates on their way at a time

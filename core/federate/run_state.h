@@ -234,7 +234,9 @@ struct RunMachine::State {
   std::optional<Accumulator> sum;
   std::map<std::string, Bytes> mask_keys;  // of the open round's step mask-keys
   std::optional<RootMasks> mask_root;      // of its later steps
-  std::optional<MaskedSum> masked;         // from step train on
+  std::optional<MaskedSum> masked;         // from step train on, until it is unmasked elsewhere
+  std::int64_t unmasks = 0;                // asked for
+  bool unmasking = false;                  // the last of them is not answered
   std::vector<Fetching> fetching;
   std::vector<Summing> summing;
   std::int64_t sums_asked = 0;
@@ -410,7 +412,9 @@ struct RunMachine::State {
   void GiveUp(const std::string& why);
   void BeginShares();
   void BeginTraining(const std::set<std::string>& names);
-  void CloseMasked();
+  bool BeginUnmasking();  // false when it cannot: the round was given up
+  void OnUnmasked(const Unmasked& unmasked);
+  void CloseMasked(const MaskedSum& whole);
   api::MaskTask MaskPart(const std::string& site) const;
   MaskTry Try() const;
   Result<void> LoadMasks();  // from the answers that were kept

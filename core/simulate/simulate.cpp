@@ -228,6 +228,7 @@ class Simulation {
 
   Result<void> Perform(federate::Outcome outcome) {
     std::optional<federate::FetchUpdate> fetch;
+    std::optional<federate::Unmask> unmask;
     for (federate::Action& action : outcome.actions) {
       if (auto* store = std::get_if<federate::StoreArtifact>(&action)) {
         artifacts_[store->digest] = std::move(store->bytes);
@@ -238,6 +239,8 @@ class Simulation {
         tasks_.emplace_back(std::move(send->site), std::move(send->task));
       } else if (auto* wanted = std::get_if<federate::FetchUpdate>(&action)) {
         fetch = std::move(*wanted);
+      } else if (auto* masked = std::get_if<federate::Unmask>(&action)) {
+        unmask = std::move(*masked);
       } else if (const auto* wake = std::get_if<federate::WakeAt>(&action)) {
         wake_ = wake->steady;
       } else if (auto* line = std::get_if<federate::Log>(&action)) {
@@ -246,6 +249,12 @@ class Simulation {
       } else if (std::holds_alternative<federate::Over>(action)) {
         over_ = true;
       }
+    }
+    if (unmask) {
+      const auto done = unmask->removal->From(*unmask->sum, stop_);
+      if (!done && done.error().id == ErrorId::kInterrupted) return done;
+      return Handle(done ? federate::Unmasked{unmask->id, unmask->sum}
+                         : federate::Unmasked{unmask->id, nullptr, done.error()});
     }
     if (!fetch) return {};
     OTE_TRY(const Bytes update, courier_.Carry(fetch->digest, update_));

@@ -237,6 +237,8 @@ class Federation {
   std::set<std::string> slow_for_relays;  // sites that a relay leaves out, once
   std::function<void(federate::FetchedSum&, Bytes& saved)> bend_sum;
   int sums_asked = 0;
+  int unmasks = 0;
+  bool holds_unmasking = false;      // it takes without end
   std::vector<std::string> fetched;  // sites whose updates were asked for one by one
   std::optional<std::chrono::milliseconds> wake;
   federate::Outcome last;
@@ -325,6 +327,14 @@ class Federation {
       made.sum = bytes;
       if (bend_sum) bend_sum(made, bytes);
       Handle(made);
+    });
+  }
+  void Do(federate::Unmask& what) {
+    ++unmasks;
+    if (holds_unmasking) return;
+    inbox_.emplace_back([this, what] {
+      const auto done = what.removal->From(*what.sum);
+      Handle(done ? federate::Unmasked{what.id, what.sum} : federate::Unmasked{what.id, nullptr, done.error()});
     });
   }
   void Do(federate::CloseRound&) { ++closed; }

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "crypto/agreement.h"
-#include "crypto/mask_stream.h"
 #include "crypto/sealed.h"
 #include "crypto/shamir.h"
 
@@ -57,6 +55,7 @@ Result<RootMasks> RootMasks::Make(const MaskTry& which, const std::map<std::stri
   OTE_TRY(auto session, MaskSession::Make(which, heads));
   RootMasks out(std::move(session), which.spec, which.attempt);
   out.members_ = std::move(members);
+  for (std::size_t i = 0; i < out.members_.size(); ++i) out.members_[i].group = out.session_.Group(i);
   return out;
 }
 
@@ -94,7 +93,7 @@ api::MaskTask RootMasks::ForShares(const std::string& site) const {
     const ByteView head = session_.Head(i);
     task.heads.insert(task.heads.end(), head.begin(), head.end());
   }
-  for (const std::size_t member : session_.Group(own)) {
+  for (const std::size_t member : members_[own].group) {
     if (member != own) task.members.push_back({static_cast<std::int64_t>(member), members_[member].keys});
   }
   return task;
@@ -103,7 +102,7 @@ api::MaskTask RootMasks::ForShares(const std::string& site) const {
 Result<void> RootMasks::TakeDeal(const std::string& site, ByteView deal) {
   OTE_TRY(const std::size_t own, MustPlace(site));
   OTE_TRY(auto parsed, Parse<api::MaskDeal>(site, deal));
-  const std::vector<std::size_t> group = session_.Group(own);
+  const std::vector<std::size_t>& group = members_[own].group;
   bool fits = parsed.parcels.size() == group.size() && parsed.seed_commitment.size() == kSecret;
   for (std::size_t i = 0; fits && i < group.size(); ++i) {
     const api::MaskParcel& parcel = parsed.parcels[i];
@@ -124,7 +123,7 @@ std::set<std::string> RootMasks::Dealt() const {
     changed = false;
     for (std::size_t i = 0; i < members_.size(); ++i) {
       if (!in[i]) continue;
-      const std::vector<std::size_t> group = session_.Group(i);
+      const std::vector<std::size_t>& group = members_[i].group;
       const auto count = std::count_if(group.begin(), group.end(), [&in](std::size_t m) { return in[m]; });
       if (std::cmp_greater_equal(count, plan().needed)) continue;
       in[i] = false;
@@ -146,10 +145,10 @@ api::MaskTask RootMasks::ForTraining(const std::string& site, std::int64_t expon
   api::MaskTask task = Blank();
   task.exponent = exponent;
   const std::size_t own = Place(site).value_or(0);
-  for (const std::size_t from : session_.Group(own)) {
+  for (const std::size_t from : members_[own].group) {
     const Member& dealer = members_[from];
     if (from == own || !dealer.trains) continue;
-    const std::vector<std::size_t> group = session_.Group(from);
+    const std::vector<std::size_t>& group = members_[from].group;
     const api::MaskParcel& parcel = dealer.deal->parcels[static_cast<std::size_t>(HolderOf(group, own)) - 1];
     task.parcels.push_back({static_cast<std::int64_t>(from), parcel.sealed, parcel.commitments});
   }
@@ -160,7 +159,7 @@ bool RootMasks::Enough(const std::set<std::string>& survivors) const {
   if (survivors.size() < plan().quorum) return false;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (!members_[i].trains) continue;
-    const std::vector<std::size_t> group = session_.Group(i);
+    const std::vector<std::size_t>& group = members_[i].group;
     const auto count = std::count_if(group.begin(), group.end(),
                                      [&](std::size_t m) { return survivors.count(members_[m].name) != 0; });
     if (std::cmp_less(count, plan().needed)) return false;
@@ -207,7 +206,7 @@ api::MaskTask RootMasks::ForUnmask() const {
 }
 
 ByteView RootMasks::Commitment(std::size_t from, std::size_t to, bool key) const {
-  const std::vector<std::size_t> group = session_.Group(from);
+  const std::vector<std::size_t>& group = members_[from].group;
   const api::MaskParcel& parcel = members_[from].deal->parcels[static_cast<std::size_t>(HolderOf(group, to)) - 1];
   return ByteView(parcel.commitments).subspan(key ? kSecret : 0, kSecret);
 }
@@ -215,7 +214,7 @@ ByteView RootMasks::Commitment(std::size_t from, std::size_t to, bool key) const
 Result<void> RootMasks::TakeShares(const std::string& site, ByteView shares) {
   OTE_TRY(const std::size_t own, MustPlace(site));
   OTE_TRY(const auto parsed, Parse<api::MaskShares>(site, shares));
-  const std::vector<std::size_t> group = session_.Group(own);
+  const std::vector<std::size_t>& group = members_[own].group;
   std::set<std::size_t> seen;
   for (const api::MaskShare& share : parsed.shares) {
     const auto of = static_cast<std::size_t>(share.of);
@@ -244,55 +243,44 @@ std::vector<std::string> RootMasks::Lacking() const {
   std::set<std::string> out;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (!members_[i].trains || members_[i].shares.size() >= plan().needed) continue;
-    for (const std::size_t member : session_.Group(i)) {
+    for (const std::size_t member : members_[i].group) {
       if (members_[member].survives && members_[i].shares.count(member) == 0) out.insert(members_[member].name);
     }
   }
   return {out.begin(), out.end()};
 }
 
-Result<crypto::SecretBytes> RootMasks::Join(std::size_t of) const {
-  const Member& member = members_[of];
-  const std::vector<std::size_t> group = session_.Group(of);
-  std::vector<crypto::ShareOf> shares;
-  for (const auto& [from, share] : member.shares) {
-    if (shares.size() < plan().needed) shares.push_back({HolderOf(group, from), share});
-  }
-  if (shares.size() < plan().needed) {
-    return Fail(ErrorId::kMaskTooFew, fmt::format("{} shares of the secret of {}, and {} are needed", shares.size(),
-                                                  member.name, plan().needed));
-  }
-  return crypto::JoinShares(shares);
-}
-
-Result<void> RootMasks::Unmask(MaskedSum& sum) const {
-  const Bytes context = session_.PairContext(MaskUse::kMask);
-  const auto promised = [](const Member& member) {
-    return Forged(member.name, "the shares that it dealt make another secret than it promised");
-  };
+Result<MaskRemoval> RootMasks::Removal() const {
+  std::vector<MaskOwner> owners;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const Member& member = members_[i];
     if (!member.trains) continue;
-    OTE_TRY(const auto secret, Join(i));
-    if (member.survives) {
-      const crypto::Digest digest = session_.SeedDigest(i, secret.View());
-      if (!crypto::ConstantTimeEqual(digest.bytes, member.deal->seed_commitment)) return promised(member);
-      crypto::AddMask(secret.View(), crypto::MaskSign::kSubtract, sum.Mutable());
-      continue;
+    if (member.shares.size() < plan().needed) {
+      return Fail(ErrorId::kMaskTooFew, fmt::format("{} shares of the secret of {}, and {} are needed",
+                                                    member.shares.size(), member.name, plan().needed));
     }
-    // It left: what its neighbours laid over their updates because of it is still there.
-    OTE_TRY(const auto key, crypto::TransportKey::FromSecret(secret.View()));
-    if (key.Public() != member.mask) return promised(member);
-    for (const std::size_t other : session_.Group(i)) {
-      if (other == i || !members_[other].survives) continue;
-      OTE_TRY(const auto pair, crypto::AgreeKey(key, members_[other].mask, context));
-      const auto laid = other < i ? crypto::MaskSign::kAdd : crypto::MaskSign::kSubtract;
-      crypto::AddMask(pair.View(),
-                      laid == crypto::MaskSign::kAdd ? crypto::MaskSign::kSubtract : crypto::MaskSign::kAdd,
-                      sum.Mutable());
+    const std::vector<std::size_t>& group = members_[i].group;
+    MaskOwner owner;
+    owner.name = member.name;
+    owner.place = i;
+    owner.stayed = member.survives;
+    for (const auto& [from, share] : member.shares) {
+      if (owner.shares.size() < plan().needed) owner.shares.push_back({HolderOf(group, from), share});
     }
+    owner.seed_commitment = member.deal->seed_commitment;
+    owner.key = member.mask;
+    for (const std::size_t other : group) {
+      if (member.survives || other == i || !members_[other].survives) continue;
+      owner.laid.push_back({members_[other].mask, other < i});
+    }
+    owners.push_back(std::move(owner));
   }
-  return {};
+  return MaskRemoval(session_, std::move(owners));
+}
+
+Result<void> RootMasks::Unmask(MaskedSum& sum) const {
+  OTE_TRY(const auto removal, Removal());
+  return removal.From(sum);
 }
 
 }  // namespace ote::federate

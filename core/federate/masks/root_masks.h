@@ -13,6 +13,7 @@
 
 #include "core/api/mask_messages.h"
 #include "core/base/result.h"
+#include "core/federate/masks/mask_removal.h"
 #include "core/federate/masks/masked_sum.h"
 #include "core/federate/masks/session.h"
 
@@ -54,8 +55,9 @@ class RootMasks {
   bool CanUnmask() const;
   // Sites whose shares would help and are not here.
   std::vector<std::string> Lacking() const;
-  // Takes the masks out. kMaskForged names a site whose shares make another secret than it promised; the sum is of no
-  // use then. Once.
+  // What takes the masks out, on its own: in another thread, as long as that takes. kMaskTooFew.
+  Result<MaskRemoval> Removal() const;
+  // Takes them out here and now.
   Result<void> Unmask(MaskedSum& sum) const;
 
  private:
@@ -63,6 +65,7 @@ class RootMasks {
     std::string name;
     api::MaskKeys keys;
     crypto::TransportPublic mask;
+    std::vector<std::size_t> group;  // places, its own among them, ascending
     std::optional<api::MaskDeal> deal;
     bool trains = false;
     bool survives = false;
@@ -75,7 +78,6 @@ class RootMasks {
   api::MaskTask Blank() const;
   Bytes Survivors() const;
   ByteView Commitment(std::size_t from, std::size_t to, bool key) const;
-  Result<crypto::SecretBytes> Join(std::size_t of) const;
 
   MaskSession session_;
   api::MasksSpec spec_;

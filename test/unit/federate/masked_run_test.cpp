@@ -223,6 +223,60 @@ TEST_CASE("a root that is killed after any action ends with the same model") {
   }
 }
 
+// Plays until the sum is being unmasked, which takes without end.
+void PlayUntilUnmasking(Federation& federation) {
+  federation.holds_unmasking = true;
+  REQUIRE(federation.Start().has_value());
+  for (int i = 0; i < 1000 && federation.unmasks == 0; ++i) REQUIRE(federation.Step());
+}
+
+TEST_CASE("while a sum is unmasked the run says so, and has all the time that it takes") {
+  Federation whole(Spec(1), Sites(4));
+  const std::string digest = FinalDigest(whole);
+  CHECK(whole.unmasks == 1);
+  Federation federation(Spec(1), Sites(4));
+  PlayUntilUnmasking(federation);
+  federation.Play();  // the shares that come late
+  CHECK(federation.View().status == api::RunStatus::kRunning);
+  CHECK(federation.View().message == "round 1 of 1: unmasking the sum of 4 clusters");
+  const std::size_t told = federation.events.size();
+  federation.Advance(std::chrono::hours(5));
+  federation.SetReachable("site-b", false);
+  CHECK(federation.View().status == api::RunStatus::kRunning);
+  CHECK(federation.View().message == "round 1 of 1: unmasking the sum of 4 clusters");
+  CHECK(federation.events.size() == told);
+  CHECK(federation.unmasks == 1);
+  // A root that is killed now does it again, and asks no site for anything.
+  federation.SetReachable("site-b", true);
+  federation.Kill();
+  federation.tasks.clear();
+  federation.holds_unmasking = false;
+  REQUIRE(federation.Restart().has_value());
+  CHECK(federation.unmasks == 2);
+  CHECK(federation.tasks.empty());
+  PlayOut(federation);
+  REQUIRE(federation.View().status == api::RunStatus::kFinished);
+  CHECK(federation.View().model.digest == digest);
+}
+
+TEST_CASE("what comes of unmasking the sum of a run that was cancelled meanwhile is passed over") {
+  Federation federation(Spec(1), Sites(4));
+  PlayUntilUnmasking(federation);
+  const Error error{ErrorId::kMaskForged, "too late", {}};
+  federation.Handle(Unmasked{7, nullptr, error});  // of an earlier one
+  CHECK(federation.View().status == api::RunStatus::kRunning);
+  federation.Handle(Cancelled{});
+  CHECK(federation.over);
+  federation.Handle(Unmasked{1, nullptr, error});
+  CHECK(federation.View().status == api::RunStatus::kCancelled);
+  // Taken up again it goes on with the same sum.
+  federation.Kill();
+  federation.holds_unmasking = false;
+  REQUIRE(federation.Restart(Resume::kYes).has_value());
+  PlayOut(federation);
+  CHECK(federation.View().status == api::RunStatus::kFinished);
+}
+
 TEST_CASE("with checkpoints of the masked sum a restart rebuilds it") {
   Federation whole(Spec(1), Sites(8));
   const std::string digest = FinalDigest(whole);
