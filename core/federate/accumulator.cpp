@@ -17,6 +17,7 @@ constexpr std::int64_t kMaxWeight = std::int64_t{1} << 40;
 constexpr int kBoundLog2 = 10;
 constexpr int kSumLog2 = 62;
 constexpr int kNarrowLog2 = 51;
+constexpr auto kLimit = static_cast<float>(kBound);
 static_assert(kBound == 1 << kBoundLog2);
 
 constexpr char kTag[8] = {'O', 'T', 'E', 'A', 'C', 'C', '1', '\0'};
@@ -83,19 +84,42 @@ Result<void> Accumulator::Fold(std::span<const float> update, std::int64_t weigh
   return FoldBytes({reinterpret_cast<const std::uint8_t*>(update.data()), update.size_bytes()}, weight);
 }
 
-Result<void> Accumulator::FoldBytes(ByteView update, std::int64_t weight) {
-  if (update.size() != sums_.size() * sizeof(float)) return WrongShape(update.size(), sums_.size());
+Result<Accumulator::Units> Accumulator::UnitsOf(std::int64_t weight) const {
   if (weight < 1 || weight > grid_.capacity - weight_) {
     return Fail(ErrorId::kUpdateOutOfRange, fmt::format("the update stands for {} examples, and 1 to {} are possible",
                                                         weight, grid_.capacity - weight_));
   }
-  const double scale = std::ldexp(static_cast<double>(weight), grid_.exponent);
-  const bool narrow = LargestSum(grid_, weight) < (std::int64_t{1} << kNarrowLog2);
-  constexpr auto kLimit = static_cast<float>(kBound);
+  return Units{std::ldexp(static_cast<double>(weight), grid_.exponent),
+               LargestSum(grid_, weight) < (std::int64_t{1} << kNarrowLog2)};
+}
+
+Result<void> Accumulator::FoldBytes(ByteView update, std::int64_t weight) {
+  if (update.size() != sums_.size() * sizeof(float)) return WrongShape(update.size(), sums_.size());
+  OTE_TRY(const Units units, UnitsOf(weight));
+  const auto [scale, narrow] = units;
   if (!FoldAll(sums_.data(), update.data(), sums_.size(), scale, narrow, FoldSign::kAdd, kLimit)) {
     FoldAll(sums_.data(), update.data(), sums_.size(), scale, narrow, FoldSign::kSubtract, kLimit);
     OTE_CHECK(CheckUpdate(update, sums_.size()));
     return Fail(ErrorId::kInternal, "an update failed its check, and passes it value by value");
+  }
+  weight_ += weight;
+  return {};
+}
+
+Result<void> Accumulator::FoldPieces(const std::function<void(const PieceTaker&)>& each, std::int64_t weight) {
+  OTE_TRY(const Units units, UnitsOf(weight));
+  bool good = true;
+  const auto fold = [&](FoldSign sign) {
+    each([&](std::size_t begin, std::span<const float> values) {
+      assert(begin <= sums_.size() && values.size() <= sums_.size() - begin);
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(values.data());
+      good &= FoldAll(sums_.data() + begin, bytes, values.size(), units.scale, units.narrow, sign, kLimit);
+    });
+  };
+  fold(FoldSign::kAdd);
+  if (!good) {
+    fold(FoldSign::kSubtract);
+    return Fail(ErrorId::kUpdateOutOfRange, fmt::format("a value of the update is NaN, infinite or beyond {}", kBound));
   }
   weight_ += weight;
   return {};

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -40,6 +41,9 @@ Result<Grid> ChooseGrid(std::int64_t total_weight);
 // kUpdateOutOfRange.
 Result<void> CheckUpdate(ByteView update, std::size_t count);
 
+// Takes the values of an update from place `begin` on.
+using PieceTaker = std::function<void(std::size_t begin, std::span<const float> values)>;
+
 class Accumulator {
  public:
   // `grid` as ChooseGrid gave it, or a coarser one.
@@ -50,6 +54,9 @@ class Accumulator {
   Result<void> Fold(std::span<const float> update, std::int64_t weight);
   // The same from little-endian bytes of any alignment.
   Result<void> FoldBytes(ByteView update, std::int64_t weight);
+  // The same of an update that comes in pieces, which `each` gives to the taker that it is called with, none over
+  // another; values between them are zero. It is called again, and must give the same, when a value was none.
+  Result<void> FoldPieces(const std::function<void(const PieceTaker&)>& each, std::int64_t weight);
   // Adds what another accumulator of the same count and grid holds (a relay's subtree). kUpdateShape,
   // kUpdateOutOfRange.
   Result<void> Merge(const Accumulator& other);
@@ -81,6 +88,13 @@ class Accumulator {
   static Result<Accumulator> Restore(ByteView bytes);
 
  private:
+  // How values of this weight go onto the grid.
+  struct Units {
+    double scale = 0;
+    bool narrow = false;
+  };
+  Result<Units> UnitsOf(std::int64_t weight) const;
+
   Grid grid_;
   std::int64_t weight_ = 0;
   std::vector<std::int64_t> sums_;
