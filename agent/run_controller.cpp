@@ -238,6 +238,10 @@ Result<api::Run> RunController::DryRun(const api::RunSpec& spec) const {
                                federate::TripsOfRun(spec, rounds));
   }
   run.message += RelaysText(spec, sites);
+  if (run.model.parameters > 0) {
+    const auto update = federate::DescribeUpdate(spec, run.model.parameters);
+    if (!update.empty()) run.message += "; " + update;
+  }
   if (federate::MakeStrategy(spec.strategy)->NeedsAll() && run.model.parameters > 0) {
     run.message += "; " + federate::DescribeMemory(spec, all, run.model.parameters);
   }

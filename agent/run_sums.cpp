@@ -42,7 +42,10 @@ api::FoldWork RunSums::WorkOf(Job& job) {
   api::FoldWork work;
   work.run = run_;
   work.round = wanted.round;
-  work.count = wanted.count;
+  work.count = static_cast<std::int64_t>(wanted.form.values);
+  work.vectors = static_cast<std::int64_t>(wanted.form.vectors);
+  work.size = static_cast<std::int64_t>(federate::SizeOf(wanted.form));
+  if (wanted.form.Compressed()) work.compression = wanted.form.compression;
   work.exponent = wanted.grid.exponent;
   work.capacity = wanted.grid.capacity;
   work.masked = wanted.masked;

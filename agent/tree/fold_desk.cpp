@@ -27,16 +27,6 @@ namespace {
 // A child that takes all of its time leaves enough to fetch what it did not fold.
 std::chrono::milliseconds TimeOfChild(std::chrono::milliseconds own) { return own * 3 / 4; }
 
-Result<federate::RelaySum> EmptySum(const api::FoldWork& work) {
-  const auto no = Fail(ErrorId::kMalformed, "updates to fold: the grid is none");
-  if (work.count > FoldDesk::kMostValues) return no;
-  const auto count = static_cast<std::size_t>(work.count);
-  if (work.masked) return federate::RelaySum::Masked(count);
-  const auto finest = federate::ChooseGrid(work.capacity);
-  if (!finest || work.exponent > finest->exponent) return no;
-  return federate::RelaySum::Exact(count, {static_cast<int>(work.exponent), work.capacity});
-}
-
 // Opens the stream that is `sealed` into `out`, which has its plain size.
 Result<void> OpenInto(ByteView sealed, crypto::Opener opener, std::span<std::uint8_t> out) {
   ByteView rest = sealed.subspan(kSealedHeader);
@@ -135,7 +125,7 @@ std::int64_t FoldDesk::Progress(const Job& job) const {
 }
 
 void FoldDesk::Begin(Request request, api::FoldWork work) {
-  auto sum = EmptySum(work);
+  auto sum = federate::RelaySum::For(work, kMostValues);
   if (!sum) return request.Refuse(sum.error());
   const auto id = next_++;
   log::Debug("folds updates", {{"run", work.run}, {"round", work.round}, {"updates", std::ssize(work.items)}});
@@ -282,7 +272,7 @@ Result<void> FoldDesk::Fold(Job& job, const api::FoldItem& item) {
   OTE_TRY(const auto mapped, context_.artifacts.Map(item.copy.digest, store::Artifacts::Check::kNothing));
   const ByteView sealed = mapped.View();
   OTE_TRY(const auto size, crypto::PlainSize(sealed.size()));
-  job.update.resize(static_cast<std::size_t>(job.work.count) * sizeof(float));
+  job.update.resize(static_cast<std::size_t>(job.work.size));
   if (size != job.update.size()) {
     return Fail(ErrorId::kUpdateShape,
                 fmt::format("the update has {} bytes, and the model needs {}", size, job.update.size()));

@@ -111,6 +111,18 @@ std::string CheckpointsText(const api::Run& run) {
   return Join(rounds, ", ");
 }
 
+std::string UpdatesText(const api::CompressionSpec& spec) {
+  switch (spec.kind) {
+    case api::CompressionKind::kNone:
+      return {};
+    case api::CompressionKind::kQuantize:
+      return fmt::format("quantized to {} bits", spec.bits);
+    case api::CompressionKind::kTopK:
+      return fmt::format("top-k, {} of the values", spec.fraction);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<api::Run> FetchRun(const Context& context, const std::string& name) {
@@ -158,6 +170,7 @@ std::string RunText(const api::Run& run, UnixMillis now) {
                                 {"digest", run.model.digest},
                                 {"privacy", PrivacyText(run)},
                                 {"relays", RelaysText(run)},
+                                {"updates", UpdatesText(run.spec.compression)},
                                 {"from", run.from_digest},
                                 {"checkpoints", CheckpointsText(run)},
                                 {"resumed", run.resumed == 0 ? "" : fmt::format("{} times", run.resumed)},

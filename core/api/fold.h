@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/api/compression.h"
 #include "core/api/sealing.h"
 #include "core/base/bytes.h"
 #include "core/base/codec.h"
@@ -39,6 +40,9 @@ struct FoldWork {
   std::vector<FoldItem> items;
   std::int64_t time_ms = 0;  // what has not arrived by then is left out; 0 for as long as the relay thinks right
   bool masked = false;       // words modulo 2^32, which nobody can read that has no seeds to them
+  std::int64_t size = 0;     // bytes of each update
+  std::int64_t vectors = 1;  // that an update holds side by side
+  std::optional<CompressionSpec> compression = {};  // of the updates; not there for none
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -51,6 +55,9 @@ struct FoldWork {
     v("items", self.items, kRequired);
     v("timeMs", self.time_ms);
     v("masked", self.masked);
+    v("size", self.size, kRequired);
+    v("vectors", self.vectors);
+    v("compression", self.compression);
   }
 };
 

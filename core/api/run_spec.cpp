@@ -82,6 +82,7 @@ Result<void> Validate(const RunSpec& spec) {
   OTE_CHECK(Validate(spec.checkpoints));
   OTE_CHECK(Validate(spec.masks));
   OTE_CHECK(Validate(spec.privacy));
+  OTE_CHECK(Validate(spec.compression));
   if (!spec.model_name.empty()) OTE_CHECK(CheckRunName("modelName", spec.model_name));
   OTE_CHECK(CheckRange<std::int64_t>("rounds", spec.rounds, 1, kMaxRounds));
   if (spec.seed < 0) return Fail(ErrorId::kRunInvalid, fmt::format("seed: 0 or more, not {}", spec.seed));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/api/cluster.h"
+#include "core/api/compression.h"
 #include "core/api/dataset.h"
 #include "core/api/masks.h"
 #include "core/api/prepare.h"
@@ -66,6 +67,7 @@ struct RunSpec {
   RecordSpec record;
   MasksSpec masks;
   PrivacySpec privacy;
+  CompressionSpec compression;
   RelayKind relays = RelayKind::kCarry;
   TrainerKind trainer = TrainerKind::kBuiltin;
   std::string from;          // a model of this root to start from, see model_entry.h; "" for fresh parameters
@@ -89,6 +91,7 @@ struct RunSpec {
     v("record", self.record);
     v("secureAggregation", self.masks);
     v("privacy", self.privacy);
+    v("compression", self.compression);
     v("relays", self.relays);
     v("trainer", self.trainer);
     v("from", self.from);

@@ -63,8 +63,9 @@ struct Task {
   PrepareSpec survey;  // what the statistics are for
   TrainerKind trainer = TrainerKind::kBuiltin;
   TaskPrivacy privacy;
-  std::optional<RelayKind> relays;  // fold: those on the way read the update; not there for carry
-  std::optional<MaskTask> masks;    // of a step of a masked round
+  std::optional<RelayKind> relays;             // fold: those on the way read the update; not there for carry
+  std::optional<MaskTask> masks;               // of a step of a masked round
+  std::optional<CompressionSpec> compression;  // of the update; not there for none
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -89,6 +90,7 @@ struct Task {
     v("privacy", self.privacy);
     v("relays", self.relays);
     v("masks", self.masks);
+    v("compression", self.compression);
   }
 };
 
@@ -111,7 +113,8 @@ struct Phases {
 };
 
 // A site's answer: what it has, to be fetched by digest. The update is raw float32 little-endian: trained minus given,
-// in layout order. A masked one is uint32 little-endian, core/federate/masks. An evaluation has no artifact.
+// in layout order. A masked one is uint32 little-endian, core/federate/masks; one that is compressed has a form of its
+// own, core/federate/compress. An evaluation has no artifact.
 struct UpdateOffer {
   std::string run;
   std::int64_t round = 0;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/base/units.h"
+#include "core/federate/compress/update_reader.h"
 #include "core/federate/run_state.h"
 #include "crypto/digest.h"
 #include "crypto/secret.h"
@@ -116,7 +117,7 @@ Result<void> RunMachine::State::MakeNextModel(const RoundFacts& facts) {
     updates.count = UpdateCount();
     OTE_TRY(const std::uint64_t memory, ParseSize(kept.run.spec.strategy.memory));
     updates.memory = static_cast<std::int64_t>(memory);
-    updates.read = artifacts.range;
+    updates.read = FormOfUpdate().Compressed() ? ReadQuantized(artifacts.range, FormOfUpdate()) : artifacts.range;
     OTE_CHECK(strategy->Combine(updates, model));
   } else {
     AddNoiseToSum();

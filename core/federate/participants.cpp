@@ -248,6 +248,8 @@ void RunMachine::State::SendTo(Asked& asked) {
   task.privacy = PrivacyOfTask();
   // A site is told so of its own update only.
   if (Folds() && MayFold(asked.name)) task.relays = api::RelayKind::kFold;
+  const bool trains = task.kind == api::TaskKind::kTrain;
+  if (trains && run.spec.compression.kind != api::CompressionKind::kNone) task.compression = run.spec.compression;
   if (open.kind == api::TaskKind::kSurvey) {
     task.survey = run.spec.prepare;
   } else {

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "core/base/units.h"
+#include "core/federate/compress/update_form.h"
+#include "core/federate/masks/side.h"
 #include "core/federate/plan_pairs.h"
 #include "core/federate/privacy/cost.h"
 #include "core/federate/strategy.h"
@@ -190,9 +192,19 @@ Result<void> CheckStart(const api::Run& run, const ModelFile& from, std::int64_t
   return {};
 }
 
+namespace {
+
+// Of a model that trains by steps.
+UpdateForm FormOf(const api::RunSpec& spec, std::int64_t parameters) {
+  const auto vectors = static_cast<std::size_t>(MakeStrategy(spec.strategy)->Vectors());
+  return {spec.compression, vectors * static_cast<std::size_t>(parameters), vectors};
+}
+
+}  // namespace
+
 std::string DescribeMemory(const api::RunSpec& spec, std::int64_t sites, std::int64_t parameters) {
   const auto strategy = MakeStrategy(spec.strategy);
-  const auto size = [](std::int64_t bytes) { return FormatSize(static_cast<std::uint64_t>(bytes)); };
+  const auto size = [](auto bytes) { return FormatSize(static_cast<std::uint64_t>(bytes)); };
   const std::int64_t update = strategy->Vectors() * parameters * static_cast<std::int64_t>(sizeof(float));
   if (!strategy->NeedsAll()) {
     const std::int64_t state = strategy->StateVectors() * parameters * static_cast<std::int64_t>(sizeof(float));
@@ -203,7 +215,17 @@ std::string DescribeMemory(const api::RunSpec& spec, std::int64_t sites, std::in
   return fmt::format(
       "{} needs every update at once: a round keeps {} updates of {} on disk and reads them through {} of "
       "memory",
-      NameOf(spec.strategy.kind), sites, size(update), size(std::min(bound, sites * update)));
+      NameOf(spec.strategy.kind), sites, size(SizeOf(FormOf(spec, parameters))), size(std::min(bound, sites * update)));
+}
+
+std::string DescribeUpdate(const api::RunSpec& spec, std::int64_t parameters) {
+  if (learn::InfoOf(spec.model.kind).statistical) return {};
+  const bool masked = spec.masks.kind != api::MaskKind::kNone;
+  const UpdateForm form = FormOf(spec, parameters);
+  const std::uint64_t size = SizeOf(form) + (masked ? MaskSideWords() * sizeof(std::uint32_t) : 0);
+  const std::string text = fmt::format("an update is {}", FormatSize(size));
+  if (!form.Compressed()) return text;
+  return fmt::format("{}, and {} without compression", text, FormatSize(form.values * sizeof(float)));
 }
 
 }  // namespace ote::federate

@@ -12,6 +12,7 @@ namespace {
 using S = api::StrategyKind;
 using N = api::NoiseKind;
 using P = api::PersonalKind;
+using C = api::CompressionKind;
 using Spec = api::RunSpec;
 using Example = std::string_view;
 
@@ -22,6 +23,10 @@ bool Is(const Spec& spec) {
 template <N kKind>
 bool Noise(const Spec& spec) {
   return spec.privacy.kind == kKind;
+}
+template <C kKind>
+bool Compresses(const Spec& spec) {
+  return spec.compression.kind == kKind;
 }
 bool Statistical(const Spec& spec) { return learn::InfoOf(spec.model.kind).statistical; }
 bool Stops(const Spec& spec) {
@@ -56,6 +61,9 @@ constexpr std::array kCentral = {Example("privacy: {kind: central}")};
 constexpr std::array kDistributed = {Example("{privacy: {kind: distributed}, secureAggregation: {kind: pairwise}}")};
 constexpr std::array kFold = {Example("relays: fold")};
 constexpr std::array kLocal = {Example("privacy: {kind: local}")};
+constexpr std::array kQuantize = {Example("compression: {kind: quantize}"),
+                                  Example("compression: {kind: quantize, bits: 4}")};
+constexpr std::array kTopK = {Example("compression: {kind: top-k}")};
 
 const std::array kFeatures = {
     Feature{"fedavg", Is<S::kFedAvg>, kFedAvg},
@@ -80,6 +88,8 @@ const std::array kFeatures = {
     Feature{"distributed", Noise<N::kDistributed>, kDistributed},
     Feature{"local", Noise<N::kLocal>, kLocal},
     Feature{"fold", [](const Spec& s) { return s.relays == api::RelayKind::kFold; }, kFold},
+    Feature{"quantize", Compresses<C::kQuantize>, kQuantize},
+    Feature{"top-k", Compresses<C::kTopK>, kTopK},
 };
 
 constexpr std::string_view kToFedAvg = "set strategy.kind: fedavg";
@@ -114,6 +124,18 @@ constexpr std::string_view kExact =
     "the statistics that it asks for are told as they are, and no noise hides what they tell";
 constexpr std::string_view kMeasured = "it follows measures of the sites' rows, and so tells of them without noise";
 constexpr std::string_view kTwoNorms = "every update is clipped to privacy.clipNorm already";
+
+constexpr std::string_view kWhole = "leave compression out";
+constexpr std::string_view kToQuantize = "set compression.kind: quantize";
+
+constexpr std::string_view kInexact = "{model} is made of statistics as they are, and compression changes them";
+constexpr std::string_view kOneGrid =
+    "masks cancel in sums of whole numbers on one grid, and quantize has another one for each block";
+constexpr std::string_view kAllValues =
+    "masks cancel in values that all of the sites send, and top-k sends others at each of them";
+constexpr std::string_view kGathered =
+    "what top-k sends of a value has gathered over many rounds, and a norm that is meant for one of them cuts it off "
+    "for good";
 
 constexpr std::string_view kRootClips = "the root clips each update before it adds it up, and a relay does not";
 
@@ -212,6 +234,20 @@ constexpr std::array kConflicts = {
     Conflict{"fold", "clipNorm", "relays", kRootClips, kCarry},
     Conflict{"fold", "adaptive", "relays", kRootClips, kCarry},
     Conflict{"fold", "central", "relays", kRootClips, kCarry},
+    // Compression.
+    Conflict{"quantize", "statistics", "compression.kind", kInexact, kWhole},
+    Conflict{"top-k", "statistics", "compression.kind", kInexact, kWhole},
+    Conflict{"quantize", "distributed", "compression.kind", kOneGrid, kWhole},
+    Conflict{"quantize", "masks", "compression.kind", kOneGrid, kWhole},
+    Conflict{"top-k", "distributed", "compression.kind", kAllValues, kWhole},
+    Conflict{"top-k", "masks", "compression.kind", kAllValues, kWhole},
+    Conflict{"top-k", "robust", "compression.kind",
+             "{strategy} compares the same values of all updates, and of each top-k sends others", kToQuantize},
+    Conflict{"top-k", "clipNorm", "compression.kind", kGathered, kToQuantize},
+    Conflict{"top-k", "adaptive", "compression.kind", kGathered, kToQuantize},
+    Conflict{"top-k", "central", "compression.kind", kGathered, kToQuantize},
+    Conflict{"top-k", "local", "compression.kind", "noise makes values large by chance, and top-k would send those",
+             kToQuantize},
 };
 
 const Feature& FeatureOf(std::string_view name) {

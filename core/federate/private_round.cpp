@@ -100,10 +100,7 @@ Grid RunMachine::State::GridOfSum() {
   return {grid.exponent, kMostPrivateSites * Unit()};
 }
 
-Result<void> RunMachine::State::FoldClipped(ByteView update, std::int64_t weight) {
-  OTE_CHECK(CheckUpdate(update, sum->count()));
-  std::vector<float> values(sum->count());
-  std::copy(update.begin(), update.end(), reinterpret_cast<std::uint8_t*>(values.data()));
+Result<void> RunMachine::State::FoldClipped(std::vector<float> values, std::int64_t weight) {
   const NoiseGrid grid = ChooseNoiseGrid(SumNoise(), kept.clip_norm, Unit());
   ClipToNorm(values, ClipTarget(grid, kept.clip_norm, Unit(), values.size()));
   return sum->Fold(values, weight);

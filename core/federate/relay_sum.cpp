@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "core/federate/compress/update_reader.h"
+
 namespace ote::federate {
 
 Result<void> MergeSaved(Accumulator& into, ByteView saved, std::int64_t weight) {
@@ -22,9 +26,26 @@ Result<void> MergeSaved(MaskedSum& into, ByteView saved, std::int64_t updates, s
   return into.Merge(other, weight);
 }
 
+Result<RelaySum> RelaySum::For(const api::FoldWork& work, std::int64_t most) {
+  const auto no = [](std::string_view why) {
+    return Fail(ErrorId::kMalformed, fmt::format("updates to fold: {}", why));
+  };
+  if (work.count > most) return no("they have too many values");
+  const UpdateForm form{work.compression.value_or(api::CompressionSpec{}), static_cast<std::size_t>(work.count),
+                        static_cast<std::size_t>(work.vectors)};
+  if (!std::cmp_equal(SizeOf(form), work.size)) return no("they have another size");
+  if (work.masked) return Masked(form.values);
+  const auto finest = ChooseGrid(work.capacity);
+  if (!finest || work.exponent > finest->exponent) return no("the grid is none");
+  return Exact(form, {static_cast<int>(work.exponent), work.capacity});
+}
+
 Result<void> RelaySum::Fold(ByteView update, std::int64_t weight) {
   if (auto* masked = std::get_if<MaskedSum>(&sum_)) return masked->Fold(update, weight);
-  return std::get<Accumulator>(sum_).FoldBytes(update, weight);
+  auto& sum = std::get<Accumulator>(sum_);
+  if (!form_.Compressed()) return sum.FoldBytes(update, weight);
+  OTE_TRY(const auto reader, UpdateReader::Open(update, form_));
+  return sum.FoldPieces([&reader](const PieceTaker& take) { reader.ForEach(take); }, weight);
 }
 
 Result<void> RelaySum::Merge(ByteView saved, std::int64_t weight) {

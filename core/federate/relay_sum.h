@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <variant>
 
+#include "core/api/fold.h"
 #include "core/base/bytes.h"
 #include "core/base/result.h"
 #include "core/federate/accumulator.h"
+#include "core/federate/compress/update_form.h"
 #include "core/federate/masks/masked_sum.h"
 
 namespace ote::federate {
@@ -23,11 +25,15 @@ Result<void> MergeSaved(MaskedSum& into, ByteView saved, std::int64_t updates, s
 
 class RelaySum {
  public:
-  // Of `count` values.
-  static RelaySum Exact(std::size_t count, Grid grid) { return RelaySum(Accumulator(count, grid)); }
-  static RelaySum Masked(std::size_t count) { return RelaySum(MaskedSum(count)); }
+  // What `work` asks for, with nothing in it. kMalformed when there are more than `most` values in an update, or sizes
+  // or grid are none; parcel::OpenWork has looked at the rest.
+  static Result<RelaySum> For(const api::FoldWork& work, std::int64_t most);
+  // Of updates of `form`.
+  static RelaySum Exact(const UpdateForm& form, Grid grid) { return {form, Accumulator(form.values, grid)}; }
+  // Of `count` words.
+  static RelaySum Masked(std::size_t count) { return {UpdateForm{{}, count, 1}, MaskedSum(count)}; }
 
-  // As the sum's own kind says; a masked update has the weight 1.
+  // As the sum's own kind and the form say; a masked update has the weight 1.
   Result<void> Fold(ByteView update, std::int64_t weight);
   // The sum of another relay, of updates whose weights add up to `weight`: MergeSaved.
   Result<void> Merge(ByteView saved, std::int64_t weight);
@@ -35,7 +41,8 @@ class RelaySum {
   static std::size_t SavedSize(bool masked, std::size_t count) noexcept;
 
  private:
-  explicit RelaySum(std::variant<Accumulator, MaskedSum> sum) : sum_(std::move(sum)) {}
+  RelaySum(const UpdateForm& form, std::variant<Accumulator, MaskedSum> sum) : form_(form), sum_(std::move(sum)) {}
+  UpdateForm form_;
   std::variant<Accumulator, MaskedSum> sum_;
 };
 

@@ -40,6 +40,7 @@
 #include "core/api/requests.h"
 #include "core/base/clock.h"
 #include "core/federate/accumulator.h"
+#include "core/federate/compress/update_form.h"
 #include "core/federate/masks/mask_removal.h"
 #include "core/federate/masks/masked_sum.h"
 #include "core/federate/masks/session.h"
@@ -146,9 +147,9 @@ struct FetchSum {  // of the updates of sites behind `via`; answered by FetchedS
   std::int64_t id = 0;
   std::string via;
   std::int64_t round = 0;
-  std::int64_t count = 0;  // values in each
-  Grid grid;               // of an exact sum
-  bool masked = false;     // the sum is modulo 2^32, and each counts once in it
+  UpdateForm form;      // of each
+  Grid grid;            // of an exact sum
+  bool masked = false;  // the sum is modulo 2^32, and each counts once in it
   std::vector<Item> items;
 };
 struct Unmask {  // take the masks out of the sum: it takes long, and belongs in another thread; answered by Unmasked

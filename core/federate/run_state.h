@@ -272,6 +272,7 @@ struct RunMachine::State {
   std::int64_t Planned() const noexcept { return kept.run.planned_rounds; }
   double RateOf(std::int64_t round) const noexcept;  // the learning rate, by the schedule
   std::int64_t UpdateCount() const;                  // values in an update of the open round
+  UpdateForm FormOfUpdate() const;                   // without masks
   std::int64_t UpdateBytes() const;                  // of it as it travels
   std::int64_t Staleness(const Asked& asked) const noexcept { return kept.open->round - asked.base; }
   // Examples behind its update; with noise every site counts once, or the one with most rows would need the most noise.
@@ -315,7 +316,7 @@ struct RunMachine::State {
   api::TaskPrivacy PrivacyOfTask();
   void DrawSites(std::vector<const Site*>& pool, std::int64_t round) const;
   Grid GridOfSum();  // of the open round
-  Result<void> FoldClipped(ByteView update, std::int64_t weight);
+  Result<void> FoldClipped(std::vector<float> values, std::int64_t weight);
   void AddNoiseToSum();
   void AdaptClipNorm(std::int64_t votes, std::int64_t voters, crypto::RandomStream& random);
 
@@ -382,6 +383,7 @@ struct RunMachine::State {
   void OnFetched(const Fetched& fetched);
   void OnFetchFailed(const FetchFailed& failed);
   Result<void> Fold(ByteView update, std::int64_t weight);  // into the sum, clipped; or only checks it
+  Result<void> FoldCompressed(ByteView update, std::int64_t weight);
   void Checkpoint();
   void DropUnlessNeeded(const std::string& digest);
 

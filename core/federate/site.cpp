@@ -8,6 +8,7 @@
 
 #include "core/base/stopwatch.h"
 #include "core/federate/accumulator.h"
+#include "core/federate/compress/update_writer.h"
 #include "core/federate/masks/mask_answer.h"
 #include "core/federate/masks/side.h"
 #include "core/federate/model_file.h"
@@ -185,8 +186,10 @@ class Performance {
                         : model_->Train(trained, train_, task_.training, terms, task_.seed.value, stop_));
     if (!Silent()) answer_.offer.train_loss = done.loss;
     answer_.offer.steps = done.steps;
+    BeginUpdate(trained.size());
     OTE_CHECK(MakeUpdate(trained, given, done.steps));
     if (task_.local.control) OTE_CHECK(MakeControl(trained, given, correction, done.steps));
+    if (writer_) answer_.update = std::move(*writer_).Take();
     if (keeps_layers) return Keep(trained);
     return Local(api::PersonalKind::kDitto) ? TrainOwn() : Result<void>{};
   }
@@ -228,8 +231,21 @@ class Performance {
     LeaveOutLocal(update);
     OTE_CHECK(Protect(update));
     LeaveOutLocal(update);  // noise in what stays here would tell nothing and cost the others their first steps
-    Append(update);
+    if (writer_ && task_.compression->kind == api::CompressionKind::kTopK) {
+      answer_.memory.residual = extras_.memory.residual;
+      AddWithFeedback(*writer_, update, answer_.memory.residual);
+    } else {
+      Append(update);
+    }
     return {};
+  }
+
+  void BeginUpdate(std::size_t count) {
+    if (!task_.compression || task_.compression->kind == api::CompressionKind::kNone) return;
+    const std::size_t vectors = task_.local.control ? 2 : 1;
+    constexpr std::uint64_t kRounding = 0xc0de;
+    writer_.emplace(UpdateForm{*task_.compression, vectors * count, vectors},
+                    learn::DeriveSeed(task_.seed.value, kRounding));
   }
   void LeaveOutLocal(std::vector<float>& update) const {
     if (!Local(api::PersonalKind::kLocalLayers)) return;
@@ -271,10 +287,10 @@ class Performance {
       const double common = static_cast<double>(correction[i]) + static_cast<double>(next[i]);
       change[i] = static_cast<float>(mean_gradient - common);
       OTE_CHECK(CheckValue(change[i]));
-      // What the root adds up is what the site adds to its own.
-      next[i] += change[i];
     }
     Append(change);
+    // What the root adds up is what the site adds to its own. What compression left out is in the next change.
+    for (std::size_t i = 0; i < change.size(); ++i) next[i] += change[i];
     answer_.memory.control.resize(next.size() * sizeof(float));
     std::memcpy(answer_.memory.control.data(), next.data(), answer_.memory.control.size());
     return {};
@@ -300,7 +316,9 @@ class Performance {
     return {};
   }
 
-  void Append(const std::vector<float>& values) {
+  // Compressed values become what the root will read of them.
+  void Append(std::vector<float>& values) {
+    if (writer_) return writer_->Add(values);
     static_assert(std::endian::native == std::endian::little);
     const std::size_t at = answer_.update.size();
     const std::size_t side = task_.masks ? MaskSideWords() * sizeof(float) : 0;  // so that it need not move for them
@@ -318,6 +336,7 @@ class Performance {
   ModelFile file_;
   std::unique_ptr<learn::Model> model_;
   std::optional<ModelFile> own_;
+  std::optional<UpdateWriter> writer_;  // of an update that is compressed
   std::string_view phase_;
 };
 

@@ -21,6 +21,7 @@ namespace ote::federate {
 struct SiteMemory {
   Bytes control;   // SCAFFOLD: its control variate, raw float32; empty for zeros
   Bytes personal;  // its own model, a model file; empty when it has none yet
+  Bytes residual;  // top-k: what its updates left out so far, raw float32; empty for zeros
   Bytes masks;     // secure aggregation: CBOR of SiteMasks, masks/site_masks.h; secret
 };
 

@@ -93,9 +93,12 @@ void RunMachine::State::StartSums() {
       continue;
     }
     if (group.ready.size() > kMostInSum) group.ready.resize(kMostInSum);
-    FetchSum wanted{++sums_asked, via, kept.open->round, 0, {}, masks, {}};
-    wanted.count = static_cast<std::int64_t>(masks ? masked->count() : sum->count());
-    if (!masks) wanted.grid = sum->grid();
+    FetchSum wanted{++sums_asked, via, kept.open->round, FormOfUpdate(), {}, masks, {}};
+    if (masks) {
+      wanted.form.values = masked->count();
+    } else {
+      wanted.grid = sum->grid();
+    }
     for (Asked* asked : group.ready) {
       asked->in_sum = wanted.id;
       // How many examples stand behind a masked update is in its values, and no concern of a relay.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/federate/compress/update_reader.h"
 #include "core/federate/masks/side.h"
 #include "core/federate/run_state.h"
 #include "crypto/digest.h"
@@ -16,14 +17,18 @@ namespace {
 constexpr std::chrono::milliseconds kRetry{500};
 constexpr int kMaxFetches = 5;
 
-// The update scaled down to the norm; empty when it is not above it, or not finite, which folding tells.
-std::vector<float> Clipped(ByteView update, double norm) {
+std::vector<float> ValuesOf(ByteView update) {
   std::vector<float> values(update.size() / sizeof(float));
   std::memcpy(values.data(), update.data(), values.size() * sizeof(float));
+  return values;
+}
+
+// Scales the update down to the norm; as it is when it is not above it, or not finite, which folding tells.
+std::vector<float> Clipped(std::vector<float> values, double norm) {
   double square = 0;
   for (const float value : values) square += static_cast<double>(value) * static_cast<double>(value);
   const double length = std::sqrt(square);
-  if (!(length > norm) || !std::isfinite(length)) return {};
+  if (!(length > norm) || !std::isfinite(length)) return values;
   const double factor = norm / length;
   for (float& value : values) value = static_cast<float>(static_cast<double>(value) * factor);
   return values;
@@ -37,9 +42,14 @@ std::int64_t RunMachine::State::UpdateCount() const {
   return strategy->Vectors() * static_cast<std::int64_t>(model.size());
 }
 
+UpdateForm RunMachine::State::FormOfUpdate() const {
+  const auto vectors = maker->Statistical() ? std::size_t{1} : static_cast<std::size_t>(strategy->Vectors());
+  return {kept.run.spec.compression, static_cast<std::size_t>(UpdateCount()), vectors};
+}
+
 std::int64_t RunMachine::State::UpdateBytes() const {
-  const auto side = kept.open && kept.open->masks ? static_cast<std::int64_t>(MaskSideWords()) : 0;
-  return (UpdateCount() + side) * static_cast<std::int64_t>(sizeof(float));
+  const auto side = kept.open && kept.open->masks ? MaskSideWords() : 0;
+  return static_cast<std::int64_t>(SizeOf(FormOfUpdate()) + side * sizeof(std::uint32_t));
 }
 
 std::int64_t RunMachine::State::WeightOf(const Asked& asked) const {
@@ -48,13 +58,21 @@ std::int64_t RunMachine::State::WeightOf(const Asked& asked) const {
 
 Result<void> RunMachine::State::Fold(ByteView update, std::int64_t weight) {
   if (masked) return masked->Fold(update, weight);
-  if (strategy->NeedsAll()) return CheckUpdate(update, static_cast<std::size_t>(UpdateCount()));
-  if (Central()) return FoldClipped(update, weight);
-  if (kept.run.spec.strategy.clip_norm) {
-    const std::vector<float> clipped = Clipped(update, *kept.run.spec.strategy.clip_norm);
-    if (!clipped.empty()) return sum->Fold(clipped, weight);
+  if (FormOfUpdate().Compressed()) return FoldCompressed(update, weight);
+  const auto& norm = kept.run.spec.strategy.clip_norm;
+  if (!strategy->NeedsAll() && !Central()) {
+    return norm ? sum->Fold(Clipped(ValuesOf(update), *norm), weight) : sum->FoldBytes(update, weight);
   }
-  return sum->FoldBytes(update, weight);
+  OTE_CHECK(CheckUpdate(update, static_cast<std::size_t>(UpdateCount())));
+  return strategy->NeedsAll() ? Result<void>{} : FoldClipped(ValuesOf(update), weight);
+}
+
+Result<void> RunMachine::State::FoldCompressed(ByteView update, std::int64_t weight) {
+  OTE_TRY(const auto reader, UpdateReader::Open(update, FormOfUpdate()));
+  if (strategy->NeedsAll()) return {};
+  if (Central()) return FoldClipped(reader.Values(), weight);
+  if (const auto& norm = kept.run.spec.strategy.clip_norm) return sum->Fold(Clipped(reader.Values(), *norm), weight);
+  return sum->FoldPieces([&reader](const PieceTaker& take) { reader.ForEach(take); }, weight);
 }
 
 void RunMachine::State::StartFetches() {

@@ -26,13 +26,16 @@ Result<void> Check(const api::FoldWork& work) {
   };
   const bool grid = work.masked ? work.exponent == 0 && work.capacity == 0 : work.exponent >= 0 && work.capacity >= 1;
   if (work.count < 1 || !grid) return no("the grid is none");
+  if (work.vectors < 1 || work.count % work.vectors != 0 || work.size < 1) return no("the form is none");
+  if (work.compression) OTE_CHECK(api::Validate(*work.compression));
+  if (work.masked && (work.compression || work.vectors != 1)) return no("what is masked has one form alone");
   std::set<std::string_view> sites;
   for (const auto& item : work.items) {
     if (!sites.insert(item.site).second) return no("a site stands there twice");
     if (!crypto::Digest::Parse(item.digest) || !crypto::Digest::Parse(item.copy.digest)) return no("a digest is none");
     const bool weight = work.masked ? item.weight == 1 : item.weight >= 1;
     if (item.key.size() != kStreamKey || !weight) return no("a key or a weight is none");
-    const auto size = crypto::SealedSize(static_cast<std::uint64_t>(work.count) * sizeof(float));
+    const auto size = crypto::SealedSize(static_cast<std::uint64_t>(work.size));
     if (!std::cmp_equal(item.copy.size, size)) return no("an update has another size");
   }
   return {};

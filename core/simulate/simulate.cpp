@@ -154,6 +154,7 @@ class Simulation {
     memory = std::move(extras.memory);
     if (!answer.memory.control.empty()) memory.control = std::move(answer.memory.control);
     if (!answer.memory.personal.empty()) memory.personal = std::move(answer.memory.personal);
+    if (!answer.memory.residual.empty()) memory.residual = std::move(answer.memory.residual);
     if (!answer.memory.masks.empty()) memory.masks = std::move(answer.memory.masks);
     OTE_TRY(const api::UpdateOffer offer, courier_.Ask(api::verb::kFlOffer, answer.offer));
     update_ = std::move(answer.update);

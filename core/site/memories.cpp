@@ -1,6 +1,7 @@
 #include "core/site/memories.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "core/base/log.h"
@@ -9,7 +10,7 @@
 
 namespace ote::site {
 
-federate::SiteMemory Memories::Load(const std::string& run) {
+federate::SiteMemory Memories::Load(const std::string& run, std::int64_t round) {
   federate::SiteMemory memory;
   if (auto masks = LoadMasks(store_, run)) {
     memory.masks = std::move(*masks);
@@ -29,12 +30,14 @@ federate::SiteMemory Memories::Load(const std::string& run) {
   };
   read((*record)->control, memory.control);
   read((*record)->personal, memory.personal);
+  read((*record)->residual_round == round ? (*record)->residual_before : (*record)->residual, memory.residual);
   return memory;
 }
 
 Result<void> Memories::Put(const api::Task& task, const federate::SiteAnswer& made) {
   OTE_CHECK(PutMasks(store_, task.run, made.memory.masks));
-  if (made.memory.control.empty() && made.memory.personal.empty()) return {};
+  const auto& kept = made.memory;
+  if (kept.control.empty() && kept.personal.empty() && kept.residual.empty()) return {};
   OTE_TRY(const auto before, store_.Get<SiteMemoryRecord>(task.run));
   SiteMemoryRecord record = before.value_or(SiteMemoryRecord{});
   record.run = task.run;
@@ -46,15 +49,23 @@ Result<void> Memories::Put(const api::Task& task, const federate::SiteAnswer& ma
     digest = stored.ToString();
     return {};
   };
-  OTE_CHECK(put(made.memory.control, record.control));
-  OTE_CHECK(put(made.memory.personal, record.personal));
-  if (!made.memory.personal.empty()) {
+  OTE_CHECK(put(kept.control, record.control));
+  OTE_CHECK(put(kept.personal, record.personal));
+  if (!kept.residual.empty()) {
+    if (record.residual_round != task.round) {
+      left_.insert(record.residual_before);
+      record.residual_before = std::exchange(record.residual, {});
+      record.residual_round = task.round;
+    }
+    OTE_CHECK(put(kept.residual, record.residual));
+  }
+  if (!kept.personal.empty()) {
     api::ModelEntry own;
     own.name = task.run;
     own.version = 1;  // the one that there is, made better in each round
     own.run = task.run;
     own.digest = record.personal;
-    own.size = static_cast<std::int64_t>(made.memory.personal.size());
+    own.size = static_cast<std::int64_t>(kept.personal.size());
     own.model = task.model;
     own.task = task.task;
     own.features = task.features;
@@ -80,7 +91,7 @@ Result<void> Memories::Forget(const std::string& run) {
   OTE_TRY(const auto record, store_.Get<SiteMemoryRecord>(run));
   if (!record) return {};
   OTE_CHECK(store_.Remove<SiteMemoryRecord>(run));
-  if (!record->control.empty()) left_.insert(record->control);
+  for (const auto& digest : {record->control, record->residual, record->residual_before}) left_.insert(digest);
   return {};
 }
 
@@ -89,7 +100,7 @@ std::set<std::string> Memories::Needed() const {
   const auto records = store_.List<SiteMemoryRecord>();
   if (!records) return needed;
   for (const auto& record : *records) {
-    for (const auto& digest : {record.control, record.personal}) {
+    for (const auto& digest : {record.control, record.personal, record.residual, record.residual_before}) {
       if (!digest.empty()) needed.insert(digest);
     }
   }
@@ -100,7 +111,7 @@ void Memories::Sweep() {
   if (left_.empty()) return;
   const auto mine = Needed();
   for (const auto& digest : left_) {
-    if (!mine.contains(digest)) artifacts_.Remove(digest);
+    if (!digest.empty() && !mine.contains(digest)) artifacts_.Remove(digest);
   }
   left_.clear();
 }

@@ -1,5 +1,5 @@
-// What a site keeps for runs from round to round: its control variate, and its own model, which is in its registry too.
-// Nothing of it leaves the site. One thread.
+// What a site keeps for runs from round to round: its control variate, what its compressed updates left out, and its
+// own model, which is in its registry too. Nothing of it leaves the site. One thread.
 #pragma once
 
 #include <set>
@@ -17,6 +17,9 @@ struct SiteMemoryRecord {
   std::string run;
   std::string control;  // artifacts; "" for none
   std::string personal;
+  std::string residual;         // as the answer to `residual_round` left it
+  std::string residual_before;  // as that answer found it
+  std::int64_t residual_round = 0;
   UnixMillis at = 0;
 
   std::string Key() const { return run; }
@@ -25,6 +28,9 @@ struct SiteMemoryRecord {
     v("run", self.run, kRequired);
     v("control", self.control);
     v("personal", self.personal);
+    v("residual", self.residual);
+    v("residualBefore", self.residual_before);
+    v("residualRound", self.residual_round);
     v("at", self.at);
   }
 };
@@ -37,8 +43,10 @@ class Memories {
   Memories(const Clock& clock, store::Store& store, store::Artifacts& artifacts)
       : clock_(clock), store_(store), artifacts_(artifacts) {}
 
-  // What was kept last; empty for a run that is new here. A damaged artifact counts as none, and is logged.
-  federate::SiteMemory Load(const std::string& run);
+  // What was kept last; empty for a run that is new here. A damaged artifact counts as none, and is logged. A round
+  // that was answered before and is done again, as in a run that is taken up, finds the residual that it found then:
+  // what it sends is what was sent.
+  federate::SiteMemory Load(const std::string& run, std::int64_t round);
   // Stores the parts of `made` that are not empty, and puts the site's own model into its registry. To be called within
   // a transaction of the store; artifacts that it made useless go with Sweep.
   Result<void> Put(const api::Task& task, const federate::SiteAnswer& made);

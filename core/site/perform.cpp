@@ -61,6 +61,11 @@ Result<void> CheckTask(const api::Task& task) {
                 fmt::format("run {}, round {}: no step of masks is like that", task.run, task.round));
   }
   if (task.masks) OTE_CHECK(api::Validate(task.masks->spec));
+  if (task.compression) OTE_CHECK(api::Validate(*task.compression));
+  if (task.compression && task.masks) {
+    return Fail(ErrorId::kRunInvalid,
+                fmt::format("run {}, round {}: masked updates cannot be compressed", task.run, task.round));
+  }
   if (task.round < (survey ? 0 : 1) || task.features < 1 || (!survey && task.model_size < 1) ||
       task.local.control_size < 0) {
     return Fail(ErrorId::kRunInvalid, fmt::format("run {}, round {}: the task is out of range", task.run, task.round));

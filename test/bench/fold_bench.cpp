@@ -224,7 +224,9 @@ class Round {
     for (const auto& item : wanted.items) copies[item.site] = {};
     double began = Seconds();
     const Bytes run_key(key_.Public().bytes.begin(), key_.Public().bytes.end());
-    api::FoldWork work{"run-1", 1, wanted.count, wanted.grid.exponent, wanted.grid.capacity, run_key, {}};
+    const auto count = static_cast<std::int64_t>(wanted.form.values);
+    api::FoldWork work{"run-1", 1, count, wanted.grid.exponent, wanted.grid.capacity, run_key, {}};
+    work.size = static_cast<std::int64_t>(federate::SizeOf(wanted.form));
     for (const auto& item : wanted.items) {
       // The header came with the offer.
       const double paused = Seconds();

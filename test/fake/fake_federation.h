@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "core/federate/compress/update_reader.h"
+#include "core/federate/compress/update_writer.h"
 #include "core/federate/masks/mask_answer.h"
 #include "core/federate/relay_sum.h"
 #include "core/federate/run_machine.h"
@@ -90,6 +92,12 @@ inline Answer Train(const api::Task& task, std::int64_t rows, std::size_t parame
   std::vector<float> values(parameters * (task.local.control ? 2 : 1));
   for (float& value : values) value = static_cast<float>(static_cast<double>(random() % 2'000'001) / 1e6 - 1.0);
   answer.update = AsUpdate(values);
+  if (task.compression) {
+    const std::size_t vectors = task.local.control ? 2 : 1;
+    federate::UpdateWriter writer({*task.compression, values.size(), vectors}, task.seed.value);
+    for (std::size_t v = 0; v < vectors; ++v) writer.Add(std::span(values).subspan(v * parameters, parameters));
+    answer.update = std::move(writer).Take();
+  }
   answer.offer.digest = crypto::DigestOf(answer.update).ToString();
   answer.offer.size = static_cast<std::int64_t>(answer.update.size());
   answer.offer.examples = rows;
@@ -311,8 +319,8 @@ class Federation {
         return Handle(federate::SumFailed{what.id, Error{ErrorId::kUnreachable, "gone", {}}});
       }
       federate::FetchedSum made{what.id, {}, {}, {}};
-      const auto count = static_cast<std::size_t>(what.count);
-      auto sum = what.masked ? federate::RelaySum::Masked(count) : federate::RelaySum::Exact(count, what.grid);
+      auto sum =
+          what.masked ? federate::RelaySum::Masked(what.form.values) : federate::RelaySum::Exact(what.form, what.grid);
       for (const auto& item : what.items) {
         const bool slow = slow_for_relays.erase(item.site) != 0;
         const auto folded = slow ? Result<void>(Fail(ErrorId::kTimedOut, "not in time"))

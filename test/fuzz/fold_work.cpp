@@ -20,13 +20,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (item.key.size() != 32 || item.weight < 1) __builtin_trap();
     if (opened->masked && item.weight != 1) __builtin_trap();
   }
-  if (opened->masked && opened->count <= 1000) {
-    (void)ote::federate::RelaySum::Masked(static_cast<std::size_t>(opened->count));
-    return 0;
-  }
-  const auto finest = ote::federate::ChooseGrid(opened->capacity);
-  if (!finest || opened->exponent > finest->exponent || opened->count > 1000) return 0;
-  const ote::federate::Grid grid{static_cast<int>(opened->exponent), opened->capacity};
-  (void)ote::federate::RelaySum::Exact(static_cast<std::size_t>(opened->count), grid);
+  (void)ote::federate::RelaySum::For(*opened, 1000);
   return 0;
 }

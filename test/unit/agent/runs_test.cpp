@@ -241,6 +241,49 @@ TEST_CASE("a cancelled run ends at once, and cancelling twice is the same") {
   CHECK(tree.Show().status == api::RunStatus::kCancelled);
 }
 
+TEST_CASE("a run with top-k that was cancelled between two answers is taken up to the same model") {
+  auto spec = RunTree::Spec(4);
+  spec.sites.minimum = 2;
+  spec.sites.deadline = "1h";
+  spec.compression = {api::CompressionKind::kTopK, 8, 0.3};
+  const auto digest_of = [](RunTree& tree) {
+    const auto run = tree.Finish();
+    INFO(run.message);
+    REQUIRE(run.status == api::RunStatus::kFinished);
+    return run.model.digest;
+  };
+  RunTree calm;
+  calm.JoinSites({"clinic-a", "clinic-b"});
+  Must(calm.StartRun(spec));
+  const auto want = digest_of(calm);
+
+  RunTree tree;
+  tree.JoinSites({"clinic-a", "clinic-b"});
+  int offers = 0;
+  bool lost = true;
+  tree.on_the_way = [&](const std::string& to, wire::Event& event) {
+    const bool offer = to == "hq" && event.kind == wire::EventKind::kPeerMessage && event.caller.name == "clinic-b" &&
+                       event.envelope.kind == wire::MessageKind::kRequest && event.envelope.verb == api::verb::kFlOffer;
+    if (!offer || !lost || ++offers == 1) return;
+    event.envelope.kind = wire::MessageKind::kReply;
+    event.envelope.id = 999'999'999;
+  };
+  Must(tree.StartRun(spec));
+  // The first site has answered the second round, and adds to what it keeps as it does.
+  const auto folded = [&] {
+    for (const auto& event : tree.Events()) {
+      if (event.kind == "update-folded" && event.round == 2 && event.cluster == "clinic-a") return true;
+    }
+    return false;
+  };
+  REQUIRE(tree.Until([&] { return folded() && offers > 1; }));
+  Must(tree.Ask<api::Run>("hq", api::verb::kFlCancel, api::NameRequest{"trial"}));
+  tree.Pass(2s);
+  lost = false;
+  Must(tree.Ask<api::Run>("hq", api::verb::kFlResume, api::NameRequest{"trial"}));
+  CHECK(digest_of(tree) == want);
+}
+
 TEST_CASE("a finished run cannot be cancelled") {
   RunTree tree;
   tree.JoinSites({"clinic-a"});

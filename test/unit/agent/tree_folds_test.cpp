@@ -4,6 +4,7 @@
 #include "agent/tree/fold_calls.h"
 #include "agent/tree/fold_desk.h"
 #include "agent/tree/tree_parts.h"
+#include "core/federate/compress/update_form.h"
 #include "test/fake/tiers.h"
 
 using namespace ote;
@@ -102,6 +103,26 @@ TEST_CASE("a relay that takes what it is to fold and never answers is given up, 
   // As long as it may be silent, and a heartbeat to notice.
   CHECK(trouble.Until("sum-failed") >= FoldCalls::kSilence);
   CHECK(trouble.Until("sum-failed") < FoldCalls::kSilence + 6s);
+}
+
+TEST_CASE("relays fold compressed updates, and what sites kept of them makes the next ones") {
+  for (const auto kind : {api::CompressionKind::kQuantize, api::CompressionKind::kTopK}) {
+    const auto digest = [kind](api::RelayKind relays) {
+      RunTree tree;
+      GrowTiers(tree);
+      auto spec = Patient(3, relays);
+      spec.compression = {kind, 4, 0.2};
+      Must(tree.StartRun(spec));
+      const auto run = Finish(tree);
+      CHECK_FALSE(tree.Happened("fold-failed"));
+      CHECK_FALSE(tree.Happened("sum-failed"));
+      CHECK(run.rounds.back().participants == kTierSites);
+      const federate::UpdateForm form{spec.compression, static_cast<std::size_t>(run.model.parameters), 1};
+      CHECK(run.rounds.back().bytes_up == static_cast<std::int64_t>(4 * federate::SizeOf(form)));
+      return run.model.digest;
+    };
+    CHECK(digest(api::RelayKind::kFold) == digest(api::RelayKind::kCarry));
+  }
 }
 
 TEST_CASE("a relay that stands still while it folds is given up as one that is lost") {

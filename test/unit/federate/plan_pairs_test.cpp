@@ -91,6 +91,7 @@ std::map<std::pair<std::string, std::string>, char> TableOfManual() {
         std::isdigit(static_cast<unsigned char>(name[0]))) {
       continue;
     }
+    if (const auto hyphen = name.find("\\-"); hyphen != name.npos) name.erase(hyphen, 1);
     for (std::string mark; words >> mark;) marks += mark.back();  // "\\-" is how a page spells "-"
     CHECK(number == std::to_string(rows.size() + 1));
     rows.emplace_back(name, marks);
@@ -108,7 +109,8 @@ bool SameGroup(const std::string& a, const std::string& b) {
   static const std::vector<std::set<std::string>> groups = {
       {"fedavg", "optimisers", "scaffold", "fednova", "fedbuff", "robust"},
       {"ditto", "layers"},
-      {"central", "distributed", "local"}};
+      {"central", "distributed", "local"},
+      {"quantize", "top-k"}};
   return std::any_of(groups.begin(), groups.end(), [&](const auto& g) { return g.count(a) > 0 && g.count(b) > 0; });
 }
 

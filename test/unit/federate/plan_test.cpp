@@ -1,6 +1,7 @@
 #include "core/federate/plan.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <functional>
 
 namespace ote::federate {
@@ -126,6 +127,36 @@ TEST_CASE("the memory of a round is told before it starts") {
         "median needs every update at once: a round keeps 1000 updates of 4.0 MiB on disk and reads them through 64.0 "
         "MiB of memory");
   CHECK_THAT(DescribeMemory(spec, 4, 1 << 20), Catch::Contains("through 16.0 MiB"));
+  spec.compression.kind = api::CompressionKind::kQuantize;
+  CHECK_THAT(DescribeMemory(spec, 4, 1 << 20), Catch::Contains("4 updates of 1.0 MiB on disk"));
+  CHECK_THAT(DescribeMemory(spec, 4, 1 << 20), Catch::Contains("through 16.0 MiB"));
+}
+
+TEST_CASE("the size of an update is told before it starts, and what it would be without compression") {
+  api::RunSpec spec = Good();
+  CHECK(DescribeUpdate(spec, 1 << 20) == "an update is 4.0 MiB");
+  spec.compression.kind = api::CompressionKind::kTopK;
+  CHECK(DescribeUpdate(spec, 1 << 20) == "an update is 52.0 KiB, and 4.0 MiB without compression");
+  spec.compression.kind = api::CompressionKind::kQuantize;
+  spec.strategy.kind = api::StrategyKind::kScaffold;
+  CHECK(DescribeUpdate(spec, 1 << 20) == "an update is 2.0 MiB, and 8.0 MiB without compression");
+  spec.model.kind = api::ModelKind::kGbt;
+  CHECK(DescribeUpdate(spec, 1 << 20).empty());
+}
+
+TEST_CASE("a compression that cannot be is refused with its field") {
+  const auto refused = [](api::CompressionSpec compression) {
+    api::RunSpec spec = Good();
+    spec.compression = compression;
+    const auto checked = CheckPlan(spec);
+    REQUIRE_FALSE(checked);
+    CHECK(checked.error().id == ErrorId::kRunInvalid);
+    return checked.error().message;
+  };
+  CHECK(refused({api::CompressionKind::kQuantize, 6, 0.01}) == "compression.bits: 4 or 8, not 6");
+  CHECK(refused({api::CompressionKind::kTopK, 8, 0}) == "compression.fraction: above 0 and at most 0.5, not 0");
+  CHECK_THAT(refused({api::CompressionKind::kTopK, 8, std::nan("")}), Catch::StartsWith("compression.fraction: "));
+  CHECK_THAT(refused({api::CompressionKind::kTopK, 8, 0.51}), Catch::StartsWith("compression.fraction: "));
 }
 
 }  // namespace

@@ -67,9 +67,9 @@ TEST_CASE(
 TEST_CASE("an exact sum of sums has the weights that it was told") {
   const Bytes update = AsBytesOf<float>({1.5F, -2.0F});
   const Grid grid = *ChooseGrid(100);
-  RelaySum below = RelaySum::Exact(2, grid);
+  RelaySum below = RelaySum::Exact({{}, 2, 1}, grid);
   REQUIRE(below.Fold(update, 10));
-  RelaySum above = RelaySum::Exact(2, grid);
+  RelaySum above = RelaySum::Exact({{}, 2, 1}, grid);
   CHECK(Failure(above.Merge(below.Save(), 9)) == ErrorId::kUpdateOutOfRange);
   REQUIRE(above.Merge(below.Save(), 10));
   REQUIRE(above.Fold(update, 30));

@@ -5,7 +5,9 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
+#include <set>
 
+#include "core/federate/compress/update_reader.h"
 #include "crypto/digest.h"
 
 namespace ote::federate {
@@ -173,6 +175,76 @@ TEST_CASE("scaffold corrects each step by the common direction less the site's o
   }
   CheckSame(std::span(update).last(kSize), change);
   CheckSame(Floats(answer.memory.control), next);
+}
+
+// What the root reads of a compressed answer to `task`.
+std::vector<float> Read(const api::Task& task, const Bytes& update) {
+  const std::size_t vectors = task.local.control ? 2 : 1;
+  const auto reader = UpdateReader::Open(update, {*task.compression, vectors * kSize, vectors});
+  REQUIRE(reader);
+  return reader->Values();
+}
+
+TEST_CASE("a quantized update is near what training changed, and drawn from the seed of the task") {
+  Setup setup = MakeTask(kGiven);
+  const auto plain = Floats(Done(setup).update);
+  const float largest = std::max({std::fabs(plain[0]), std::fabs(plain[1]), std::fabs(plain[2])});
+  setup.task.compression = {api::CompressionKind::kQuantize, 4, 0.01};
+  std::set<Bytes> drawn;
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    setup.task.seed.value = seed;
+    const SiteAnswer answer = Done(setup);
+    CHECK(answer.offer.size == static_cast<std::int64_t>(answer.update.size()));
+    CHECK(answer.offer.digest == crypto::DigestOf(answer.update).ToString());
+    CHECK(answer.memory.residual.empty());
+    CHECK(Done(setup).update == answer.update);
+    drawn.insert(answer.update);
+    const auto read = Read(setup.task, answer.update);
+    for (std::size_t i = 0; i < kSize; ++i) CHECK(std::fabs(read[i] - plain[i]) < largest / 7);
+  }
+  CHECK(drawn.size() > 1);
+}
+
+TEST_CASE("top-k adds what was left out before, and keeps what it leaves out now") {
+  Setup setup = MakeTask(kGiven);
+  const auto plain = Floats(Done(setup).update);
+  setup.task.compression = {api::CompressionKind::kTopK, 8, 0.3};
+  SiteExtras extras;
+  const std::vector<float> before = {10, -20, 5};
+  extras.memory.residual = AsBytesOf(before);
+  const SiteAnswer answer = Done(setup, extras);
+  CHECK(Read(setup.task, answer.update) == std::vector<float>{0, before[1] + plain[1], 0});
+  CHECK(Floats(answer.memory.residual) == std::vector<float>{before[0] + plain[0], 0, before[2] + plain[2]});
+  // A residual of a model of another size is of no use.
+  extras.memory.residual = AsBytesOf({1, 2});
+  CHECK(Floats(Done(setup, extras).memory.residual) == Floats(Done(setup).memory.residual));
+}
+
+TEST_CASE("a site's own control variate moves as the root's does, whatever compression made of the change") {
+  for (const auto kind : {api::CompressionKind::kQuantize, api::CompressionKind::kTopK}) {
+    Setup setup = MakeTask(kGiven);
+    setup.task.local.control = true;
+    setup.task.compression = {kind, 4, 0.3};
+    const std::vector<float> own = {-0.25F, 0.5F, 1.0F};
+    SiteExtras extras;
+    extras.memory.control = AsBytesOf(own);
+    const SiteAnswer answer = Done(setup, extras);
+    const auto read = Read(setup.task, answer.update);
+    const auto next = Floats(answer.memory.control);
+    for (std::size_t i = 0; i < kSize; ++i) CHECK(next[i] == own[i] + read[kSize + i]);
+  }
+}
+
+TEST_CASE("layers that stay at a site are not in its compressed update either") {
+  for (const auto kind : {api::CompressionKind::kQuantize, api::CompressionKind::kTopK}) {
+    Setup setup = MakeTask(kGiven);
+    setup.task.compression = {kind, 4, 0.5};
+    setup.task.local.personal.kind = api::PersonalKind::kLocalLayers;
+    setup.task.local.personal.layers = {"layers.0.bias"};
+    const SiteAnswer answer = Done(setup);
+    CHECK(Read(setup.task, answer.update)[2] == 0);
+    if (kind == api::CompressionKind::kTopK) CHECK(Floats(answer.memory.residual)[2] == 0);
+  }
 }
 
 TEST_CASE("a control variate that is not the one of the task is not used") {

@@ -10,6 +10,7 @@ namespace {
 
 api::FoldWork Work() {
   api::FoldWork work{"run-1", 3, 10, 30, 1000, Bytes(32, 7), {}};
+  work.size = 40;
   for (const char* site : {"clinic-a", "clinic-b"}) {
     const auto digest = crypto::DigestOf(AsBytes(site)).ToString();
     const auto size = static_cast<std::int64_t>(crypto::SealedSize(40));
@@ -56,6 +57,16 @@ TEST_CASE("updates to fold that do not hold together are refused") {
   work = Work();
   work.items[0].digest = "none";
   CheckRefused(work, key);
+  work = Work();
+  work.vectors = 3;  // of ten values
+  CheckRefused(work, key);
+  work = Work();
+  work.size = 0;
+  CheckRefused(work, key);
+  work = Work();
+  work.compression = {api::CompressionKind::kQuantize, 5, 0.01};
+  const auto request = SealWork(work, "north", key.Public());
+  CHECK(OpenWork(*request, "north", key).error().id == ErrorId::kRunInvalid);
   work = Work();
   ++work.items[0].copy.size;
   CheckRefused(work, key);

@@ -101,6 +101,41 @@ TEST_CASE("a simulated run under secure aggregation learns, whatever its relays 
   }
 }
 
+TEST_CASE("a federation with compressed updates learns, and sends less") {
+  const auto sites = MakeSites(5, 60);
+  api::RunSpec spec = MakeSpec(6);
+  spec.model.hidden = {64};
+  const auto plain = Simulate(spec, sites, {});
+  REQUIRE(plain);
+  const auto sent = [&](api::CompressionSpec compression, api::StrategyKind strategy) {
+    INFO(NameOf(compression.kind) << " " << compression.bits << " with " << NameOf(strategy));
+    spec.compression = compression;
+    spec.strategy.kind = strategy;
+    spec.strategy.buffer = 3;
+    spec.rounds = compression.kind == api::CompressionKind::kTopK ? 20 : 6;
+    const auto out = Simulate(spec, sites, {});
+    REQUIRE(out);
+    REQUIRE(out->run.status == api::RunStatus::kFinished);
+    CHECK(*out->run.metrics.accuracy > *plain->run.metrics.accuracy - 0.05);
+    SimulateOptions other;
+    other.arrival_seed = 5;
+    if (strategy != api::StrategyKind::kFedBuff) {
+      CHECK(Simulate(spec, sites, other)->run.model.digest == out->run.model.digest);
+    }
+    return out->run.rounds[0].sites[0].bytes_up;
+  };
+  const auto whole = plain->run.rounds[0].sites[0].bytes_up;
+  using Strategy = api::StrategyKind;
+  CHECK(sent({api::CompressionKind::kQuantize, 8, 0.1}, Strategy::kFedAvg) * 3 < whole);
+  CHECK(sent({api::CompressionKind::kQuantize, 4, 0.1}, Strategy::kFedAvg) * 6 < whole);
+  CHECK(sent({api::CompressionKind::kTopK, 8, 0.1}, Strategy::kFedAvg) * 6 < whole);
+  sent({api::CompressionKind::kTopK, 8, 0.1}, Strategy::kFedBuff);
+  sent({api::CompressionKind::kTopK, 8, 0.1}, Strategy::kScaffold);
+  sent({api::CompressionKind::kTopK, 8, 0.1}, Strategy::kFedNova);
+  sent({api::CompressionKind::kQuantize, 4, 0.1}, Strategy::kScaffold);
+  sent({api::CompressionKind::kQuantize, 4, 0.1}, Strategy::kMedian);
+}
+
 TEST_CASE("absent sites are left out of their rounds, the same ones in every order") {
   SimulateOptions options;
   options.absent = 0.3;
