@@ -12,5 +12,8 @@ namespace ote::crypto {
 // `context`, so that it is good for this pair and this use alone. kMaskForged when `other` is a point of small order,
 // with which anybody would know the key.
 Result<SecretBytes> AgreeKey(const TransportKey& own, const TransportPublic& other, ByteView context);
+// The same of a secret key whose public one is known: nothing is spent on making that.
+Result<SecretBytes> AgreeKey(ByteView secret, const TransportPublic& own, const TransportPublic& other,
+                             ByteView context);
 
 }  // namespace ote::crypto

@@ -51,38 +51,41 @@ void KeyStream::Next(std::span<std::uint8_t> out) {
 
 namespace {
 
-// Four pieces of as many streams, the values and the zeros fill a first-level cache of 32 KiB but for a half.
-constexpr std::size_t kBlock = 1024;
-constexpr std::size_t kTogether = 4;
+// Pieces of four streams, or longer ones of two, the values and the zeros fill a first-level cache of 32 KiB but for a
+// quarter. Long pieces cost the cipher less, and many streams the sum.
+constexpr std::size_t kWords = 4096;
+constexpr std::size_t kMany = 16;
 constexpr std::size_t kLine = 64 / sizeof(std::uint32_t);
-using Pieces = std::array<std::array<std::uint32_t, kBlock>, kTogether>;
+using Pieces = std::array<std::uint32_t, kWords>;
 
 // values += ±piece of each stream; -x is (x ^ ones) - ones.
 template <std::size_t kStreams>
-inline __attribute__((always_inline)) void LayLoop(std::uint32_t* __restrict values, const Pieces& pieces,
+inline __attribute__((always_inline)) void LayLoop(std::uint32_t* __restrict values,
+                                                   const std::uint32_t* __restrict pieces,
                                                    const std::uint32_t* __restrict signs, std::size_t count) noexcept {
   std::array<std::uint32_t, kStreams> sign;
   std::copy_n(signs, kStreams, sign.begin());
   for (std::size_t i = 0; i < count; ++i) {
     std::uint32_t sum = values[i];
-    for (std::size_t k = 0; k < kStreams; ++k) sum += (pieces[k][i] ^ sign[k]) - sign[k];
+    for (std::size_t k = 0; k < kStreams; ++k) sum += (pieces[k * (kWords / kStreams) + i] ^ sign[k]) - sign[k];
     values[i] = sum;
   }
 }
 
-using Kernel = void (*)(std::uint32_t*, const Pieces&, const std::uint32_t*, std::size_t) noexcept;
+using Kernel = void (*)(std::uint32_t*, const std::uint32_t*, const std::uint32_t*, std::size_t) noexcept;
 struct Kernels {
   Kernel one;
-  Kernel all;
+  Kernel two;
+  Kernel four;
 };
 
-#define OTE_MASK_KERNELS(NAME, TARGET)                                                           \
-  template <std::size_t kStreams>                                                                \
-  TARGET void Lay##NAME(std::uint32_t* values, const Pieces& pieces, const std::uint32_t* signs, \
-                        std::size_t count) noexcept {                                            \
-    LayLoop<kStreams>(values, pieces, signs, count);                                             \
-  }                                                                                              \
-  constexpr Kernels k##NAME{&Lay##NAME<1>, &Lay##NAME<kTogether>};
+#define OTE_MASK_KERNELS(NAME, TARGET)                                                                  \
+  template <std::size_t kStreams>                                                                       \
+  TARGET void Lay##NAME(std::uint32_t* values, const std::uint32_t* pieces, const std::uint32_t* signs, \
+                        std::size_t count) noexcept {                                                   \
+    LayLoop<kStreams>(values, pieces, signs, count);                                                    \
+  }                                                                                                     \
+  constexpr Kernels k##NAME{&Lay##NAME<1>, &Lay##NAME<2>, &Lay##NAME<4>};
 
 OTE_MASK_KERNELS(Generic, )
 #if defined(__x86_64__)
@@ -116,27 +119,30 @@ void MaskLayer::Take(ByteView key, MaskSign sign) {
 
 void MaskLayer::Next(std::span<std::uint32_t> values) {
   static const Kernels& kernels = Choose();
+  const std::size_t together = streams_.size() < kMany ? 2 : 4;
+  const std::size_t longest = kWords / together;
   alignas(64) Pieces pieces;
+  const auto make = [&](std::size_t stream, std::size_t place, std::size_t count) {
+    streams_[stream].Next(BytesOf(std::span(pieces).subspan(place * longest, count)));
+  };
   while (!values.empty()) {
-    const auto block = values.first(std::min(values.size(), kBlock));
+    const auto block = values.first(std::min(values.size(), longest));
     // While the streams are made, the values of the block after the next one come from memory.
-    for (std::size_t ahead = 2 * kBlock; ahead < std::min(values.size(), 3 * kBlock); ahead += kLine) {
+    for (std::size_t ahead = 2 * longest; ahead < std::min(values.size(), 3 * longest); ahead += kLine) {
       __builtin_prefetch(&values[ahead], 1);
     }
     std::size_t at = 0;
-    for (; at + kTogether <= streams_.size(); at += kTogether) {
-      for (std::size_t k = 0; k < kTogether; ++k) {
-        streams_[at + k].Next(BytesOf(std::span(pieces[k]).first(block.size())));
-      }
-      kernels.all(block.data(), pieces, signs_.data() + at, block.size());
+    for (; at + together <= streams_.size(); at += together) {
+      for (std::size_t k = 0; k < together; ++k) make(at + k, k, block.size());
+      (together == 2 ? kernels.two : kernels.four)(block.data(), pieces.data(), signs_.data() + at, block.size());
     }
     for (; at < streams_.size(); ++at) {
-      streams_[at].Next(BytesOf(std::span(pieces[0]).first(block.size())));
-      kernels.one(block.data(), pieces, signs_.data() + at, block.size());
+      make(at, 0, block.size());
+      kernels.one(block.data(), pieces.data(), signs_.data() + at, block.size());
     }
     values = values.subspan(block.size());
   }
-  for (auto& piece : pieces) Wipe(BytesOf(piece));
+  Wipe(BytesOf(pieces));
 }
 
 void AddMask(ByteView key, MaskSign sign, std::span<std::uint32_t> values) {

@@ -13,6 +13,7 @@ class MaskAuthority {
  public:
   MaskAuthority() : authority_(crypto::SigningKey::Generate()) {}
 
+  const crypto::VerifyKey& Public() const { return authority_.Public(); }
   federate::KeyCheck Check() const { return federate::CertifiedBy(authority_.Public(), {}); }
   federate::MaskIdentity Admit(const std::string& name) {
     auto& key = keys_.emplace(name, crypto::SigningKey::Generate()).first->second;

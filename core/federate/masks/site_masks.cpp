@@ -164,7 +164,8 @@ Result<void> MeetNeighbours(const api::Task& task, const MaskSession& session, c
                             const std::vector<std::size_t>& group, SiteMasks& kept) {
   const auto other = [] { return Forged("the roster gives this cluster other neighbours"); };
   if (task.masks->members.size() + 1 != group.size()) return other();
-  OTE_TRY(const auto own, crypto::TransportKey::FromSecret(kept.seal_key));
+  if (kept.seal_key.size() != kSecret) return Forged("what was kept of the keys is not whole");
+  OTE_TRY(const auto own, FromCbor<api::MaskKeysBody>(kept.body));
   const Bytes context = session.PairContext(MaskUse::kSeal);
   const MaskTry which = TryOf(task);
   kept.neighbours.clear();
@@ -177,7 +178,7 @@ Result<void> MeetNeighbours(const api::Task& task, const MaskSession& session, c
     if (!std::equal(theirs.begin(), theirs.end(), session.Head(index).begin())) {
       return Forged(fmt::format("{}: its keys are not those of the roster", peer.name));
     }
-    OTE_TRY(const auto seal, crypto::AgreeKey(own, peer.seal, context));
+    OTE_TRY(const auto seal, crypto::AgreeKey(kept.seal_key, PublicOf(own.seal_key), peer.seal, context));
     kept.neighbours.push_back({member->index, Bytes(seal.View().begin(), seal.View().end()),
                                Bytes(peer.mask.bytes.begin(), peer.mask.bytes.end())});
     ++member;
@@ -258,12 +259,13 @@ Result<crypto::MaskLayer> OpenMasks(const api::Task& task, SiteMasks& kept) {
     return Fail(ErrorId::kMaskTooFew, fmt::format("{} of {} neighbours dealt shares, and {} are needed", dealers.size(),
                                                   kept.neighbours.size(), session.plan().needed - 1));
   }
-  OTE_TRY(const auto own, crypto::TransportKey::FromSecret(kept.mask_key));
+  OTE_TRY(const auto own, FromCbor<api::MaskKeysBody>(kept.body));
   const Bytes context = session.PairContext(MaskUse::kMask);
   crypto::MaskLayer layer;
   layer.Take(kept.seed, crypto::MaskSign::kAdd);
   for (const std::int64_t dealer : dealers) {
-    OTE_TRY(const auto pair, crypto::AgreeKey(own, PublicOf(FindNeighbour(kept, dealer)->mask), context));
+    OTE_TRY(const auto pair, crypto::AgreeKey(kept.mask_key, PublicOf(own.mask_key),
+                                              PublicOf(FindNeighbour(kept, dealer)->mask), context));
     layer.Take(pair.View(), kept.index < dealer ? crypto::MaskSign::kAdd : crypto::MaskSign::kSubtract);
   }
   kept.masked_with = std::move(dealers);

@@ -195,6 +195,28 @@ TEST_CASE("a key that the root put in the place of a site's is noticed by its ne
   CheckFails(ask(replaced), ErrorId::kMaskForged, "site-0001");
 }
 
+TEST_CASE("a certificate that was good before is refused when it is revoked, altered, or of another authority") {
+  fake::MaskAuthority authority;
+  const MaskIdentity member = authority.Admit("site-0001");
+  const auto check = CertifiedBy(authority.Public(), {});
+  REQUIRE(check("site-0001", member.certificate).has_value());
+  REQUIRE(check("site-0001", member.certificate).value() == member.key->Public());
+  CheckFails(check("site-0002", member.certificate), ErrorId::kMaskForged, "that of site-0001");
+  const auto serial = Must(FromCbor<crypto::CertificateBody>(member.certificate.body)).serial;
+  CheckFails(CertifiedBy(authority.Public(), {serial})("site-0001", member.certificate), ErrorId::kMaskForged,
+             "revoked");
+  CheckFails(CertifiedBy(fake::MaskAuthority().Public(), {})("site-0001", member.certificate), ErrorId::kMaskForged);
+  for (const bool body : {true, false}) {
+    crypto::Certificate altered = member.certificate;
+    Bytes& bytes = body ? altered.body : altered.signature;
+    for (const std::size_t at : {std::size_t{0}, bytes.size() / 2, bytes.size() - 1}) {
+      bytes[at] ^= 1;
+      CheckFails(check("site-0001", altered), ErrorId::kMaskForged);
+      bytes[at] ^= 1;
+    }
+  }
+}
+
 TEST_CASE("a site that is left out of the roster, or is given other neighbours, shares nothing") {
   MaskCohort cohort(5);
   cohort.Keys(cohort.All());
