@@ -214,7 +214,7 @@ TEST_CASE("a dry run says who would take part and leaves nothing") {
   tree.StopNode("clinic-b");
   tree.Pass(30s);
   const auto run = Must(tree.StartRun(RunTree::Spec(1), {}, true));
-  CHECK(run.message == "would take part: clinic-a; not reachable now: clinic-b; relays: carry");
+  CHECK(run.message == "would take part: clinic-a; not reachable now: clinic-b; relays: carry; an update is 24 B");
   CHECK(run.status == api::RunStatus::kPending);
   CHECK(Must(tree.Ask<api::RunList>("hq", api::verb::kFlList, api::Empty{})).items.empty());
 }
