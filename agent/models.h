@@ -6,8 +6,8 @@
 #include <string>
 
 #include "agent/context.h"
-#include "agent/model_registry.h"
 #include "core/api/requests.h"
+#include "core/site/model_registry.h"
 
 namespace ote::agent {
 
@@ -32,7 +32,7 @@ class Models {
   Result<api::ModelEntry> Import(const api::ModelImportRequest& request);
 
   Context& context_;
-  ModelRegistry registry_;
+  site::ModelRegistry registry_;
   std::function<bool(const std::string& digest)> needed_;
 };
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/model_registry.h"
 #include "agent/record_keeper.h"
 #include "agent/run_records.h"
 #include "agent/sealing/run_keys.h"
@@ -17,6 +16,7 @@
 #include "core/federate/trips.h"
 #include "core/record/statement.h"
 #include "core/site/mask_identity.h"
+#include "core/site/model_registry.h"
 
 namespace ote::agent {
 namespace {
@@ -334,7 +334,7 @@ Result<api::Run> RunController::Resume(const api::NameRequest& request) {
 
 Result<void> RunController::ResolveStart(api::RunSpec& spec) const {
   if (spec.from.empty()) return {};
-  OTE_TRY(const auto model, ModelRegistry(context_.store).Find(spec.from));
+  OTE_TRY(const auto model, site::ModelRegistry(context_.store).Find(spec.from));
   spec.from = model.digest;
   return {};
 }

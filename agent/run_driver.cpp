@@ -4,7 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "agent/model_registry.h"
 #include "agent/record_keeper.h"
 #include "agent/run_records.h"
 #include "agent/sealing/run_keys.h"
@@ -12,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/record/statement.h"
 #include "core/site/mask_identity.h"
+#include "core/site/model_registry.h"
 
 namespace ote::agent {
 
@@ -196,7 +196,7 @@ Result<void> RunDriver::MakeDurable(std::vector<federate::Action>& actions) {
       record.events.push_back(std::move(line->event));
     } else if (auto* model = std::get_if<federate::RegisterModel>(&action)) {
       record.model = std::move(model->entry);
-      AddLineage(*record.model, machine_->View());
+      site::AddLineage(*record.model, machine_->View());
     } else if (auto* enter = std::get_if<federate::Enter>(&action)) {
       entries.push_back(std::move(enter->entry));
     } else if (std::holds_alternative<federate::SaveState>(action)) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agent/model_registry.h"
+#include "core/site/model_registry.h"
 #include "core/wire/envelope.h"
 
 namespace ote::agent {
@@ -11,7 +11,7 @@ Result<void> WriteRecord(store::Store& store, const std::string& id, const RunRe
   return store.Transaction([&]() -> Result<void> {
     for (const auto& event : record.events) OTE_CHECK(store.Append(id, event.at, ToJson(event)));
     if (record.run) OTE_CHECK(store.Put(*record.run));
-    if (record.model) OTE_CHECK(ModelRegistry(store).Register(*record.model));
+    if (record.model) OTE_CHECK(site::ModelRegistry(store).Register(*record.model));
     if (record.over && !record.snapshot) OTE_CHECK(store.Remove<RunState>(id));
     if (record.snapshot) OTE_CHECK(store.Put(RunState{id, *record.snapshot, record.needed}));
     return {};

@@ -12,6 +12,7 @@
 #include "core/bundle/bodies.h"
 #include "core/bundle/marks.h"
 #include "core/bundle/trust.h"
+#include "core/site/model_registry.h"
 
 namespace ote::cli {
 namespace {
@@ -56,20 +57,22 @@ Result<std::pair<api::ModelEntry, Bytes>> OpenModel(bundle::Bundle& bundle, cons
   return out;
 }
 
-// As the registry of an agent does it, where none runs.
+// As an agent does it, where none runs.
 Result<api::ModelEntry> RegisterAlone(const Context& context, site::HandSite& site, api::ModelEntry entry,
-                                      ByteView file) {
-  OTE_TRY(const auto models, site.GetStore().List<api::ModelEntry>());
-  std::int64_t newest = 0;
-  for (const auto& model : models) {
-    if (model.name != entry.name) continue;
-    if (model.digest == entry.digest) return model;
-    newest = std::max(newest, model.version);
-  }
-  entry.version = newest + 1;
+                                      const std::vector<std::string>& tags, ByteView file) {
+  for (const auto& tag : tags) OTE_CHECK(api::CheckTag(tag));
+  entry.tags.clear();
   entry.created_at = context.clock.WallNow();
   OTE_CHECK(site.GetArtifacts().Put(entry.digest, file));
-  OTE_CHECK(site.GetStore().Put(entry));
+  site::ModelRegistry registry(site.GetStore());
+  auto done = site.GetStore().Transaction([&]() -> Result<void> {
+    OTE_TRY(entry, registry.Register(std::move(entry)));
+    for (const auto& tag : tags) {
+      OTE_TRY(entry, registry.Tag(entry.Key(), tag));
+    }
+    return {};
+  });
+  if (!done) return Fail(std::move(done).error());
   return entry;
 }
 
@@ -156,8 +159,7 @@ Result<Exit> ImportModelBundle(Context& context, const std::filesystem::path& fi
       return Fail(ErrorId::kBundleStale, fmt::format("model {}: version {} was taken before version {}", entry.name,
                                                      mark->sequence, checked.header.sequence));
     }
-    entry.tags = tags;
-    OTE_TRY(entry, RegisterAlone(context, *alone, entry, model.second));
+    OTE_TRY(entry, RegisterAlone(context, *alone, entry, tags, model.second));
     OTE_CHECK(bundle::PutMark(alone->GetStore(), checked));
   } else {
     AgentUpload upload(context, *link, entry.digest, size);

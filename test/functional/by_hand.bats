@@ -396,4 +396,8 @@ round_is() { [ "$(field_of "$1" '.rounds | length')" -ge "$2" ]; }
   ote cluster start --state clinic-a -q
   ote model export first --to first.safetensors --state clinic-a -q
   [ "blake2b:$(b2sum -l 256 first.safetensors | cut -d' ' -f1)" = "$digest" ]
+  # What its agent registers comes after it.
+  ote model import first.safetensors --name first --state clinic-a -q
+  [ "$(ote model show first@2 --state clinic-a -o json | jq -r .digest)" = "$digest" ]
+  [ "$(ote model show first@1 --state clinic-a -o json | jq -r .source)" = run ]
 }

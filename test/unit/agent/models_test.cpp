@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
-#include "agent/model_registry.h"
 #include "core/federate/model_file.h"
+#include "core/site/model_registry.h"
 #include "test/fake/run_tree.h"
 
 using namespace ote;
@@ -182,7 +182,7 @@ TEST_CASE("models that an ote without versions registered become first versions"
   Json json = ToJson(old);
   json.erase("version");
   Must(store.PutDoc("model", "digits", DumpCbor(json)));
-  agent::ModelRegistry registry(store);
+  site::ModelRegistry registry(store);
   Must(registry.Migrate());
   Must(registry.Migrate());
   const auto models = Must(registry.List());

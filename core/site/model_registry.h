@@ -1,4 +1,5 @@
-// The rows of the registry of models. Every call is one transaction, and part of the caller's when there is one.
+// The rows of the registry of models, for the agent and for the command line of a cluster that is reached by files.
+// Every call is one transaction, and part of the caller's when there is one.
 #pragma once
 
 #include <string>
@@ -7,7 +8,7 @@
 #include "core/api/run.h"
 #include "core/store/store.h"
 
-namespace ote::agent {
+namespace ote::site {
 
 class ModelRegistry {
  public:
@@ -39,4 +40,4 @@ class ModelRegistry {
 // preparation.
 void AddLineage(api::ModelEntry& entry, const api::Run& run);
 
-}  // namespace ote::agent
+}  // namespace ote::site

@@ -1,4 +1,4 @@
-#include "agent/model_registry.h"
+#include "core/site/model_registry.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,7 +9,7 @@
 #include "core/base/version.h"
 #include "crypto/digest.h"
 
-namespace ote::agent {
+namespace ote::site {
 namespace {
 
 std::string Counter(const std::string& name) { return "model/" + name; }
@@ -122,4 +122,4 @@ void AddLineage(api::ModelEntry& entry, const api::Run& run) {
   if (entry.preparation.Empty()) entry.preparation = run.preparation;
 }
 
-}  // namespace ote::agent
+}  // namespace ote::site
