@@ -46,6 +46,7 @@ struct RolloutSite {
   bool online = false;
   UnixMillis deadline = 0;  // by when it must be healthy; 0 for none
   std::int64_t order = 0;   // the number of the command that it was last told by
+  bool carried = false;     // it was last told by a file, which may or may not have reached it
   std::string message;
 
   template <class Self, class V>
@@ -56,6 +57,7 @@ struct RolloutSite {
     v("online", self.online);
     v("deadline", self.deadline);
     v("order", self.order);
+    v("carried", self.carried);
     v("message", self.message);
   }
   friend bool operator==(const RolloutSite&, const RolloutSite&) = default;

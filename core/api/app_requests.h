@@ -83,6 +83,9 @@ struct AppSiteView {
   bool online = false;
   std::string message;
   std::optional<AppStatus> status;  // the last that is known of it
+  bool by_hand = false;             // it is reached by files
+  bool carry = false;               // and waits for one: ote app export
+  UnixMillis as_of = 0;             // when it wrote the receipt that the status is of, by its own clock; 0 for none
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -92,6 +95,9 @@ struct AppSiteView {
     v("online", self.online);
     v("message", self.message);
     v("status", self.status);
+    v("byHand", self.by_hand);
+    v("carry", self.carry);
+    v("asOf", self.as_of);
   }
 };
 struct RevisionView {
@@ -120,6 +126,7 @@ struct AppCounts {
   std::int64_t healthy = 0;
   std::int64_t pending = 0;
   std::int64_t failed = 0;
+  std::int64_t carry = 0;  // of those that are pending: those that wait for a file to be carried to them
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -127,6 +134,7 @@ struct AppCounts {
     v("healthy", self.healthy);
     v("pending", self.pending);
     v("failed", self.failed);
+    v("carry", self.carry);
   }
   friend bool operator==(const AppCounts&, const AppCounts&) = default;
 };
@@ -200,6 +208,7 @@ struct PlacementDecision {
   bool chosen = false;
   bool kept = false;  // it has the app already
   bool online = false;
+  bool by_hand = false;              // what it has room for is not known: its own shim says so
   std::vector<std::string> against;  // each reason why it cannot take it, or why others were taken
   double score = 0;
   std::vector<ScorePart> parts;
@@ -210,6 +219,7 @@ struct PlacementDecision {
     v("chosen", self.chosen);
     v("kept", self.kept);
     v("online", self.online);
+    v("byHand", self.by_hand);
     v("against", self.against);
     v("score", self.score);
     v("parts", self.parts);

@@ -132,12 +132,14 @@ std::vector<std::string> Against(const api::AppSpec& spec, const Terms& terms, c
   } else if (c.cordoned && !c.has_app) {
     against.emplace_back("it is cordoned");
   }
-  if (!c.shim && !c.has_app) against.emplace_back("it has no shim, or has not told of one yet");
+  if (!c.shim && !c.has_app && !c.by_hand) against.emplace_back("it has no shim, or has not told of one yet");
   if (p.replicas && c.lost) against.emplace_back("it is away for longer than replaceAfter");
-  if (p.replicas && !c.ready && !c.has_app) against.emplace_back("it is away");
+  if (p.replicas && !c.ready && !c.has_app && !(c.by_hand && named)) {
+    against.emplace_back(c.by_hand ? "it is reached by files, and not named" : "it is away");
+  }
   // What runs already has its room; nothing moves because a report is late or counts otherwise.
   const bool fits_as_it_is = c.has_app && (!c.shim || Within(NeedOf(spec.workload), c.held));
-  if (!fits_as_it_is && Needs(spec.workload)) {
+  if (!fits_as_it_is && !(c.by_hand && !c.shim) && Needs(spec.workload)) {
     if (auto why = NoRoom(spec.workload, c); !why.empty()) against.push_back(std::move(why));
   }
   return against;
@@ -190,6 +192,7 @@ Result<Placement> Place(const api::AppSpec& spec, const std::vector<Candidate>& 
     scored.candidate = &candidate;
     scored.decision.cluster = candidate.name;
     scored.decision.online = candidate.ready;
+    scored.decision.by_hand = candidate.by_hand;
     scored.decision.against = Against(spec, terms, candidate);
     Score(spec, terms, scored);
     all.push_back(std::move(scored));

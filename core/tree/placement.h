@@ -22,6 +22,7 @@ struct Candidate {
   bool drained = false;   // and keeps nothing
   bool shim = false;      // has told of something that runs apps; its capacity is known
   bool has_app = false;   // has it already, by an earlier decision
+  bool by_hand = false;   // reached by files: neither its shim nor its room is known, and it is never ready
   std::optional<double> round_trip_ms;  // as it was measured along the tree
   api::Capacity capacity;
   api::Capacity used;  // by everything but this app
@@ -41,6 +42,9 @@ std::string NoRoom(const api::Workload& workload, const Candidate& candidate);
 // With placement.replicas: that many clusters, by the strategy; those that have the app keep it as long as nothing is
 // against it, so that nothing moves without need. Without: every cluster that matches, also one that is away. Ties go
 // by a hash of app and cluster. Fails only for selectors that cannot be read.
+//
+// One that is reached by files is taken where it matches; with placement.replicas only where it is named, since nobody
+// knows when it will have the app.
 //
 // Scores: the strategy's part is 0 to 100 (spread: the share that is free; binpack: the share that is used; latency and
 // cost: 100 for none, falling with the label ote/latency-ms, or what was measured where there is no such label, and

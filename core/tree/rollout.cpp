@@ -29,7 +29,7 @@ void RolloutMachine::SetSites(const std::vector<Site>& sites) {
   for (const auto& site : sites) wanted.emplace(site.cluster, &site);
   for (auto it = state_.sites.begin(); it != state_.sites.end();) {
     auto& [cluster, site] = *it;
-    if (!wanted.contains(cluster) && site.sent == 0) {
+    if (!wanted.contains(cluster) && site.sent == 0 && !site.carried) {
       it = state_.sites.erase(it);
       continue;
     }
@@ -42,13 +42,13 @@ void RolloutMachine::SetSites(const std::vector<Site>& sites) {
   }
   for (const auto& [cluster, want] : wanted) {
     auto& site = state_.sites[cluster];
-    const bool fresh = site.sent == 0;
     // One that comes back, or that was to leave and may stay, is told anew.
     if (site.phase == SitePhase::kLeaving) {
       site.phase = SitePhase::kWaiting;
       site.sent = 0;
       site.message.clear();
     }
+    const bool fresh = site.sent == 0;
     site.canary = want->canary;
     if (site.online != want->online || fresh) {
       site.online = want->online;
@@ -56,7 +56,7 @@ void RolloutMachine::SetSites(const std::vector<Site>& sites) {
         site.deadline = 0;
         if (site.phase == SitePhase::kWaiting || site.phase == SitePhase::kSent) site.phase = SitePhase::kPending;
       } else if (site.phase == SitePhase::kPending) {
-        site.phase = site.sent == state_.revision ? SitePhase::kSent : SitePhase::kWaiting;
+        site.phase = site.sent == state_.revision && !site.carried ? SitePhase::kSent : SitePhase::kWaiting;
       }
     }
   }
@@ -111,6 +111,33 @@ void RolloutMachine::Left(const std::string& cluster) {
   if (it != state_.sites.end() && it->second.phase == SitePhase::kLeaving) state_.sites.erase(it);
 }
 
+void RolloutMachine::Carried(const std::string& cluster, std::int64_t revision) {
+  const auto it = state_.sites.find(cluster);
+  if (it == state_.sites.end()) return;
+  auto& site = it->second;
+  if (site.phase == SitePhase::kLeaving) return void(site.carried = true);  // told to give it up
+  if (site.carried && site.sent == revision) return;                        // another copy
+  site.sent = revision;
+  site.carried = true;
+  site.order = 0;
+  site.deadline = 0;
+  site.phase = SitePhase::kPending;
+  site.message.clear();
+}
+
+void RolloutMachine::Without(const std::string& cluster) {
+  const auto it = state_.sites.find(cluster);
+  if (it == state_.sites.end() || !it->second.carried) return;
+  if (it->second.phase == SitePhase::kLeaving) return void(state_.sites.erase(it));
+  it->second.carried = false;
+  it->second.sent = 0;
+}
+
+void RolloutMachine::Connected(const std::string& cluster) {
+  const auto it = state_.sites.find(cluster);
+  if (it != state_.sites.end() && it->second.phase == SitePhase::kLeaving) it->second.carried = false;
+}
+
 void RolloutMachine::Judge(UnixMillis now, std::vector<RolloutAction>& actions) {
   for (auto& [cluster, site] : state_.sites) {
     if (site.phase == SitePhase::kSent && site.online) {
@@ -151,6 +178,7 @@ void RolloutMachine::Send(UnixMillis now, std::vector<RolloutAction>& actions) {
       if (busy >= most) return;
       ++busy;
       site.sent = state_.revision;
+      site.carried = false;
       site.phase = SitePhase::kSent;
       site.deadline = now + spec.health_ms;
       site.message.clear();
@@ -163,7 +191,7 @@ void RolloutMachine::Send(UnixMillis now, std::vector<RolloutAction>& actions) {
 std::vector<RolloutAction> RolloutMachine::Step(UnixMillis now) {
   std::vector<RolloutAction> actions;
   for (auto& [cluster, site] : state_.sites) {
-    if (site.phase != SitePhase::kLeaving || site.message != "to be told") continue;
+    if (site.phase != SitePhase::kLeaving || site.message != "to be told" || site.carried) continue;
     site.message = "told to give it up";
     actions.push_back({Kind::kUnset, cluster, {}, 0});
   }

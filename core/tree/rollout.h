@@ -6,6 +6,7 @@
 //   - Those that the canary selector matches go first; the others wait until each of them that is there is healthy.
 //   - At most maxUnavailable clusters that are there are without the revision's health at a time.
 //   - A cluster that is away is pending: it blocks nothing, and catches up when it returns, within the same bound.
+//   - So is one that is reached by files; what it was told last is a file that may not have reached it yet.
 //   - One that is not healthy within healthTimeout of being told while it is there, or that says that it failed, stops
 //     the rollout; those that have the revision keep it until whoever reads kFailed says otherwise.
 #pragma once
@@ -52,6 +53,13 @@ class RolloutMachine {
   void Refused(const std::string& cluster, std::int64_t revision, const std::string& why);
   // It has given the app up.
   void Left(const std::string& cluster);
+  // A file tells it to run `revision`, or, one that is leaving, to give the app up: it may from now on, and pending or
+  // leaving it stays until it says so.
+  void Carried(const std::string& cluster, std::int64_t revision);
+  // One that was told by files says that it does not have the app.
+  void Without(const std::string& cluster);
+  // One that was told by files has a line by now: what is to be told goes over it.
+  void Connected(const std::string& cluster);
 
   // What is to be done now.
   std::vector<RolloutAction> Step(UnixMillis now);

@@ -52,6 +52,26 @@ TEST_CASE("without a number an app goes to every cluster that matches, also to o
   CHECK(Of(placed, "c").against.at(0) == "the selector does not match: region=eu");
 }
 
+TEST_CASE("a cluster that is reached by files is taken where it matches, whatever room it has") {
+  auto spec = Spec();
+  spec.workload.resources.cpu_milli = 1000;
+  Candidate carried = Make("c");
+  carried.ready = carried.shim = false;
+  carried.capacity = {};
+  carried.by_hand = true;
+  const auto placed = Must(tree::Place(spec, {Make("a"), carried}));
+  CHECK(placed.chosen == std::vector<std::string>{"a", "c"});
+  CHECK(Of(placed, "c").by_hand);
+  // With a number, only where somebody named it: nobody knows when it will have the app.
+  spec.placement.replicas = 2;
+  const auto some = Must(tree::Place(spec, {Make("a"), carried, Make("b")}));
+  CHECK(some.chosen == std::vector<std::string>{"a", "b"});
+  CHECK(Of(some, "c").against.at(0) == "it is reached by files, and not named");
+  spec.placement.selector.clear();
+  spec.placement.clusters = {"a", "c"};
+  CHECK(Must(tree::Place(spec, {Make("a"), carried})).chosen == std::vector<std::string>{"a", "c"});
+}
+
 TEST_CASE("each reason against a cluster is told") {
   auto spec = Spec(3);
   spec.placement.constraints = {"disk=ssd", "tier!=lab"};

@@ -216,3 +216,85 @@ TEST_CASE("a newer revision begins on all, whatever the one before came to") {
   t.Says("b", api::AppPhase::kHealthy, 2);
   CHECK(t.done);
 }
+
+TEST_CASE("a cluster that is told by a file is pending until it says what became of it, and holds up nobody") {
+  Trial t;
+  t.Sites({{"a", true, false}, {"c", false, false}});
+  t.Step();
+  t.Says("a", api::AppPhase::kHealthy);
+  CHECK(t.done);
+  CHECK(t.state.sites.at("c").phase == api::SitePhase::kPending);
+  tree::RolloutMachine(t.state).Carried("c", 1);
+  t.now += 60'000;
+  t.Step();
+  CHECK(t.state.sites.at("c").phase == api::SitePhase::kPending);
+  CHECK(t.failed.empty());
+  t.Says("c", api::AppPhase::kHealthy);
+  CHECK(t.state.sites.at("c").phase == api::SitePhase::kHealthy);
+  // Another copy of the same file changes nothing; a newer revision waits to be carried again.
+  tree::RolloutMachine(t.state).Carried("c", 1);
+  CHECK(t.state.sites.at("c").phase == api::SitePhase::kHealthy);
+  tree::RolloutMachine(t.state).Begin(2, t.state.spec);
+  CHECK(t.state.sites.at("c").phase == api::SitePhase::kPending);
+  t.Says("c", api::AppPhase::kHealthy);
+  CHECK(t.state.sites.at("c").phase == api::SitePhase::kPending);
+}
+
+TEST_CASE("a cluster that was told by a file is forgotten when it says that it gave the app up, and not before") {
+  Trial t;
+  t.Sites({{"c", false, false}});
+  tree::RolloutMachine(t.state).Carried("c", 1);
+  t.Sites({});
+  t.Step();
+  CHECK(t.unset.empty());  // nothing goes over a line that it does not have
+  CHECK(t.state.sites.at("c").phase == api::SitePhase::kLeaving);
+  // Wanted again before the removal was carried: it is to be told anew, and is not forgotten when it is let go again.
+  t.Sites({{"c", false, false}});
+  CHECK(t.state.sites.at("c").phase == api::SitePhase::kPending);
+  CHECK(t.state.sites.at("c").sent == 0);
+  t.Sites({});
+  CHECK(t.state.sites.at("c").phase == api::SitePhase::kLeaving);
+  tree::RolloutMachine(t.state).Without("c");
+  CHECK(t.state.sites.empty());
+}
+
+TEST_CASE("a cluster that was told by a file and has a line by now is told over it") {
+  Trial t;
+  t.Sites({{"c", false, false}});
+  tree::RolloutMachine(t.state).Carried("c", 1);
+  t.Sites({{"c", true, false}});
+  t.Step();
+  CHECK(t.sent == Names{"c"});
+  t.Sites({{"c", false, false}});
+  tree::RolloutMachine(t.state).Carried("c", 1);
+  CHECK(t.state.sites.at("c").carried);
+  t.Sites({});
+  t.Step();
+  CHECK(t.unset.empty());
+  tree::RolloutMachine(t.state).Connected("c");
+  t.Step();
+  CHECK(t.unset == Names{"c"});
+}
+
+TEST_CASE("a cluster that lost its line gives the app up by a file") {
+  Trial t;
+  t.Sites({{"c", true, false}});
+  t.Step();
+  t.Sites({});
+  tree::RolloutMachine(t.state).Without("c");
+  CHECK(t.state.sites.size() == 1);  // no file told it to
+  tree::RolloutMachine(t.state).Carried("c", 1);
+  tree::RolloutMachine(t.state).Without("c");
+  CHECK(t.state.sites.empty());
+}
+
+TEST_CASE("a cluster that is away, was let go and is wanted again is pending") {
+  Trial t;
+  t.Sites({{"a", true, false}, {"b", true, false}});
+  t.Step();
+  t.Says("a", api::AppPhase::kHealthy);
+  t.Sites({{"a", true, false}, {"b", false, false}});
+  t.Sites({{"a", true, false}});
+  t.Sites({{"a", true, false}, {"b", false, false}});
+  CHECK(t.state.sites.at("b").phase == api::SitePhase::kPending);
+}
