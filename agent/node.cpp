@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "agent/apps/apps.h"
+#include "agent/by_hand/app_intake.h"
 #include "agent/by_hand/desk.h"
 #include "agent/parts.h"
 #include "agent/state/view.h"
@@ -33,6 +34,7 @@ Node::~Node() {
   // The parts may have threads that post; they go first.
   watch_.reset();
   hand_.reset();
+  app_intake_.reset();
   tree_.reset();
   apps_.reset();
   parts_.reset();
@@ -150,6 +152,12 @@ Result<void> Node::Load(const TransportFactory& factory) {
   };
   OTE_CHECK(Listen());
   OTE_CHECK(apps_->Start());
+  if (hand_) {
+    hand_->ServeApps(apps_->desk());
+  } else {
+    app_intake_ = std::make_unique<AppIntake>(*context_, apps_->site(), keys_->transport);
+    app_intake_->Start();
+  }
   OTE_CHECK(parts_->Start());
   watch_ = std::make_unique<Watch>(Watched{*context_, *members_, *uplink_, *parts_, [this] {
                                              const std::lock_guard guard(posted_mutex_);
@@ -173,7 +181,7 @@ Result<void> Node::StartAuthority() {
       {[this](const api::Cluster& cluster) { return trust_->Revoke(cluster); },
        [this](const wire::Caller& caller, const api::TrustHeld& held) { return trust_->Heard(caller, held); }});
   OTE_CHECK(trust_->Start());
-  hand_ = std::make_unique<HandDesk>(*context_, *members_, *issuer_, parts_->runs, keys_->transport);
+  hand_ = std::make_unique<HandDesk>(*context_, *members_, *issuer_, *trust_, parts_->runs, keys_->transport);
   OTE_CHECK(hand_->Start());
   return authority_->Start();
 }

@@ -26,8 +26,9 @@
 
 namespace ote::agent {
 
-class Apps;      // agent/apps/apps.h
-class HandDesk;  // agent/by_hand/desk.h
+class Apps;       // agent/apps/apps.h
+class HandDesk;   // agent/by_hand/desk.h
+class AppIntake;  // agent/by_hand/app_intake.h
 class RunController;
 class Parts;      // runs, trainer, data sets, models (parts.h)
 class TreeParts;  // agent/tree/tree_parts.h
@@ -113,7 +114,8 @@ class Node {
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<Apps> apps_;
   std::unique_ptr<TreeParts> tree_;
-  std::unique_ptr<HandDesk> hand_;  // at a root
+  std::unique_ptr<HandDesk> hand_;         // at a root
+  std::unique_ptr<AppIntake> app_intake_;  // at a member
   std::unique_ptr<Watch> watch_;
   std::atomic<bool> stop_ = false;
   std::mutex posted_mutex_;

@@ -200,6 +200,13 @@ Result<api::RenewReply> TrustDesk::Rotate(const Request& request, const api::Rot
   auto cluster = members_.Find(request.caller().name);
   if (!cluster || !cluster->certificate) return NotAMember(request.caller().name);
   OTE_CHECK(Settle(*cluster, request.caller(), {}));
+  OTE_TRY(const auto certificate, Certify(cluster->name, rotate));
+  return api::RenewReply{certificate};
+}
+
+Result<crypto::Certificate> TrustDesk::Certify(const std::string& name, const api::RotateRequest& rotate) {
+  auto cluster = members_.Find(name);
+  if (!cluster || !cluster->certificate) return NotAMember(name);
   OTE_TRY(auto body, issuer_.Check(*cluster->certificate));
   OTE_CHECK(crypto::Verify(body.SignKey(), "ote-rotate-v1", rotate.body, rotate.signature));
   OTE_TRY(const auto asked, FromCbor<api::RotateBody>(rotate.body));
@@ -215,8 +222,7 @@ Result<api::RenewReply> TrustDesk::Rotate(const Request& request, const api::Rot
   if (trust.next) {
     OTE_TRY(const auto next, issuer_.Check(*trust.next));
     // Asked again: the answer was lost, or the member with it.
-    if (next.sign_key == asked.sign_key && next.transport_key == asked.transport_key)
-      return api::RenewReply{*trust.next};
+    if (next.sign_key == asked.sign_key && next.transport_key == asked.transport_key) return *trust.next;
     trust.superseded.push_back({next.serial, next.not_after, true});
   }
   if (asked.sign_key == body.sign_key || members_.HolderOf(asked.transport_key) != nullptr) {
@@ -233,7 +239,7 @@ Result<api::RenewReply> TrustDesk::Rotate(const Request& request, const api::Rot
   cluster->trust = std::move(trust);
   OTE_CHECK(members_.Keep(*cluster));
   log::Info("cluster changes its keys", {{"cluster", cluster->name}, {"serial", issued.second.serial.value}});
-  return api::RenewReply{issued.first};
+  return issued.first;
 }
 
 Result<void> TrustDesk::Succeed(const std::string& request_id) {

@@ -38,6 +38,9 @@ class TrustDesk {
   // Voids all certificates of a member: the new list is on disk and on its way to the members when this returns.
   Result<void> Revoke(const api::Cluster& cluster);
 
+  // A certificate for the next keys of a member, which the present ones handed over to: the same for the same keys.
+  Result<crypto::Certificate> Certify(const std::string& name, const api::RotateRequest& rotate);
+
   // Called when the list of operators was signed anew.
   void OnOperators(std::function<void()> fn) { signed_ = std::move(fn); }
   // Tells the members that are there of the lists as they are now.

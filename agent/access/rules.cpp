@@ -101,6 +101,9 @@ const std::vector<Rule>& AllRules() {
       {verb::kAppRollback, kOperator, Reach::kWholeApp, Trace::kChange, ""},
       {verb::kAppRestart, kOperator, Reach::kApp, Trace::kChange, ""},
       {verb::kAppRemove, kOperator, Reach::kWholeApp, Trace::kChange, ""},
+      // what is exported holds the values of secret variables
+      {verb::kAppExport, kAdmin, Reach::kTree, Trace::kChange, ""},
+      {verb::kAppImport, kOperator, Reach::kTree, Trace::kChange, ""},
       {verb::kAppWatch, kViewer, Reach::kList, Trace::kRead, "cluster"},
       {verb::kAppLogs, kViewer, Reach::kNamed, Trace::kRead, ""},
   };

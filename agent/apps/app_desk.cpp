@@ -38,12 +38,16 @@ Result<void> AppDesk::Start() {
     }
     Soon(name);
   }
+  OTE_TRY(auto carried, context_.store.List<CarriedApp>());
+  for (auto& row : carried) carried_.insert_or_assign(row.Key(), std::move(row));
   const std::weak_ptr<bool> alive = alive_;
   bus_.OnOutcome([this, alive](const api::CommandOutcome& outcome) {
     if (alive.lock()) TakeOutcome(outcome);
   });
-  members_.OnChange([this, alive](const api::Cluster&, bool) {
-    if (alive.lock()) SoonAll();
+  members_.OnChange([this, alive](const api::Cluster& cluster, bool removed) {
+    if (!alive.lock()) return;
+    if (removed) ForgetCarried(cluster.name);
+    SoonAll();
   });
   board_.OnChange(
       [this, alive](const std::string& cluster, std::string_view kind, const std::string& name, const Json*) {
@@ -352,6 +356,12 @@ void AppDesk::Restart(Request request, const api::AppTarget& body) {
   std::vector<std::string> clusters;
   for (const auto& [cluster, site] : live.record.rollout.sites) {
     if (!members_.Seen(sees, cluster)) continue;
+    if (ByHand(cluster)) {  // nothing is told to it but by files, which hold what it is to run
+      if (std::find(body.clusters.begin(), body.clusters.end(), cluster) == body.clusters.end()) continue;
+      return request.Refuse(Error{
+          ErrorId::kConflict, fmt::format("app {}: {} is reached by files, and restarts it itself", body.name, cluster),
+          fmt::format("at {}: ote app restart {}/{}", cluster, context_.membership.name, body.name)});
+    }
     const bool asked =
         body.clusters.empty() || std::find(body.clusters.begin(), body.clusters.end(), cluster) != body.clusters.end();
     if (asked && site.sent != 0 && site.phase != api::SitePhase::kLeaving) clusters.push_back(cluster);

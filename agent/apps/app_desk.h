@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/apps/carried_app.h"
 #include "agent/apps/site_desk.h"
 #include "agent/commands/bus.h"
 #include "agent/context.h"
@@ -62,6 +63,21 @@ class AppDesk {
     std::vector<std::string> ever;
   };
   Reached ReachOf(const std::string& name) const;
+
+  // Of clusters that are reached by files (app_carried.cpp). What one is to have of an app: nothing is for giving it
+  // up. kAppUnknown, kNotFound; kConflict while nobody else would be told.
+  struct Wanted {
+    std::int64_t revision = 0;
+    std::optional<api::Assignment> assignment;
+  };
+  Result<Wanted> WantedAt(const std::string& app, const std::string& cluster) const;
+  // What was exported last, and what came back; nullptr for nothing. Valid until the next change.
+  const CarriedApp* CarriedOf(const std::string& app, const std::string& cluster) const;
+  // On disk before it returns, together with what it says of the rollout and with what `also` writes.
+  Result<void> KeepCarried(CarriedApp row, const std::function<Result<void>()>& also = {});
+  // The same under the next of `numbers`.
+  Result<void> KeepNumbered(CarriedApp row, std::string_view numbers);
+
   std::size_t Watchers() const noexcept { return watchers_.size(); }
 
  private:
@@ -121,6 +137,13 @@ class AppDesk {
   void Wake(Live& live, const std::string& name, UnixMillis at);
   std::optional<api::AppStatus> StatusOf(const std::string& app, const std::string& cluster) const;
   bool Online(const std::string& cluster) const;
+  // A member that is reached by files, and has no line now.
+  bool ByHand(const std::string& cluster) const;
+  api::Assignment AssignmentOf(const api::App& record, const api::AppRevision& revision) const;
+  void ForgetCarried(const std::string& cluster);
+  // Of those that are to give the app up by a file: who is no member any more, or has a line again.
+  void Released(tree::RolloutMachine& machine, const api::Rollout& rollout) const;
+  void ShowCarried(const api::App& record, const api::RolloutSite& site, api::AppSiteView& shown) const;
   bool Self(const std::string& cluster) const { return cluster == context_.membership.name; }
   api::AppView ViewOf(const Live& live, bool full) const;
   api::AppView PageOf(const Live& live, const api::AppShowRequest& asked, const Sees& sees) const;
@@ -142,6 +165,7 @@ class AppDesk {
   Grants grants_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::map<std::string, Live> apps_;
+  std::map<std::string, CarriedApp> carried_;
   std::map<std::string, Order> orders_;
   std::map<std::string, std::shared_ptr<Diffing>> diffs_;  // by command
   std::set<std::string> dirty_;

@@ -91,6 +91,7 @@ std::vector<tree::Candidate> AppDesk::Candidates(const std::string& app) const {
     candidate.name = cluster.name;
     candidate.labels = cluster.labels;
     candidate.ready = Online(cluster.name);
+    candidate.by_hand = ByHand(cluster.name);
     candidate.cordoned = cluster.cordoned;
     candidate.drained = cluster.drained;
     if (own != apps_.end()) {
@@ -103,7 +104,7 @@ std::vector<tree::Candidate> AppDesk::Candidates(const std::string& app) const {
         }
       }
       const auto after = record.Newest().spec.replace_after_ms;
-      candidate.lost = !candidate.ready && after > 0 && now - cluster.last_seen >= after;
+      candidate.lost = !candidate.ready && !candidate.by_hand && after > 0 && now - cluster.last_seen >= after;
     }
     api::Capacity used;
     if (const auto told = board_.Get(cluster.name, state::kShim, "")) {
@@ -152,13 +153,16 @@ void AppDesk::DriveDirty() {
 bool AppDesk::SomeAway(const api::App& record) const {
   const auto& sites = record.rollout.sites;
   return std::any_of(sites.begin(), sites.end(), [this](const auto& site) {
-    return site.second.phase != api::SitePhase::kLeaving && !Online(site.first);
+    return site.second.phase != api::SitePhase::kLeaving && !Online(site.first) && !ByHand(site.first);
   });
 }
 
 std::optional<api::AppStatus> AppDesk::StatusOf(const std::string& app, const std::string& cluster) const {
   const auto told = board_.Get(cluster, state::kApp, Self(cluster) ? app : context_.membership.name + "/" + app);
-  if (!told) return std::nullopt;
+  if (!told) {
+    const auto* carried = CarriedOf(app, cluster);
+    return carried == nullptr || !carried->report ? std::nullopt : carried->report->status;
+  }
   auto status = FromWire<api::AppStatus>(*told);
   if (!status) return std::nullopt;
   return std::move(*status);
@@ -193,7 +197,7 @@ void AppDesk::Drive(const std::string& name) {
     }
     if (spec.placement.replicas && spec.replace_after_ms > 0) {
       for (const auto& cluster : members_.List()) {
-        if (!record.rollout.sites.contains(cluster.name) || Online(cluster.name)) continue;
+        if (!record.rollout.sites.contains(cluster.name) || Online(cluster.name) || ByHand(cluster.name)) continue;
         const auto at = cluster.last_seen + spec.replace_after_ms;
         if (at > now) wake = wake == 0 ? at : std::min(wake, at);
       }
@@ -203,6 +207,7 @@ void AppDesk::Drive(const std::string& name) {
         std::cmp_less(sites.size(), wanted) ? fmt::format("{} of {} clusters can have it", sites.size(), wanted) : "";
   }
   machine.SetSites(sites);
+  Released(machine, record.rollout);
   for (const auto& [cluster, site] : before.sites) {
     if (const auto status = StatusOf(name, cluster)) machine.Tell(cluster, *status);
   }
@@ -314,19 +319,9 @@ void AppDesk::Issue(Live& live, const std::string& cluster) {
     const auto* revision = record.Find(site.sent);
     if (revision == nullptr) return;  // of long ago; whatever came of it, it is told anew when its turn comes
     Allow(live, cluster);
-    api::Assignment assignment;
-    assignment.app = record.name;
-    assignment.revision = revision->number;
-    assignment.workload = revision->spec.workload;
-    assignment.digest = api::DigestOf(assignment.workload);
-    assignment.by = revision->by;
-    assignment.at = revision->at;
-    assignment.from = context_.membership.name;
-    assignment.rollback = revision->spec.rollout.on_failure == api::OnFailure::kRollback;
-    assignment.health_ms = revision->spec.rollout.health_ms;
     order.verb = "app.set";
     order.by = revision->by;
-    order.body = ToJson(assignment);
+    order.body = ToJson(AssignmentOf(record, *revision));
   }
   const auto id = bus_.Issue(order, {cluster});
   if (!id) {

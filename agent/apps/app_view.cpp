@@ -50,6 +50,7 @@ api::AppSiteView AppDesk::SiteViewOf(const Live& live, const std::string& cluste
   shown.online = Online(cluster);
   shown.message = site.message;
   shown.status = StatusOf(live.record.name, cluster);
+  ShowCarried(live.record, site, shown);
   return shown;
 }
 
@@ -65,10 +66,13 @@ api::AppView AppDesk::ViewOf(const Live& live, bool full) const {
     auto shown = SiteViewOf(live, cluster, site);
     if (site.phase != api::SitePhase::kLeaving) {
       ++view.counts.wanted;
-      // Healthy is what is so now: a cluster that is away, or that fell ill since, is not.
-      const bool well = shown.status && shown.status->phase == api::AppPhase::kHealthy && shown.online;
+      // Healthy is what is so now: a cluster that is away, or that fell ill since, is not. Of one that is reached by
+      // files its last receipt says so.
+      const bool well =
+          shown.status && shown.status->phase == api::AppPhase::kHealthy && (shown.online || shown.by_hand);
       if (site.phase == api::SitePhase::kHealthy && well) ++view.counts.healthy;
-      if (site.phase == api::SitePhase::kPending || !shown.online) ++view.counts.pending;
+      if (site.phase == api::SitePhase::kPending || !(shown.online || shown.by_hand)) ++view.counts.pending;
+      if (site.phase == api::SitePhase::kPending && shown.by_hand) ++view.counts.carry;
       if (site.phase == api::SitePhase::kFailed) ++view.counts.failed;
     }
     if (full) view.clusters.push_back(std::move(shown));

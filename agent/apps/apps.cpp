@@ -14,7 +14,7 @@ Apps::Apps(Context& context, Members& members, Uplink& uplink, CommandBus& bus, 
 Result<std::unique_ptr<Shim>> Apps::MakeShim() const {
   std::string kind = context_.membership.shim;
   // A root runs nothing itself unless it is told to.
-  if (kind.empty()) kind = context_.membership.parent ? "process" : "none";
+  if (kind.empty()) kind = context_.membership.role == crypto::Role::kRoot ? "none" : "process";
   ShimContext shim;
   if (const auto colon = kind.find(':'); colon != kind.npos) {
     shim.rest = kind.substr(colon + 1);

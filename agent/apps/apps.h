@@ -26,6 +26,9 @@ class Apps {
   // Artifacts that apps need.
   std::set<std::string> Needed() const;
   AppDesk::Reached ReachOf(const std::string& app) const { return desk_ ? desk_->ReachOf(app) : AppDesk::Reached{}; }
+  // After Start; `site` is nullptr without a shim.
+  AppDesk& desk() { return *desk_; }
+  SiteDesk* site() noexcept { return site_ ? &*site_ : nullptr; }
   // nullptr where there is none.
   Shim* shim() noexcept { return shim_.get(); }
 

@@ -58,6 +58,11 @@ class SiteDesk {
   Result<void> StopHere(const std::string& key, const std::string& by);
   void Restart(const std::string& key, Done done);
 
+  // An app.set or app.unset that came by a file; once more is no change. What the bus would answer.
+  Result<Json> Carried(const api::Command& command);
+  // nullopt for an app that is not here, or not any more.
+  std::optional<api::AppStatus> StatusAt(const std::string& key) const;
+
   Shim& shim() noexcept { return shim_; }
   bool Has(const std::string& key) const { return apps_.contains(key); }
 

@@ -34,6 +34,15 @@ Result<std::string> SiteDesk::KeyOf(const std::string& name) const {
   return key;
 }
 
+Result<Json> SiteDesk::Carried(const api::Command& command) {
+  return command.verb == "app.set" ? Set(command) : Unset(command);
+}
+
+std::optional<api::AppStatus> SiteDesk::StatusAt(const std::string& key) const {
+  const auto it = apps_.find(key);
+  return it == apps_.end() ? std::nullopt : std::optional(StatusOf(it->second));
+}
+
 Result<api::AppView> SiteDesk::View(const std::string& key) const {
   const auto it = apps_.find(key);
   if (it == apps_.end()) {

@@ -86,6 +86,36 @@ Result<api::Cluster> HandDesk::RenewWhenDue(api::Cluster cluster) {
   return cluster;
 }
 
+bool HandDesk::InUse(const bundle::Header& header) const {
+  const auto member = members_.Find(header.issuer);
+  if (!member || !member->certificate) return false;
+  const auto held = issuer_.Check(*member->certificate);
+  return held && held->sign_key == header.sign_key;
+}
+
+Result<crypto::Certificate> HandDesk::AdmitNext(const Carried& carried, const bundle::RequestBody& asked) {
+  const auto& header = carried.bundle.header;
+  OTE_TRY(const auto member, HandMember(header.issuer, false));
+  const auto next = FromCbor<api::RotateBody>(asked.rotate->body);
+  if (!next || next->sign_key != header.sign_key || next->transport_key != asked.transport_key) {
+    return Fail(ErrorId::kBundleMixed, "the request hands over to other keys than those that signed it");
+  }
+  OTE_TRY(auto certificate, trust_.Certify(member.name, *asked.rotate));
+  auto changed = members_.Find(member.name).value_or(member);
+  changed.datasets = asked.datasets;
+  changed.version = asked.version;
+  changed.platform = asked.platform;
+  changed.last_seen = context_.clock.WallNow();
+  OTE_CHECK(members_.Admit(changed));
+  return certificate;
+}
+
+Result<HandDesk::Certified> HandDesk::CertifiedOf(const api::Cluster& cluster) const {
+  const auto& certificate = cluster.trust && cluster.trust->next ? *cluster.trust->next : *cluster.certificate;
+  OTE_TRY(auto body, issuer_.Check(certificate));
+  return Certified{certificate, std::move(body)};
+}
+
 Result<api::ApproveReply> HandDesk::Approve(const api::ApproveRequest& request) {
   OTE_TRY(const auto carried, ReadCarried(request.request));
   const auto& header = carried.bundle.header;
@@ -94,11 +124,13 @@ Result<api::ApproveReply> HandDesk::Approve(const api::ApproveRequest& request) 
   if (asked.transport_key.size() != 32 || header.stream != bundle::kEnrolStream) {
     return Fail(ErrorId::kBundleAltered, "the request holds no transport key");
   }
+  // Keys that were granted, and are seen to be in use.
+  if (!asked.rotate) HeardFrom(header);
   // Of a member with this key the number is looked at: an old request must not bring back what the site had once.
   auto seen = bundle::Seen::kNever;
   if (const auto known = members_.Find(header.issuer); known && known->certificate) {
     OTE_TRY(const auto held, issuer_.Check(*known->certificate));
-    if (held.sign_key == header.sign_key) {
+    if (held.sign_key == header.sign_key || asked.rotate) {
       OTE_TRY(seen, bundle::CheckMark(context_.store, carried.bundle));
     }
   }
@@ -111,7 +143,16 @@ Result<api::ApproveReply> HandDesk::Approve(const api::ApproveRequest& request) 
   body.version = asked.version;
   body.platform = asked.platform;
   api::ApproveReply reply;
-  OTE_TRY(reply.cluster, Admit(body, asked.datasets, &reply.already));
+  std::optional<crypto::Certificate> next;
+  if (asked.rotate && !InUse(header)) {
+    OTE_TRY(next, AdmitNext(carried, asked));
+    OTE_TRY(reply.cluster, HandMember(header.issuer, false));
+    OTE_TRY(const auto issued, issuer_.Check(*next));
+    reply.cluster.serial = issued.serial;
+    reply.cluster.certificate = next;
+  } else {
+    OTE_TRY(reply.cluster, Admit(body, asked.datasets, &reply.already));
+  }
 
   OTE_TRY(const auto revocations, RevocationNumber());
   OTE_TRY(auto grant, context_.store.Get<HandGrant>(header.issuer));

@@ -23,7 +23,7 @@ Result<void> HandDesk::Start() {
   return {};
 }
 
-Result<api::Cluster> HandDesk::HandMember(const std::string& name) {
+Result<api::Cluster> HandDesk::HandMember(const std::string& name, bool renew) {
   auto cluster = members_.Find(name);
   if (!cluster || !cluster->certificate) {
     return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member", name), "ote cluster list");
@@ -32,7 +32,29 @@ Result<api::Cluster> HandDesk::HandMember(const std::string& name) {
     return Fail(ErrorId::kNotByHand, fmt::format("cluster {}: it is reached over its link", name),
                 "ote cluster list shows which are by-hand");
   }
-  return RenewWhenDue(std::move(*cluster));
+  if (renew) return RenewWhenDue(std::move(*cluster));
+  return std::move(*cluster);
+}
+
+void HandDesk::HeardFrom(const bundle::Header& header) {
+  const auto member = members_.Find(header.issuer);
+  if (!member || !member->certificate) return;
+  api::TrustHeld held;
+  held.authority = header.authority;
+  for (const auto& certificate : {member->certificate, member->trust ? member->trust->next : std::nullopt}) {
+    if (!certificate) continue;
+    const auto body = issuer_.Check(*certificate);
+    if (body && body->sign_key == header.sign_key) held.serial = body->serial;
+  }
+  if (held.serial.value == 0) return;
+  // What is newer goes with the next file.
+  trust_.Heard(wire::Caller{wire::CallerKind::kMember, header.issuer, held.serial, false}, held);
+  auto seen = members_.Find(header.issuer);
+  if (!seen) return;
+  seen->last_seen = context_.clock.WallNow();
+  if (auto told = members_.Admit(*seen); !told) {
+    log::Warn("what a bundle tells of its sender was not kept", {{"cluster", header.issuer}});
+  }
 }
 
 Result<std::int64_t> HandDesk::RevocationNumber() const {

@@ -31,7 +31,7 @@ Result<std::vector<std::string>> EndedRuns(store::Store& store, const RunControl
 }  // namespace
 
 Result<api::ExportReply> HandDesk::Export(const api::ExportRequest& request) {
-  OTE_TRY(const auto cluster, HandMember(request.cluster));
+  OTE_TRY(const auto cluster, HandMember(request.cluster, !request.dry_run));
   OTE_TRY(const auto id, runs_.IdOf(request.run));
   OTE_TRY(const auto run, runs_.Show(id));
   auto* driver = runs_.DriverOf(id);
@@ -57,18 +57,18 @@ Result<api::ExportReply> HandDesk::Export(const api::ExportRequest& request) {
         fmt::format("ote fl show {}", request.run));
   }
   HandTask made;
-  made.serial = cluster.serial;
   OTE_TRY(made.revocations, RevocationNumber());
   auto& out = made.out;
   out.cluster = cluster.name;
-  OTE_TRY(const auto certified, issuer_.Check(*cluster.certificate));
-  out.receiver_key = certified.transport_key;
+  OTE_TRY(const auto certified, CertifiedOf(cluster));
+  made.serial = certified.body.serial;
+  out.receiver_key = certified.body.transport_key;
   out.task = same_task ? given->out.task : *task;
   out.rounds = run.planned_rounds;
   out.trips = federate::TripsLeft(run, out.task);
   OTE_TRY(out.seen, bundle::HighestOf(context_.store, cluster.name));
   OTE_TRY(out.over, EndedRuns(context_.store, runs_, cluster.name));
-  out.certificate = *cluster.certificate;
+  out.certificate = certified.certificate;
   out.revocations = context_.membership.revocations;
   if (same_task && given->serial == made.serial && given->revocations == made.revocations &&
       given->out.seen == out.seen && given->out.over == out.over && given->out.receiver_key == out.receiver_key) {
@@ -82,6 +82,7 @@ Result<api::ExportReply> HandDesk::Export(const api::ExportRequest& request) {
     const auto nonce = crypto::SecretBytes::Random(16);
     out.nonce.assign(nonce.View().begin(), nonce.View().end());
   }
+  if (request.dry_run) return out;
   out.created = context_.clock.WallNow();
   auto kept = context_.store.Transaction([&]() -> Result<void> {
     OTE_TRY(out.sequence, context_.store.NextNumber(kSentNumbers));

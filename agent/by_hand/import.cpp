@@ -30,22 +30,30 @@ Result<void> CheckParts(const Carried& carried, const bundle::UpdateBody& body) 
 
 }  // namespace
 
-Result<void> HandDesk::Check(const Carried& carried, const bundle::UpdateBody& body,
-                             std::optional<HandUpdate>* before) {
+Result<void> HandDesk::CheckSender(const Carried& carried) const {
   const auto& header = carried.bundle.header;
-  OTE_CHECK(bundle::CheckKind(header, bundle::kind::kUpdate));
   OTE_CHECK(bundle::CheckReceiver(header, context_.membership.name, transport_.Public()));
   // The member as it is known here; what the bundle says of it itself is not needed.
   const auto member = members_.Find(header.issuer);
   if (!member || !member->certificate) {
-    return Fail(ErrorId::kRevoked, fmt::format("the update is from {}, which is not a member", header.issuer),
+    return Fail(ErrorId::kRevoked, fmt::format("the {} is from {}, which is not a member", header.kind, header.issuer),
                 "ote cluster list");
   }
   OTE_TRY(const auto certified, issuer_.Check(*member->certificate));
-  if (certified.sign_key != header.sign_key) {
-    return Fail(ErrorId::kBundleUntrusted,
-                fmt::format("the update says that it is from {}, and is signed by another key", header.issuer));
+  if (certified.sign_key == header.sign_key) return {};
+  if (member->trust && member->trust->next) {
+    OTE_TRY(const auto next, issuer_.Check(*member->trust->next));
+    if (next.sign_key == header.sign_key) return {};
   }
+  return Fail(ErrorId::kBundleUntrusted,
+              fmt::format("the {} says that it is from {}, and is signed by another key", header.kind, header.issuer));
+}
+
+Result<void> HandDesk::Check(const Carried& carried, const bundle::UpdateBody& body,
+                             std::optional<HandUpdate>* before) {
+  const auto& header = carried.bundle.header;
+  OTE_CHECK(bundle::CheckKind(header, bundle::kind::kUpdate));
+  OTE_CHECK(CheckSender(carried));
   OTE_CHECK(CheckParts(carried, body));
 
   const auto key = HandKey(header.run, header.round, header.step, header.issuer);
@@ -57,15 +65,7 @@ Result<void> HandDesk::Check(const Carried& carried, const bundle::UpdateBody& b
                             header.round, header.run, (*before)->receipt.update_sequence));
   }
   before->reset();
-  OTE_CHECK(bundle::CheckMark(context_.store, carried.bundle));
-  OTE_TRY(const auto marks, context_.store.List<bundle::Mark>());
-  for (const auto& mark : marks) {
-    if (mark.issuer != header.issuer || mark.sequence != header.sequence) continue;
-    return Fail(ErrorId::kBundleReplaced,
-                fmt::format("update, number {} of {}: another one with this number was taken, for {}", header.sequence,
-                            header.issuer, mark.stream),
-                "the site was restored from an old copy: ote fl train --restored there");
-  }
+  OTE_CHECK(CheckNumber(carried));
   OTE_CHECK(runs_.IdOf(header.run));
   OTE_TRY(const auto task, context_.store.Get<HandTask>(key));
   if (!task) {
@@ -106,8 +106,8 @@ Result<api::ImportReply> HandDesk::Take(const Carried& carried, const bundle::Up
   update.nonce = header.nonce;
   auto& receipt = update.receipt;
   receipt.cluster = header.issuer;
-  OTE_TRY(const auto certified, issuer_.Check(*cluster.certificate));
-  receipt.receiver_key = certified.transport_key;
+  OTE_TRY(const auto certified, CertifiedOf(cluster));
+  receipt.receiver_key = certified.body.transport_key;
   receipt.update = carried.bundle.digest;
   receipt.update_sequence = header.sequence;
   receipt.run = header.run;
@@ -126,8 +126,9 @@ Result<api::ImportReply> HandDesk::Take(const Carried& carried, const bundle::Up
   });
   OTE_CHECK(std::move(kept));
   log::Info("update imported", {{"run", header.run}, {"round", header.round}, {"cluster", header.issuer}});
+  HeardFrom(header);
   // What else it tells of the site; this may move the run on.
-  auto changed = cluster;
+  auto changed = members_.Find(header.issuer).value_or(cluster);
   changed.datasets = body.datasets;
   changed.version = body.version;
   changed.platform = body.platform;
@@ -148,7 +149,7 @@ Result<api::ImportReply> HandDesk::Import(const api::ImportRequest& request) {
     receipt.already = true;
     return receipt;
   }
-  OTE_TRY(const auto cluster, HandMember(carried.bundle.header.issuer));
+  OTE_TRY(const auto cluster, HandMember(carried.bundle.header.issuer, !request.check));
   if (request.check) {
     api::ImportReply seen;
     seen.cluster = cluster.name;

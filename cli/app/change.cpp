@@ -93,7 +93,13 @@ Result<Exit> Remove(Context& context, const ChangeOptions& options) {
     const auto left = gone ? std::ssize(gone->clusters) : 0;
     if (left > 0) {
       Print(context, *gone);
-      Warn(context, fmt::format("app {}: {} clusters are away, and give it up when they return", view.name, left));
+      const auto carry =
+          std::count_if(gone->clusters.begin(), gone->clusters.end(), [](const auto& s) { return s.carry; });
+      if (left > carry) {
+        Warn(context,
+             fmt::format("app {}: {} clusters are away, and give it up when they return", view.name, left - carry));
+      }
+      WarnOfCarriage(context, *gone);
       return Exit::kPartly;
     }
     view.clusters.clear();
@@ -143,7 +149,8 @@ Command RemoveAppCommand() {
   auto options = std::make_shared<ChangeOptions>();
   Command c("remove", "stop an app on all of its clusters and forget it");
   c.About(
-      "Clusters that are away give it up when they return. At a cluster that has the app from above it is stopped "
+      "Clusters that are away give it up when they return, those that are reached by files when ote app export was "
+      "carried to them. At a cluster that has the app from above it is stopped "
       "there, until the tier above deploys a newer revision.");
   c.Argument("APP", options->app, "the app's name, or FROM/APP at a cluster that has it from above");
   c.Switch("--detach", options->detach, "do not wait for the clusters");

@@ -17,5 +17,8 @@ Command AppLogsCommand();
 Command RestartAppCommand();
 Command RollbackAppCommand();
 Command RemoveAppCommand();
+// By files, cli/by_hand.
+Command ExportAppCommand();
+Command ImportAppCommand();
 
 }  // namespace ote::cli

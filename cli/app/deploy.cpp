@@ -31,7 +31,11 @@ void PrintPlan(Context& context, const api::AppPlan& plan) {
     for (const auto& part : item.parts) parts.push_back(fmt::format("{} {}", part.name, Number(part.value)));
     std::string why = Join(item.against, "; ");
     if (item.kept) why = "has it";
-    if (item.chosen && !item.online) why += why.empty() ? "away: pending" : ", away";
+    if (item.chosen && !item.online && item.by_hand) {
+      why += why.empty() ? "by files: ote app export" : ", by files";
+    } else if (item.chosen && !item.online) {
+      why += why.empty() ? "away: pending" : ", away";
+    }
     table.Add({item.cluster, item.chosen ? "yes" : "no", Number(item.score), Join(parts, ", "), why});
     items.push_back(ToJson(item));
     if (item.chosen) chosen.push_back(item.cluster);
@@ -128,8 +132,9 @@ Command DeployAppCommand() {
   Command c("deploy", "bring an app to clusters, and wait until it is healthy there");
   c.About(
       "Each deployment is a revision; the same file again changes nothing and succeeds. It goes out in waves, as the "
-      "file's rollout says; a cluster that is away gets it when it returns. The status is 0 when all have it and are "
-      "healthy, 9 when the others are away, 1 when the rollout stopped. Ctrl-C and --timeout end the wait, not the "
+      "file's rollout says; a cluster that is away gets it when it returns, one that is reached by files when ote app "
+      "export was carried to it. The status is 0 when all have it and are healthy, 9 when the others are away, 1 when "
+      "the rollout stopped. Ctrl-C and --timeout end the wait, not the "
       "rollout.");
   AddAppFlags(c, options->flags);
   c.Option("--note", "TEXT", options->note, "kept with the revision");

@@ -128,11 +128,13 @@ Result<Exit> AwaitRevision(Context& context, const std::string& app, std::int64_
   const auto followed = FollowApp(context, app, last, [&](const api::AppView& view) {
     switch (outcome(view)) {
       case api::RevisionOutcome::kRolling:
-        return view.removed || (!bounded && view.counts.pending == view.counts.wanted);
+        return view.removed || view.counts.carry == view.counts.wanted ||
+               (!bounded && view.counts.pending == view.counts.wanted);
       case api::RevisionOutcome::kRolledBack:
         return view.phase != api::RolloutPhase::kRolling;
       case api::RevisionOutcome::kDone:
-        return !bounded || view.counts.pending == 0 || view.revision != revision;
+        // What is carried by hand nobody waits for.
+        return !bounded || view.counts.pending == view.counts.carry || view.revision != revision;
       default:
         return true;
     }
@@ -162,18 +164,35 @@ Result<Exit> AwaitRevision(Context& context, const std::string& app, std::int64_
            AppName(view));
   if (error) return Fail(*error);
   if (partly) {
-    Warn(context, fmt::format("app {}: {} clusters are away, and get it when they return", app, view.counts.pending),
-         "ote app status " + app);
+    const auto away = view.counts.pending - view.counts.carry;
+    if (away > 0) {
+      Warn(context, fmt::format("app {}: {} clusters are away, and get it when they return", app, away),
+           "ote app status " + app);
+    }
+    WarnOfCarriage(context, view);
     return Exit::kPartly;
   }
   return Exit::kDone;
+}
+
+void WarnOfCarriage(Context& context, const api::AppView& view) {
+  std::vector<std::string> names;
+  for (const auto& site : view.clusters) {
+    if (site.carry) names.push_back(site.cluster);
+  }
+  if (names.empty()) return;
+  Warn(context,
+       fmt::format("app {}: {} {} reached by files, which have to be carried", view.name, Join(names, ", "),
+                   names.size() == 1 ? "is" : "are"),
+       fmt::format("ote app export {} --cluster {} -o FILE", view.name, names.front()));
 }
 
 Command AppStatusCommand() {
   auto options = std::make_shared<StatusOptions>();
   Command c("status", "how an app is on each of its clusters");
   c.About(
-      "A cluster that is away is shown as unknown, whatever it told last. With --watch it is told again at each "
+      "A cluster that is away is shown as unknown, whatever it told last; one that is reached by files as its last "
+      "receipt says. With --watch it is told again at each "
       "change, until Ctrl-C, --timeout, or the app is removed.");
   c.Argument("APP", options->app, "the app's name, or FROM/APP at a cluster that has it from above");
   c.Switch("-w,--watch", options->watch, "go on telling");

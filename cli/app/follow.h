@@ -19,4 +19,7 @@ Result<api::AppView> FollowApp(Context& context, const std::string& app, api::Ap
 // all that it waits for: at once without --timeout, at its end with it.
 Result<Exit> AwaitRevision(Context& context, const std::string& app, std::int64_t revision);
 
+// Tells of the clusters that wait for a file, if there are any.
+void WarnOfCarriage(Context& context, const api::AppView& view);
+
 }  // namespace ote::cli

@@ -51,6 +51,9 @@ std::string SiteMessage(const api::AppSiteView& site) {
     text += (text.empty() ? "" : "; ") + status.message;
   }
   if (!status.code.empty()) text += fmt::format(" [{}]", status.code);
+  if (site.as_of != 0) {
+    text += fmt::format("{}as of the receipt of {}", text.empty() ? "" : "; ", FormatTime(site.as_of));
+  }
   return text;
 }
 
@@ -60,7 +63,8 @@ std::string AppName(const api::AppView& view) { return view.from.empty() ? view.
 
 std::string CountsText(const api::AppCounts& counts) {
   std::string text = fmt::format("{}/{} healthy", counts.healthy, counts.wanted);
-  if (counts.pending > 0) text += fmt::format(", {} pending", counts.pending);
+  if (counts.pending > counts.carry) text += fmt::format(", {} pending", counts.pending - counts.carry);
+  if (counts.carry > 0) text += fmt::format(", {} by files", counts.carry);
   if (counts.failed > 0) text += fmt::format(", {} failed", counts.failed);
   return text;
 }
@@ -95,7 +99,8 @@ Table SitesTable(const api::AppView& view, UnixMillis now) {
       // What it is now, where the rollout has nothing more to say.
       if (site.phase == api::SitePhase::kHealthy) phase = NameOf(status.phase);
     }
-    if (!site.online && site.phase != api::SitePhase::kLeaving) phase = site.revision == 0 ? "pending" : "unknown";
+    if (!site.online && !site.by_hand && site.phase != api::SitePhase::kLeaving)
+      phase = site.revision == 0 ? "pending" : "unknown";
     table.Add({site.cluster, phase, revision == 0 ? "" : std::to_string(revision), healthy,
                site.status ? std::to_string(restarts) : "", since, SiteMessage(site)});
   }

@@ -25,7 +25,7 @@ struct ApproveOptions {
 bundle::Package GrantOf(const store::Membership& root, const bundle::Bundle& request, const Bytes& receiver_key,
                         const api::ApproveReply& reply) {
   bundle::Package package;
-  package.header = HeaderOfRoot(root, bundle::kind::kGrant, reply.cluster.name, receiver_key);
+  package.header = HeaderFrom(root, bundle::kind::kGrant, reply.cluster.name, receiver_key);
   package.header.stream = bundle::kEnrolStream;
   package.header.sequence = reply.sequence;
   package.header.answers = request.Digest();
@@ -69,7 +69,10 @@ Result<Exit> Approve(Context& context, const ApproveOptions& options) {
   OTE_TRY(const auto packed, bundle::Pack(GrantOf(link.Member(), request, body.transport_key, reply), sign, place));
   const auto own = FingerprintText(link.Member());
   Say(context, fmt::format("cluster {}: {}; wrote {}", header.issuer,
-                           reply.already ? "is a member with this key already" : "admitted", PlacedText(packed)));
+                           reply.already ? "is a member with this key already"
+                           : body.rotate ? "its next keys are certified"
+                                         : "admitted",
+                           PlacedText(packed)));
   PrintOne(context,
            {{"name", header.issuer},
             {"keyFingerprint", print},
@@ -98,7 +101,9 @@ Command ApproveCommand() {
       "Shows the name and the fingerprint of the key that asks: compare it with the one that the site tells, over "
       "another way than the file came, or give it with --fingerprint. The grant is sealed to that key. The same "
       "request again gives the same grant; a later request of the same key brings the root up to date with the site's "
-      "data sets; another key under the same name is refused. The fingerprint that is printed last is the root's "
+      "data sets; another key under the same name is refused, unless the present one hands over to it (ote key "
+      "rotate). "
+      "The fingerprint that is printed last is the root's "
       "own, for the site.");
   c.Argument("FILE", options->file, "the request").Completes(Names::kFile);
   AddPlaceFlags(c, options->place, "the grant");

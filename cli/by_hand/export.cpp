@@ -26,7 +26,7 @@ std::string Trips(std::int64_t trips) {
 Result<bundle::Package> TaskOf(Context& context, AgentLink& link, const api::ExportReply& out) {
   bundle::Package package;
   auto& header = package.header;
-  header = HeaderOfRoot(link.Member(), bundle::kind::kTask, out.cluster, out.receiver_key);
+  header = HeaderFrom(link.Member(), bundle::kind::kTask, out.cluster, out.receiver_key);
   header.stream = out.task.run;
   header.sequence = out.sequence;
   header.run = out.task.run;
@@ -46,7 +46,7 @@ Result<Exit> Export(Context& context, const ExportOptions& options) {
   crypto::Init();
   OTE_TRY(AgentLink link, AgentLink::Open(context));
   OTE_CHECK(link.NeedsFolder("to seal a bundle"));
-  api::ExportRequest ask{options.run, options.cluster, 0, {}};
+  api::ExportRequest ask{options.run, options.cluster, 0, {}, context.flags.dry_run};
   OTE_TRY(const auto out, link.Ask<api::ExportReply>(api::verb::kFlExport, ask, context.Patience(kQuick)));
   const std::string step(NameOf(out.task.kind));
   const Facts facts{{"run", out.task.run},

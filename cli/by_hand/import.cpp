@@ -4,7 +4,6 @@
 #include "cli/by_hand/place.h"
 #include "cli/by_hand/root.h"
 #include "cli/fl/commands.h"
-#include "cli/frame/artifacts.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "cli/frame/settings.h"
@@ -37,21 +36,11 @@ Result<Exit> ImportReceipt(Context& context, const ImportOptions& options, bundl
   return Exit::kDone;
 }
 
-Result<void> PutArtifacts(Context& context, AgentLink& link, bundle::Bundle& update, const crypto::TransportKey& key) {
-  std::optional<AgentUpload> upload;
-  return update.Unpack(
-      &key, [](const bundle::Manifest&, ByteView) -> Result<void> { return {}; },
-      [&](const bundle::Item& item, std::uint64_t offset, ByteView piece) -> Result<void> {
-        if (offset == 0) upload.emplace(context, link, item.digest, item.size);
-        return upload->Take(piece);
-      });
-}
-
 Result<bundle::Packed> WriteReceipt(const AgentLink& link, const api::ImportReply& taken, const bundle::Place& place) {
   OTE_TRY(const auto sign, SignKeyOf(link));
   bundle::Package package;
   auto& header = package.header;
-  header = HeaderOfRoot(link.Member(), bundle::kind::kReceipt, taken.cluster, taken.receiver_key);
+  header = HeaderFrom(link.Member(), bundle::kind::kReceipt, taken.cluster, taken.receiver_key);
   header.stream = taken.run + "/receipts";
   header.sequence = taken.sequence;
   header.run = taken.run;
@@ -86,7 +75,7 @@ Result<Exit> Import(Context& context, const ImportOptions& options) {
     return Exit::kDone;
   }
   if (!taken.already) {
-    OTE_CHECK(PutArtifacts(context, link, update, transport));
+    OTE_CHECK(PutItems(context, link, update, transport));
     ask.check = false;
     OTE_TRY(taken, link.Ask<api::ImportReply>(api::verb::kFlImport, ask, context.Patience(kLong)));
   }

@@ -69,6 +69,11 @@ Result<Exit> JoinByGrant(Context& context, const JoinOptions& options) {
     OTE_TRY(auto site, site::HandSite::Open(folder, context.clock));
     OTE_TRY(const auto granted, site.TakeGrant(grant, fingerprint, dates, context.flags.dry_run));
     already = granted.already;
+    if (!options.shim.empty() && options.shim != granted.member.shim && !context.flags.dry_run) {
+      auto member = granted.member;
+      member.shim = options.shim;
+      OTE_CHECK(folder.SaveMembership(member));
+    }
     Say(context, fmt::format("cluster {}: {}", granted.member.name,
                              context.flags.dry_run ? "would be a member"
                              : already             ? "is a member by this grant already"

@@ -103,9 +103,11 @@ Result<Exit> ExportModelBundle(Context& context, const std::string& model, const
   if (!member || !member->certificate) {
     return Fail(ErrorId::kNotFound, fmt::format("cluster {}: not a member of this root", cluster), "ote cluster list");
   }
-  OTE_TRY(const auto certified, crypto::CheckCertificateSignature(*member->certificate, link.Member().AuthorityKey()));
+  // One that is changing its keys has the next ones when this reaches it: the grant goes with it.
+  const auto& present = member->trust && member->trust->next ? *member->trust->next : *member->certificate;
+  OTE_TRY(const auto certified, crypto::CheckCertificateSignature(present, link.Member().AuthorityKey()));
   bundle::Package package;
-  package.header = HeaderOfRoot(link.Member(), bundle::kind::kModel, cluster, certified.transport_key);
+  package.header = HeaderFrom(link.Member(), bundle::kind::kModel, cluster, certified.transport_key);
   package.header.stream = StreamOf(entry);
   package.header.sequence = entry.version;
   package.header.created = entry.created_at;

@@ -7,16 +7,16 @@
 
 namespace ote::cli {
 
-bundle::Header HeaderOfRoot(const store::Membership& root, std::string_view kind, const std::string& to,
-                            const Bytes& to_key) {
+bundle::Header HeaderFrom(const store::Membership& member, std::string_view kind, const std::string& to,
+                          const Bytes& to_key) {
   bundle::Header header;
   header.kind = kind;
-  header.issuer = root.name;
-  header.certificate = root.certificate;
+  header.issuer = member.name;
+  header.certificate = member.certificate;
   header.receiver = to;
   header.receiver_key = to_key;
-  header.authority = crypto::ToBytes(crypto::FingerprintOf(root.AuthorityKey()));
-  header.successions = root.successions;
+  header.authority = crypto::ToBytes(crypto::FingerprintOf(member.AuthorityKey()));
+  header.successions = member.successions;
   header.version = Version();
   return header;
 }
@@ -43,6 +43,16 @@ bundle::Content AgentArtifact(Context& context, AgentLink& link, const std::stri
             }
             return {};
           }};
+}
+
+Result<void> PutItems(Context& context, AgentLink& link, bundle::Bundle& bundle, const crypto::TransportKey& key) {
+  std::optional<AgentUpload> upload;
+  return bundle.Unpack(
+      &key, [](const bundle::Manifest&, ByteView) -> Result<void> { return {}; },
+      [&](const bundle::Item& item, std::uint64_t offset, ByteView piece) -> Result<void> {
+        if (offset == 0) upload.emplace(context, link, item.digest, item.size);
+        return upload->Take(piece);
+      });
 }
 
 }  // namespace ote::cli

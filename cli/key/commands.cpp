@@ -4,9 +4,12 @@
 
 #include <algorithm>
 
+#include "cli/by_hand/alone.h"
+#include "cli/by_hand/place.h"
 #include "cli/frame/link.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
+#include "cli/frame/settings.h"
 #include "core/api/operator.h"
 #include "core/api/requests.h"
 
@@ -17,6 +20,7 @@ constexpr std::chrono::milliseconds kRotateWait{30'000};  // the parent is asked
 
 struct RotateOptions {
   bool authority = false;
+  PlaceOptions place;
 };
 
 std::string_view StatusOf(const api::Operator& who, UnixMillis now) {
@@ -74,8 +78,55 @@ Result<Exit> List(Context& context) {
   return Exit::kDone;
 }
 
+// Where no line reaches: the request is carried to the root, and its grant back.
+Result<Exit> RotateByHand(Context& context, const RotateOptions& options, site::HandSite& site) {
+  OTE_TRY(const auto name, site.Name());
+  if (options.authority) {
+    return Fail(ErrorId::kPermission,
+                fmt::format("the authority of {}: its key is at the root, and this is a member", name),
+                "at the root: ote key rotate --authority");
+  }
+  OTE_TRY(const auto place, PlaceOf(context, options.place, "ote key rotate"));
+  if (context.flags.dry_run) {
+    Say(context, fmt::format("the keys of {}: would write the request {}", name, place.path.string()));
+    return Exit::kDone;
+  }
+  OTE_TRY(const auto asked, site.MakeRotation(place));
+  Say(context, fmt::format("the keys of {}: {} {}; they change when its grant is taken", name,
+                           asked.file.already ? "the request is there already:" : "wrote", PlacedText(asked.file)));
+  PrintOne(context,
+           {{"name", name},
+            {"file", place.path.string()},
+            {"fingerprint", asked.fingerprint},
+            {"digest", asked.file.digest},
+            {"already", asked.file.already}},
+           FactsText({{"name", name}, {"request", place.path.string()}, {"fingerprint", asked.fingerprint}}),
+           place.path.string());
+  Next(context, fmt::format("at the root: ote cluster approve {} -o {}.grant", place.path.filename().string(), name));
+  return Exit::kDone;
+}
+
 Result<Exit> Rotate(Context& context, const RotateOptions& options) {
+  OTE_TRY(auto alone, OpenAlone(context));
+  if (!alone && !options.place.out.empty()) {
+    // One that was enrolled over a line which it has lost may be reached by files, too.
+    OTE_TRY(const ChosenState chosen, ChooseState(context));
+    const store::StateFolder folder{chosen.path};
+    OTE_TRY(const auto member, folder.LoadMembership());
+    if (member.role == crypto::Role::kRoot) {
+      return Fail(ErrorId::kUsage, fmt::format("-o: {} is the root, which asks nobody", member.name), "leave it out");
+    }
+    OTE_TRY(auto site, site::HandSite::Open(folder, context.clock));
+    return RotateByHand(context, options, site);
+  }
+  if (alone) return RotateByHand(context, options, *alone);
   OTE_TRY(AgentLink link, AgentLink::Open(context));
+  if (link.Member().role == crypto::Role::kMember && !link.Member().parent && !link.Remote() && !options.authority) {
+    return Fail(
+        ErrorId::kAgentRunning,
+        fmt::format("the keys of {}: it has no parent that could be asked, and its agent runs", link.Member().name),
+        "ote cluster stop, then ote key rotate -o FILE, to be carried to the root");
+  }
   const bool root = link.Member().role == crypto::Role::kRoot;
   if (options.authority && !root) {
     return Fail(ErrorId::kPermission,
@@ -153,11 +204,17 @@ Command KeyCommand() {
       "members, and stays. With --authority, at the root: a new authority, named by the old one, whose key is "
       "destroyed. "
       "Clusters that are there take it at once, those that are away when they connect, however many changes later; "
-      "tokens that were made before still work. A change that is cut off goes on by itself when the agent runs again.");
+      "tokens that were made before still work. A change that is cut off goes on by itself when the agent runs again. "
+      "At a cluster that was enrolled by files, with its agent stopped: writes a request, in which the keys hand over "
+      "to the next ones; ote cluster approve answers it at the root, and with ote cluster join --grant the keys "
+      "change.");
   rotate.Switch("--authority", options->authority, "the key that certifies the clusters of the tree; at the root only");
+  AddPlaceFlags(rotate, options->place, "of a cluster that is reached by files: the request");
   rotate.Example("ote key rotate", "the keys of this cluster");
   rotate.Example("ote key rotate --authority --yes", "at the root, the authority, in a script");
-  rotate.Exits({Exit::kTimedOut, Exit::kRefused, Exit::kUnreachable, Exit::kNotFound, Exit::kVerification});
+  rotate.Example("ote key rotate -o keys.request", "at a cluster that no line reaches");
+  rotate.Exits({Exit::kFailed, Exit::kTimedOut, Exit::kRefused, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound,
+                Exit::kVerification});
   rotate.Changes();
   rotate.Does([options](Context& context) { return Rotate(context, *options); });
   noun.Add(std::move(rotate));

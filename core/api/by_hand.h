@@ -60,12 +60,14 @@ struct ExportRequest {
   std::string cluster;
   std::int64_t sequence = 0;
   std::string digest;
+  bool dry_run = false;  // only looked at: no number is given
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("run", self.run, kRequired);
     v("cluster", self.cluster, kRequired);
     v("sequence", self.sequence);
     v("digest", self.digest);
+    v("dryRun", self.dry_run);
   }
 };
 // What the bundle of a task is made of; the same as long as the same is asked of the site.

@@ -93,8 +93,10 @@ inline constexpr std::string_view kAppRemove = "app.remove";              // App
 inline constexpr std::string_view kAppDiff = "app.diff";                  // DeployRequest -> AppDiff
 inline constexpr std::string_view kAppWatch = "app.watch";                // NameRequest -> a stream of AppView
 inline constexpr std::string_view kAppLogs = "app.logs";                  // AppLogsRequest -> a stream of AppLogLine
-inline constexpr std::string_view kDoctorCheck = "doctor.check";          // Empty -> Findings
-inline constexpr std::string_view kModelImport = "model.import";          // ModelImportRequest -> ModelEntry
+inline constexpr std::string_view kAppExport = "app.export";      // AppExportRequest -> AppExportReply (app_carried.h)
+inline constexpr std::string_view kAppImport = "app.import";      // AppImportRequest -> AppImportReply (app_carried.h)
+inline constexpr std::string_view kDoctorCheck = "doctor.check";  // Empty -> Findings
+inline constexpr std::string_view kModelImport = "model.import";  // ModelImportRequest -> ModelEntry
 }  // namespace verb
 
 }  // namespace ote::api

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "core/api/app.h"
 #include "core/api/requests.h"
+#include "core/api/trust.h"
 #include "core/bundle/header.h"
 
 namespace ote::bundle {
@@ -13,10 +15,12 @@ namespace ote::bundle {
 // The stream of requests and grants; that of tasks, updates and receipts is the id of their run.
 inline constexpr std::string_view kEnrolStream = "enrol";
 inline constexpr std::string_view kModelStream = "models";
+inline constexpr std::string_view kAppStream = "apps";  // "apps/NAME", of what is wanted and of its receipts
 
 // Signed by the keys that it brings.
 struct RequestBody {
   api::Labels labels;
+  std::optional<api::RotateRequest> rotate;  // of a member: its keys before hand over to these
   Bytes transport_key;
   std::string version;
   std::string platform;
@@ -25,6 +29,7 @@ struct RequestBody {
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("labels", self.labels);
+    v("rotate", self.rotate);
     v("transportKey", self.transport_key, kRequired);
     v("version", self.version);
     v("platform", self.platform);
@@ -111,6 +116,27 @@ struct ModelBody {
     v("entry", self.entry, kRequired);
   }
 };
+
+// An app as one cluster is to have it. Its files follow, each once.
+struct AppBody {
+  std::string app;
+  std::int64_t revision = 0;                  // that is wanted; of one that it gives up, the last
+  std::optional<api::Assignment> assignment;  // nothing: the cluster gives the app up
+  // As in TaskBody.
+  std::int64_t seen = 0;
+  std::optional<crypto::Certificate> certificate;
+
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("app", self.app, kRequired);
+    v("revision", self.revision, kRequired);
+    v("assignment", self.assignment);
+    v("seen", self.seen);
+    v("certificate", self.certificate);
+  }
+};
+// The digests of its files and their sizes, each once, in the order in which they are in the bundle.
+std::vector<std::pair<std::string, std::int64_t>> FilesOf(const api::Assignment& assignment);
 
 // The body of a manifest; kBundleAltered when it is none of this kind.
 template <class Body>

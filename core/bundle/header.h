@@ -39,6 +39,8 @@ inline constexpr std::string_view kTask = "task";        // what a site is asked
 inline constexpr std::string_view kUpdate = "update";    // the site's answer
 inline constexpr std::string_view kReceipt = "receipt";  // what the root took
 inline constexpr std::string_view kModel = "model";      // a model of the registry
+inline constexpr std::string_view kApp = "app";          // what a cluster is to run of an app, or that it gives it up
+inline constexpr std::string_view kAppReceipt = "app-receipt";  // what became of it there
 }  // namespace kind
 
 struct Header {

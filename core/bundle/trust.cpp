@@ -18,6 +18,11 @@ std::int64_t NumberOf(const std::optional<crypto::RevocationList>& list, const c
   return body ? body->number : -1;
 }
 
+std::string WithArticle(std::string_view kind) {
+  const bool vowel = !kind.empty() && std::string_view("aeiou").find(kind.front()) != std::string_view::npos;
+  return fmt::format("{} {}", vowel ? "an" : "a", kind);
+}
+
 }  // namespace
 
 Result<crypto::VerifyKey> AuthorityOf(const Header& header, const crypto::VerifyKey& pinned) {
@@ -63,16 +68,16 @@ std::string_view TakenBy(std::string_view kind) noexcept {
   if (kind == kind::kTask) return "ote fl train";
   if (kind == kind::kUpdate || kind == kind::kReceipt) return "ote fl import";
   if (kind == kind::kModel) return "ote model import";
+  if (kind == kind::kApp || kind == kind::kAppReceipt) return "ote app import";
   return {};
 }
 
 Result<void> CheckKind(const Header& header, std::string_view wanted) {
   if (header.kind == wanted) return {};
   const auto by = TakenBy(header.kind);
-  return Fail(
-      ErrorId::kBundleKind,
-      fmt::format("the bundle is a {}, and not {} {}", header.kind, wanted == kind::kUpdate ? "an" : "a", wanted),
-      by.empty() ? std::string() : fmt::format("{} takes it", by));
+  return Fail(ErrorId::kBundleKind,
+              fmt::format("the bundle is {}, and not {}", WithArticle(header.kind), WithArticle(wanted)),
+              by.empty() ? std::string() : fmt::format("{} takes it", by));
 }
 
 Result<std::optional<crypto::RevocationList>> NewerRevocations(const Header& header, const crypto::VerifyKey& authority,

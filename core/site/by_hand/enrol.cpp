@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/ids.h"
 #include "core/base/version.h"
 #include "core/bundle/bodies.h"
 #include "core/bundle/marks.h"
@@ -54,13 +55,73 @@ Result<HandSite::Asked> HandSite::MakeRequest(const std::string& name, const api
   header.version = Version();
   package.body = ToJson(body);
   Asked asked{record.name, crypto::ToText(crypto::FingerprintOf(sign.Public())), body.datasets.size(), {}};
-  OTE_TRY(asked.file, bundle::Pack(package, sign, place, [&](const std::string& digest) {
-            if (std::find(record.asked.begin(), record.asked.end(), digest) == record.asked.end()) {
-              record.asked.push_back(digest);
-              if (record.asked.size() > HandRequest::kMostAsked) record.asked.erase(record.asked.begin());
-            }
-            return store_->Put(record);
-          }));
+  OTE_TRY(asked.file,
+          bundle::Pack(package, sign, place, [&](const std::string& digest) { return KeepAsked(record, digest); }));
+  return asked;
+}
+
+Result<void> HandSite::KeepAsked(HandRequest record, const std::string& digest) {
+  if (std::find(record.asked.begin(), record.asked.end(), digest) == record.asked.end()) {
+    record.asked.push_back(digest);
+    if (record.asked.size() > HandRequest::kMostAsked) record.asked.erase(record.asked.begin());
+  }
+  return store_->Put(record);
+}
+
+Result<HandSite::Asked> HandSite::MakeRotation(const bundle::Place& place) {
+  if (!member_) {
+    return Fail(ErrorId::kNotEnrolled, fmt::format("{}: holds no membership", folder_.path.string()),
+                "ote cluster join --grant FILE --fingerprint FINGERPRINT");
+  }
+  OTE_TRY(auto keys, Keys());
+  OTE_CHECK(store::MakeNextKeys(folder_, keys));
+  OTE_TRY(auto before, store_->Get<HandRotation>("own"));
+  HandRotation rotation = before.value_or(HandRotation{});
+  OTE_TRY(const auto own, member_->Own());
+  api::RotateBody next;
+  next.serial = own.serial;
+  next.sign_key = crypto::ToBytes(keys.next_sign->Public().bytes);
+  next.transport_key = crypto::ToBytes(keys.next_transport->Public().bytes);
+  const auto known = FromCbor<api::RotateBody>(rotation.rotate.body);
+  const bool same = known && known->serial == next.serial && known->sign_key == next.sign_key &&
+                    known->transport_key == next.transport_key;
+  if (!same) {
+    const auto bytes = [](const crypto::Signature& signature) { return Bytes(signature.begin(), signature.end()); };
+    next.now = clock_->WallNow();
+    next.nonce = BigId{RandomU64()};
+    rotation.rotate.body = ToCbor(next);
+    rotation.rotate.signature = bytes(keys.sign.Sign("ote-rotate-v1", rotation.rotate.body));
+    rotation.rotate.accepted = bytes(keys.next_sign->Sign("ote-rotate-accept-v1", rotation.rotate.body));
+  }
+  bundle::RequestBody body;
+  body.rotate = rotation.rotate;
+  body.transport_key = next.transport_key;
+  body.version = Version();
+  body.platform = Platform();
+  OTE_TRY(body.datasets, Summaries(*store_));
+  const auto said = crypto::DigestOf(ToCbor(body)).ToString();
+  if (said != rotation.body) {
+    rotation.body = said;
+    rotation.created = clock_->WallNow();
+    OTE_TRY(rotation.sequence, NextSent());
+  }
+  OTE_CHECK(store_->Put(rotation));
+
+  OTE_TRY(auto request, store_->Get<HandRequest>("own"));
+  HandRequest record = request.value_or(HandRequest{});
+  record.name = member_->name;
+  bundle::Package package;
+  auto& header = package.header;
+  header.kind = bundle::kind::kRequest;
+  header.issuer = member_->name;
+  header.stream = bundle::kEnrolStream;
+  header.sequence = rotation.sequence;
+  header.created = rotation.created;
+  header.version = Version();
+  package.body = ToJson(body);
+  Asked asked{member_->name, crypto::ToText(crypto::FingerprintOf(keys.next_sign->Public())), body.datasets.size(), {}};
+  OTE_TRY(asked.file, bundle::Pack(package, *keys.next_sign, place,
+                                   [&](const std::string& digest) { return KeepAsked(record, digest); }));
   return asked;
 }
 
@@ -74,8 +135,11 @@ Result<HandSite::Granted> HandSite::TakeGrant(bundle::Bundle& grant,
     return Fail(ErrorId::kNotEnrolled, fmt::format("{}: asked for nothing yet", folder_.path.string()),
                 "ote cluster join --offline --name NAME -o FILE");
   }
-  OTE_TRY(const auto sign, folder_.SignKey());
-  OTE_TRY(const auto transport, folder_.TransportKey());
+  OTE_TRY(auto keys, Keys());
+  const bool rotates = keys.next_sign && keys.next_transport &&
+                       header.receiver_key == crypto::ToBytes(keys.next_transport->Public().bytes);
+  const auto& sign = rotates ? *keys.next_sign : keys.sign;
+  const auto& transport = rotates ? *keys.next_transport : keys.transport;
   OTE_CHECK(bundle::CheckReceiver(header, name, transport.Public()));
   OTE_TRY(const auto opened, grant.OpenManifest(&transport));
   OTE_TRY(const auto body, bundle::ReadBody<bundle::GrantBody>(opened.first.body));
@@ -155,6 +219,11 @@ Result<HandSite::Granted> HandSite::TakeGrant(bundle::Bundle& grant,
   OTE_CHECK(bundle::PutMark(*store_, checked));
   OTE_CHECK(folder_.SaveMembership(granted.member));
   member_ = granted.member;
+  if (rotates) {
+    // The change has happened; what is left of the old keys goes when the folder is opened next, if not now.
+    OTE_CHECK(store::TakeNextKeys(folder_, keys));
+    OTE_CHECK(store_->Remove<HandRotation>("own"));
+  }
   return granted;
 }
 

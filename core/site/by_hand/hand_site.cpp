@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/site/by_hand/taking.h"
+
 namespace ote::site {
 
 bool HandSite::IsByHand(const store::StateFolder& folder) {
@@ -27,6 +29,8 @@ Result<HandSite> HandSite::Open(const store::StateFolder& folder, const Clock& c
   }
   HandSite site(folder, clock, std::move(*lock));
   if (member) site.member_ = std::move(*member);
+  // Ends a change of keys that was cut off after it had happened.
+  if (site.member_ && site.member_->role == crypto::Role::kMember) OTE_CHECK(site.Keys());
   OTE_TRY(auto opened, store::Store::Open(folder.Database()));
   site.store_.emplace(std::move(opened));
   OTE_TRY(auto artifacts, store::Artifacts::Open(folder.ArtifactFolder()));
@@ -34,13 +38,17 @@ Result<HandSite> HandSite::Open(const store::StateFolder& folder, const Clock& c
   return site;
 }
 
-Result<std::int64_t> HandSite::NextSent() {
-  OTE_TRY(auto number, store_->Get<HandNumber>("own"));
-  HandNumber next = number.value_or(HandNumber{});
-  ++next.sent;
-  OTE_CHECK(store_->Put(next));
-  return next.sent;
+Result<store::MemberKeys> HandSite::Keys() const {
+  if (member_) {
+    OTE_TRY(const auto own, member_->Own());
+    return store::LoadMemberKeys(folder_, own);
+  }
+  OTE_TRY(auto sign, folder_.SignKey());
+  OTE_TRY(auto transport, folder_.TransportKey());
+  return store::MemberKeys{std::move(sign), std::move(transport), std::nullopt, std::nullopt};
 }
+
+Result<std::int64_t> HandSite::NextSent() { return site::NextSent(*store_); }
 
 std::set<std::string> AnswersNeeded(store::Store& store) {
   std::set<std::string> needed;

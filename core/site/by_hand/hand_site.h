@@ -14,8 +14,10 @@
 #include "core/bundle/pack.h"
 #include "core/federate/site.h"
 #include "core/site/by_hand/records.h"
+#include "core/site/by_hand/taking.h"
 #include "core/site/data_cache.h"
 #include "core/store/artifacts.h"
+#include "core/store/key_ring.h"
 #include "core/store/state_folder.h"
 #include "core/store/store.h"
 
@@ -44,6 +46,10 @@ class HandSite {
   // Makes the keys, if there are none, and a request of them, with the data sets that are registered by now. The same
   // bytes as last time when nothing changed. kConflict for another name than before.
   Result<Asked> MakeRequest(const std::string& name, const api::Labels& labels, const bundle::Place& place);
+
+  // Makes the next keys, if there are none, and a request in which the present ones hand over to them; they take their
+  // place with the grant. The same bytes as last time while nothing changed. kNotEnrolled.
+  Result<Asked> MakeRotation(const bundle::Place& place);
 
   // What a task asks for, checked and not begun.
   struct Plan {
@@ -80,9 +86,9 @@ class HandSite {
     store::Membership member;
     bool already = false;
   };
-  // Takes the root's answer to a request of this folder. `fingerprint` is the authority's; without one the membership
-  // must be there already, whose authority is pinned. kFingerprintWrong, kBundleMixed, kAlreadyMember, and what trust.h
-  // and marks.h say.
+  // Takes the root's answer to a request of this folder; one to a change of keys puts the next keys in their place.
+  // `fingerprint` is the authority's; without one the membership must be there already, whose authority is pinned.
+  // kFingerprintWrong, kBundleMixed, kAlreadyMember, and what trust.h and marks.h say.
   Result<Granted> TakeGrant(bundle::Bundle& grant, const std::optional<crypto::Fingerprint>& fingerprint,
                             std::optional<UnixMillis> dates, bool dry_run);
 
@@ -91,12 +97,12 @@ class HandSite {
       : folder_(std::move(folder)), clock_(&clock), lock_(std::move(lock)) {}
 
   Result<std::int64_t> NextSent();
+  // Those of the member, or, before there is one, those on disk.
+  Result<store::MemberKeys> Keys() const;
+  // Keeps that the bundle with this digest was written, so that its grant is known.
+  Result<void> KeepAsked(HandRequest record, const std::string& digest);
   // This folder must not know of less than what the root has from it.
   Result<void> CheckSeen(std::int64_t seen, bool restored);
-  struct Judged {
-    crypto::VerifyKey authority;
-    crypto::CertificateBody issuer;
-  };
   // Receiver, issuer and revocation, of a bundle for a member.
   Result<Judged> Judge(const bundle::Header& header, std::string_view kind, const Trust& trust);
   // Lists, certificate and authority that a bundle brings.

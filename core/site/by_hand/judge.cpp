@@ -7,48 +7,22 @@
 #include "core/bundle/marks.h"
 #include "core/bundle/trust.h"
 #include "core/site/by_hand/hand_site.h"
+#include "core/site/by_hand/taking.h"
 #include "core/site/perform.h"
 
 namespace ote::site {
 Result<void> HandSite::CheckSeen(std::int64_t seen, bool restored) {
-  OTE_TRY(const auto number, store_->Get<HandNumber>("own"));
-  const auto sent = number ? number->sent : 0;
-  if (seen <= sent) return {};
-  if (!restored) {
-    return Fail(ErrorId::kFolderRestored,
-                fmt::format("{}: the root has number {} from this cluster, and the folder knows of {}: it was restored "
-                            "from an older copy",
-                            folder_.path.string(), seen, sent),
-                "if that is so, and what it lost may be lost: --restored");
-  }
-  return store_->Put(HandNumber{seen});
+  return site::CheckSeen(*store_, folder_.path.string(), seen, restored);
 }
 
-Result<HandSite::Judged> HandSite::Judge(const bundle::Header& header, std::string_view kind, const Trust& trust) {
+Result<Judged> HandSite::Judge(const bundle::Header& header, std::string_view kind, const Trust& trust) {
   OTE_CHECK(bundle::CheckKind(header, kind));
   if (!member_) {
     return Fail(ErrorId::kNotEnrolled, fmt::format("{}: holds no membership", folder_.path.string()),
                 "ote cluster join --grant FILE --fingerprint FINGERPRINT");
   }
   OTE_TRY(const auto transport, folder_.TransportKey());
-  OTE_CHECK(bundle::CheckReceiver(header, member_->name, transport.Public()));
-  Judged judged;
-  OTE_TRY(judged.authority, bundle::AuthorityOf(header, member_->AuthorityKey()));
-  OTE_TRY(judged.issuer, bundle::CheckIssuer(header, judged.authority, member_->revocations, trust.dates));
-  if (judged.issuer.role != crypto::Role::kRoot) {
-    return Fail(ErrorId::kBundleUntrusted,
-                fmt::format("the bundle is signed by {}, which is not the root", judged.issuer.name));
-  }
-  OTE_TRY(const auto newer, bundle::NewerRevocations(header, judged.authority, member_->revocations));
-  const auto own = FromCbor<crypto::CertificateBody>(member_->certificate.body);
-  if (newer && own) {
-    const auto list = crypto::CheckRevocationList(*newer, judged.authority, 0);
-    if (list && list->Contains(own->serial)) {
-      return Fail(ErrorId::kRevoked, fmt::format("{}: the root has removed this cluster", member_->name),
-                  "ask the operator of the root");
-    }
-  }
-  return judged;
+  return site::Judge(*member_, transport.Public(), header, kind, trust.dates);
 }
 
 Result<HandSite::Plan> HandSite::ReadTask(bundle::Bundle& task, const Trust& trust) {
@@ -92,26 +66,7 @@ Result<HandSite::Plan> HandSite::ReadTask(bundle::Bundle& task, const Trust& tru
 Result<void> HandSite::TakeNews(const bundle::Header& header, const crypto::VerifyKey& authority,
                                 const std::optional<crypto::Certificate>& certificate) {
   auto member = *member_;
-  bool changed = false;
-  OTE_TRY(const auto newer, bundle::NewerRevocations(header, authority, member.revocations));
-  if (newer) {
-    member.revocations = newer;
-    changed = true;
-  }
-  if (certificate) {
-    OTE_TRY(const auto sign, folder_.SignKey());
-    OTE_TRY(const auto transport, folder_.TransportKey());
-    const auto issued = crypto::CheckCertificateSignature(*certificate, authority);
-    const auto own = FromCbor<crypto::CertificateBody>(member.certificate.body);
-    if (issued && own && issued->serial > own->serial && issued->name == member.name &&
-        issued->SignKey() == sign.Public() && issued->Transport() == transport.Public()) {
-      member.certificate = *certificate;
-      // The authority changes with the certificate that it issued: one without the other is no membership.
-      member.authority_key = crypto::ToBytes(authority.bytes);
-      member.successions = header.successions;
-      changed = true;
-    }
-  }
+  OTE_TRY(const bool changed, AddNews(member, header, authority, certificate));
   if (!changed) return {};
   OTE_CHECK(folder_.SaveMembership(member));
   member_ = std::move(member);

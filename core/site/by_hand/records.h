@@ -69,4 +69,22 @@ struct HandRequest {
   }
 };
 
+// A change of keys that the root has not granted yet: the request in which the keys hand over to the next ones.
+struct HandRotation {
+  static constexpr std::string_view kKind = "hand-rotation";
+  api::RotateRequest rotate;
+  std::string body;  // digest of what the bundle says
+  std::int64_t sequence = 0;
+  UnixMillis created = 0;
+
+  std::string Key() const { return "own"; }
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("rotate", self.rotate, kRequired);
+    v("body", self.body, kRequired);
+    v("sequence", self.sequence, kRequired);
+    v("created", self.created);
+  }
+};
+
 }  // namespace ote::site

@@ -114,7 +114,7 @@ Result<void> HandSite::Keep(const Plan& plan, const federate::SiteAnswer& made, 
   header.certificate = member_->certificate;
   header.receiver = plan.issuer.name;
   header.receiver_key = plan.issuer.transport_key;
-  header.authority = task.authority;
+  header.authority = crypto::ToBytes(crypto::FingerprintOf(member_->AuthorityKey()));
   header.stream = task.stream;
   header.run = task.run;
   header.round = task.round;
