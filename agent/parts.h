@@ -40,7 +40,9 @@ class Parts {
         runs(context, members, uplink, transfer, openings),
         output(context, members, datasets.GetLedger(), [this](const std::string& run) { return runs.IdOf(run); }),
         models(context,
-               [this](const std::string& digest) { return runs.Needs(digest) || trainer.Needed().contains(digest); }) {}
+               [this](const std::string& digest) { return runs.Needs(digest) || trainer.Needed().contains(digest); }) {
+    runs.SetOthers([this](const std::string& digest) { return OthersNeed(digest); });
+  }
 
   // Registers the verbs and takes up what was going on when the agent last stopped.
   Result<void> Start() {
@@ -57,9 +59,7 @@ class Parts {
     return {};
   }
 
-  bool Needs(const std::string& digest) const {
-    return runs.Needs(digest) || trainer.Needed().contains(digest) || (also_needed && also_needed().contains(digest));
-  }
+  bool Needs(const std::string& digest) const { return runs.Needs(digest) || OthersNeed(digest); }
 
   // Artifacts that others need.
   std::function<std::set<std::string>()> also_needed;
@@ -76,6 +76,10 @@ class Parts {
   Models models;
 
  private:
+  bool OthersNeed(const std::string& digest) const {
+    return trainer.Needed().contains(digest) || (also_needed && also_needed().contains(digest)) ||
+           site::AnswersNeeded(context_.store).contains(digest);
+  }
   // What a crash left between two steps: artifacts that no run, model, task or offer names.
   void DropLeftovers() {
     const auto needed = runs.Needed();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -124,6 +125,82 @@ Result<std::set<std::string>> AllKeptForRecords(store::Store& store) {
   return out;
 }
 
+namespace {
+
+// The artifacts that the record of a run names.
+Result<std::set<std::string>> NamedBy(store::Store& store, const record::Head& head) {
+  std::set<std::string> named;
+  for (std::int64_t seq = 0; seq < head.entries; ++seq) {
+    OTE_TRY(const auto frame, store.GetDoc(kEntryKind, EntryKey(head.run, seq)));
+    if (!frame) continue;
+    OTE_TRY(const auto read, record::ReadFrame(*frame));
+    OTE_TRY(const auto body, FromCbor<record::EntryBody>(read.body));
+    for (auto& digest : ArtifactsOf(body.entry)) named.insert(std::move(digest));
+  }
+  return named;
+}
+
+// Of what the record keeps, the record of another run that keeps it too; "" for none.
+Result<std::map<std::string, std::string>> OthersOf(store::Store& store, const std::string& run) {
+  std::map<std::string, std::string> others;
+  OTE_TRY(const auto row, store.Get<RecordHead>(run));
+  if (!row || !row->keeps) return others;
+  OTE_TRY(const auto named, NamedBy(store, row->head));
+  for (const auto& digest : named) others.emplace(digest, "");
+  OTE_TRY(const auto heads, store.List<RecordHead>());
+  for (const auto& head : heads) {
+    if (head.head.run == run || !head.keeps) continue;
+    OTE_TRY(const auto also, NamedBy(store, head.head));
+    for (const auto& digest : also) {
+      if (const auto it = others.find(digest); it != others.end()) it->second = head.head.run;
+    }
+  }
+  return others;
+}
+
+}  // namespace
+
+Result<std::set<std::string>> KeptOnlyFor(store::Store& store, const std::string& run) {
+  OTE_TRY(const auto others, OthersOf(store, run));
+  std::set<std::string> only;
+  for (const auto& [digest, other] : others) {
+    if (other.empty()) only.insert(digest);
+  }
+  return only;
+}
+
+Result<std::int64_t> DropKept(Context& context, const std::string& run) {
+  auto& store = context.store;
+  OTE_TRY(const auto others, OthersOf(store, run));
+  std::int64_t rows = 0;
+  for (const auto& [digest, other] : others) {
+    if (!other.empty()) {
+      OTE_CHECK(store.Put(KeptArtifact{digest, other}));
+      continue;
+    }
+    OTE_TRY(const bool removed, store.Remove<KeptArtifact>(digest));
+    rows += removed ? 1 : 0;
+  }
+  OTE_TRY(auto row, store.Get<RecordHead>(run));
+  if (!row || !row->keeps) return rows;
+  row->keeps = false;
+  row->dropped = context.clock.WallNow();
+  OTE_CHECK(store.Put(*row));
+  return rows;
+}
+
+Result<std::int64_t> DropRecord(store::Store& store, const std::string& run) {
+  OTE_TRY(const auto row, store.Get<RecordHead>(run));
+  if (!row) return 0;
+  std::int64_t rows = 0;
+  for (std::int64_t seq = 0; seq < row->head.entries; ++seq) {
+    OTE_TRY(const bool removed, store.RemoveDoc(kEntryKind, EntryKey(run, seq)));
+    rows += removed ? 1 : 0;
+  }
+  OTE_CHECK(store.Remove<RecordHead>(run));
+  return rows + 1;
+}
+
 void ServeRecord(Context& context, Request& request, const std::string& run, const api::RecordRequest& wanted) {
   const auto row = context.store.Get<RecordHead>(run);
   if (!row) return request.Refuse(row.error());
@@ -131,7 +208,7 @@ void ServeRecord(Context& context, Request& request, const std::string& run, con
     return request.Refuse(
         Error{ErrorId::kRecordMissing, fmt::format("run {}: it began before there were records of runs", run), {}});
   }
-  api::RecordPiece piece{run, wanted.seq, wanted.offset, 0, wanted.seq >= (*row)->head.entries};
+  api::RecordPiece piece{run, wanted.seq, wanted.offset, 0, wanted.seq >= (*row)->head.entries, (*row)->dropped};
   Bytes bytes;
   if (piece.seal) {
     auto seal = SealNow(context, (*row)->head);

@@ -20,7 +20,8 @@ struct RecordHead {
   static constexpr std::string_view kKind = "record";
   record::Head head;
   std::int64_t rounds = 0;
-  bool keeps = false;  // the artifacts that it names
+  bool keeps = false;      // the artifacts that it names
+  UnixMillis dropped = 0;  // when they were removed though it was to keep them; 0 for not
 
   std::string Key() const { return head.run; }
   template <class Self, class V>
@@ -28,6 +29,7 @@ struct RecordHead {
     v("head", self.head, kRequired);
     v("rounds", self.rounds, kRequired);
     v("keeps", self.keeps);
+    v("dropped", self.dropped);
   }
 };
 
@@ -43,6 +45,13 @@ Result<void> CheckStatement(const Context& context, const std::string& site, con
 // Whether a record keeps the artifact; when in doubt it does.
 bool KeptForRecord(store::Store& store, const std::string& digest);
 Result<std::set<std::string>> AllKeptForRecords(store::Store& store);
+
+// What the record of a run keeps and no other record does.
+Result<std::set<std::string>> KeptOnlyFor(store::Store& store, const std::string& run);
+// Keeps none of it any more; the record stays, and tells so. In a transaction of the store. How many rows went.
+Result<std::int64_t> DropKept(Context& context, const std::string& run);
+// The record as a whole, after that.
+Result<std::int64_t> DropRecord(store::Store& store, const std::string& run);
 
 // Answers fl.record for the run with this id.
 void ServeRecord(Context& context, Request& request, const std::string& run, const api::RecordRequest& wanted);

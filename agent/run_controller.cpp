@@ -75,6 +75,8 @@ Result<void> RunController::Start() {
                                      [this](const Request&, const auto& body) { return Cancel(body); });
   rpc.RegisterCall<api::NameRequest>(api::verb::kFlResume, kByOperator,
                                      [this](const Request&, const auto& body) { return Resume(body); });
+  rpc.RegisterCall<api::RunRemoveRequest>(api::verb::kFlRemove, kByOperator,
+                                          [this](const Request&, const auto& body) { return Remove(body); });
   rpc.Register(api::verb::kFlRecord, kByOperator, [this](Request request) { Record(std::move(request)); });
   rpc.Register(api::verb::kFlWatch, kByOperator, [this](Request request) { Watch(std::move(request)); });
   rpc.RegisterCall<parcel::Parcel>(api::verb::kFlOffer, kByMember,

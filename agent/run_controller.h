@@ -18,6 +18,7 @@
 #include "agent/uplink.h"
 #include "agent/worker.h"
 #include "core/api/requests.h"
+#include "core/api/run_remove.h"
 
 namespace ote::agent {
 
@@ -42,6 +43,11 @@ class RunController {
   Result<api::Run> Show(const std::string& id) const { return Find(id); }
   // Called when a site was given a task, in the midst of the run's work: nothing may be fed to it from there.
   void OnAsked(std::function<void(const std::string& site, const api::Task& task)> fn) { asked_ = std::move(fn); }
+  // What else goes with a run, in the transaction that removes it (`dry`: is only counted): how many rows.
+  using AlsoGoes = std::function<Result<std::int64_t>(const std::string& run, bool dry)>;
+  void OnRemoved(AlsoGoes fn) { also_goes_ = std::move(fn); }
+  // Whether others than runs and registered models need an artifact.
+  void SetOthers(std::function<bool(const std::string& digest)> fn) { others_need_ = std::move(fn); }
   // The id of the run that has this id or name. kRunUnknown.
   Result<std::string> IdOf(const std::string& name) const;
   // Whether a run or a registered model needs an artifact, or may do so.
@@ -63,6 +69,10 @@ class RunController {
   Result<api::RunList> List() const;
   Result<api::Run> Cancel(const api::NameRequest& request);
   Result<api::Run> Resume(const api::NameRequest& request);
+  // In run_removal.cpp.
+  Result<api::RunRemoved> Remove(const api::RunRemoveRequest& request);
+  Result<std::int64_t> DropRows(const std::string& id, bool dry);
+  Result<std::set<std::string>> NeededWithout(const std::string& id) const;
   // spec.from as the digest of a model of the registry.
   Result<void> ResolveStart(api::RunSpec& spec) const;
   void ForgetOldStates();
@@ -82,6 +92,8 @@ class RunController {
   RunWatchers watchers_;
   Worker worker_;
   std::function<void(const std::string& site, const api::Task& task)> asked_;
+  AlsoGoes also_goes_;
+  std::function<bool(const std::string& digest)> others_need_;
   std::vector<Known> known_;                                   // oldest first
   std::map<std::string, std::unique_ptr<RunDriver>> drivers_;  // by run id
   std::vector<std::unique_ptr<RunDriver>> ended_;              // until nothing of theirs is on the stack

@@ -85,6 +85,7 @@ const std::vector<Rule>& AllRules() {
       {verb::kFlOutput, kViewer, Reach::kNamed, Trace::kRead, ""},
       {verb::kFlExport, kOperator, Reach::kTree, Trace::kChange, ""},
       {verb::kFlImport, kOperator, Reach::kTree, Trace::kChange, ""},
+      {verb::kFlRemove, kOperator, Reach::kTree, Trace::kChange, ""},
       {verb::kArtifactGet, kOperator, Reach::kTree, Trace::kRead, ""},
       {verb::kArtifactPut, kOperator, Reach::kTree, Trace::kPiece, ""},
       {verb::kModelList, kViewer, Reach::kTree, Trace::kRead, ""},

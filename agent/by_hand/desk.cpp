@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/log.h"
+#include "core/bundle/marks.h"
 #include "core/site/perform.h"
 
 namespace ote::agent {
@@ -19,6 +20,7 @@ Result<void> HandDesk::Start() {
                                        [this](const Request&, const auto& body) { return Export(body); });
   rpc.RegisterCall<api::ImportRequest>(api::verb::kFlImport, kByOperator,
                                        [this](const Request&, const auto& body) { return Import(body); });
+  runs_.OnRemoved([this](const std::string& run, bool dry) { return ForgetRun(run, dry); });
   runs_.OnAsked([this](const std::string& site, const api::Task& task) { Asked(site, task); });
   return {};
 }
@@ -74,6 +76,35 @@ std::set<std::string> HandDesk::Needed() const {
     }
   }
   return needed;
+}
+
+Result<std::int64_t> HandDesk::ForgetRun(const std::string& run, bool dry) {
+  auto& store = context_.store;
+  std::int64_t rows = 0;
+  const auto take = [&]<class Row>(const std::vector<Row>& all, const auto& run_of) -> Result<void> {
+    for (const auto& row : all) {
+      if (run_of(row) != run) continue;
+      ++rows;
+      if (!dry) OTE_CHECK(store.Remove<Row>(row.Key()));
+    }
+    return {};
+  };
+  OTE_TRY(const auto tasks, store.List<HandTask>());
+  OTE_CHECK(take(tasks, [](const HandTask& task) { return task.out.task.run; }));
+  OTE_TRY(const auto updates, store.List<HandUpdate>());
+  OTE_CHECK(take(updates, [](const HandUpdate& update) { return update.receipt.run; }));
+  OTE_TRY(const auto marks, store.List<bundle::Mark>());
+  for (const auto& mark : marks) {
+    if (mark.stream != run) continue;
+    ++rows;
+    if (dry) continue;
+    // A site that was restored is told from one that was not by the highest number that it sent.
+    bundle::Mark left{mark.issuer, "removed-runs", mark.sequence, mark.digest};
+    OTE_TRY(const auto before, store.Get<bundle::Mark>(left.Key()));
+    if (!before || before->sequence < left.sequence) OTE_CHECK(store.Put(left));
+    OTE_CHECK(store.Remove<bundle::Mark>(mark.Key()));
+  }
+  return rows;
 }
 
 void HandDesk::Asked(const std::string& site, const api::Task& task) {

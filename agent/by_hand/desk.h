@@ -71,6 +71,8 @@ class HandDesk {
   Result<api::ImportReply> Take(const Carried& carried, const bundle::UpdateBody& body, const api::Cluster& cluster);
   Result<api::AppExportReply> ExportApp(const api::AppExportRequest& request);
   Result<api::AppImportReply> ImportReceipt(const api::AppImportRequest& request);
+  // What this root keeps of the tasks and updates of a run that is removed.
+  Result<std::int64_t> ForgetRun(const std::string& run, bool dry);
   // A run asks a site again for what it has answered already: the answer is here.
   void Asked(const std::string& site, const api::Task& task);
 

@@ -22,6 +22,7 @@ Command FlCommand() {
   noun.Add(CompareCommand());
   noun.Add(MetricsCommand());
   noun.Add(VerifyCommand());
+  noun.Add(RemoveRunCommand());
   noun.Add(ExportTaskCommand());
   noun.Add(TrainTaskCommand());
   noun.Add(ImportUpdateCommand());

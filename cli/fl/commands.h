@@ -25,6 +25,7 @@ Command ReportCommand();
 Command CompareCommand();
 Command MetricsCommand();
 Command VerifyCommand();
+Command RemoveRunCommand();
 // By files, cli/by_hand.
 Command ExportTaskCommand();
 Command TrainTaskCommand();

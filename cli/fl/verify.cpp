@@ -28,7 +28,8 @@ struct VerifyOptions {
 constexpr std::size_t kLargest = std::size_t{1} << 32;
 
 // Entry `seq`, or the seal after the last one.
-Result<Bytes> FetchEntry(Context& context, AgentLink& link, const std::string& run, std::int64_t seq, bool* seal) {
+Result<Bytes> FetchEntry(Context& context, AgentLink& link, const std::string& run, std::int64_t seq, bool* seal,
+                         UnixMillis* dropped) {
   Bytes out;
   while (true) {
     const api::RecordRequest wanted{run, seq, static_cast<std::int64_t>(out.size())};
@@ -44,17 +45,18 @@ Result<Bytes> FetchEntry(Context& context, AgentLink& link, const std::string& r
       continue;
     }
     *seal = piece.seal;
+    *dropped = piece.dropped;
     out.insert(out.end(), bytes.begin(), bytes.end());
     if (std::cmp_greater_equal(out.size(), piece.size)) return out;
   }
 }
 
-Result<Bytes> FetchRecord(Context& context, AgentLink& link, const std::string& run) {
+Result<Bytes> FetchRecord(Context& context, AgentLink& link, const std::string& run, UnixMillis* dropped) {
   const ByteView magic = AsBytes(record::kMagic);
   Bytes file(magic.begin(), magic.end());
   bool seal = false;
   for (std::int64_t seq = 0; !seal; ++seq) {
-    OTE_TRY(const Bytes entry, FetchEntry(context, link, run, seq, &seal));
+    OTE_TRY(const Bytes entry, FetchEntry(context, link, run, seq, &seal, dropped));
     file.insert(file.end(), entry.begin(), entry.end());
   }
   return file;
@@ -114,9 +116,10 @@ Result<Exit> Verify(Context& context, const VerifyOptions& options) {
   OTE_TRY(const crypto::Fingerprint authority, Authority(context, options));
   std::optional<AgentLink> link;
   Bytes file;
+  UnixMillis dropped = 0;
   if (options.record.empty()) {
     OTE_TRY(link, AgentLink::Open(context));
-    OTE_TRY(file, FetchRecord(context, *link, options.run));
+    OTE_TRY(file, FetchRecord(context, *link, options.run, &dropped));
   } else {
     OTE_TRY(file, ReadFile(context.Absolute(options.record)));
   }
@@ -128,7 +131,7 @@ Result<Exit> Verify(Context& context, const VerifyOptions& options) {
   const federate::ArtifactReader read = [&](const std::string& digest) {
     return FetchArtifact(context, *link, digest);
   };
-  OTE_TRY(const record::Audit audit, record::AuditFile(file, authority, link ? &read : nullptr));
+  OTE_TRY(const record::Audit audit, record::AuditFile(file, authority, link ? &read : nullptr, dropped != 0));
   const std::string name = audit.run.empty() ? options.record.string() : "of run " + audit.run;
   Json json = ToJson(audit);
   std::optional<Error> failed;
@@ -136,6 +139,12 @@ Result<Exit> Verify(Context& context, const VerifyOptions& options) {
     failed =
         Error{ErrorId::kRecordBroken, fmt::format("record {}: {}", name, audit.broken->message), "ote explain E0352"};
     json.update(ErrorDocument(*failed));
+  }
+  if (dropped != 0) {
+    json["updatesDropped"] = dropped;
+    Say(context, fmt::format("run {}: what its aggregates were made from was removed on {}, so none is made again; "
+                             "the chain and its signatures are checked",
+                             audit.run, FormatTime(dropped)));
   }
   PrintOne(context, json, TextOf(audit), audit.run);
   if (failed) return Fail(std::move(*failed));

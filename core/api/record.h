@@ -173,6 +173,7 @@ struct RecordPiece {
   std::int64_t offset = 0;
   std::int64_t size = 0;  // of the entry, or the seal
   bool seal = false;
+  UnixMillis dropped = 0;  // when an operator had what the aggregates were made from removed; 0 for not
 
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
@@ -181,6 +182,7 @@ struct RecordPiece {
     v("offset", self.offset, kRequired);
     v("size", self.size, kRequired);
     v("seal", self.seal);
+    v("dropped", self.dropped);
   }
 };
 

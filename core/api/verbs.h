@@ -70,6 +70,7 @@ inline constexpr std::string_view kFlWatch = "fl.watch";    // WatchRequest -> a
 inline constexpr std::string_view kFlRecord = "fl.record";  // RecordRequest -> RecordPiece + blob
 inline constexpr std::string_view kFlExport = "fl.export";  // ExportRequest -> ExportReply (by_hand.h)
 inline constexpr std::string_view kFlImport = "fl.import";  // ImportRequest -> ImportReply (by_hand.h)
+inline constexpr std::string_view kFlRemove = "fl.remove";  // RunRemoveRequest -> RunRemoved (run_remove.h)
 inline constexpr std::string_view kArtifactPut = "artifact.put";      // ArtifactPut + blob -> ArtifactChunk
 inline constexpr std::string_view kModelList = "model.list";          // ModelListRequest -> ModelList, not all fields
 inline constexpr std::string_view kModelShow = "model.show";          // NameRequest (a reference) -> ModelEntry

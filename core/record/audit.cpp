@@ -78,8 +78,8 @@ crypto::Fingerprint FirstAuthority(ByteView file, const crypto::Fingerprint& tru
 
 class Auditor {
  public:
-  Auditor(const crypto::Fingerprint& authority, const federate::ArtifactReader* read)
-      : verifier_(authority), read_(read) {}
+  Auditor(const crypto::Fingerprint& authority, const federate::ArtifactReader* read, bool dropped)
+      : verifier_(authority), read_(read), dropped_(dropped) {}
 
   // kRecordBroken, or what the line says.
   Result<void> Play(ByteView file) {
@@ -110,7 +110,9 @@ class Auditor {
  private:
   Result<void> Again(const api::RecordEntry& entry, AuditedEntry& line) {
     if (read_ == nullptr) return {};
-    auto remade = Remake(verifier_.Spec(), entry, *read_);
+    auto spec = verifier_.Spec();
+    if (dropped_) spec.record.updates = api::KeepUpdates::kDigests;
+    auto remade = Remake(spec, entry, *read_);
     if (!remade) {
       Error error = std::move(remade).error();
       if (error.id == ErrorId::kRecordBroken) {
@@ -128,13 +130,15 @@ class Auditor {
 
   Verifier verifier_;
   const federate::ArtifactReader* read_;
+  bool dropped_;
   Audit audit_;
 };
 
 }  // namespace
 
-Result<Audit> AuditFile(ByteView file, const crypto::Fingerprint& authority, const federate::ArtifactReader* read) {
-  Auditor auditor(FirstAuthority(file, authority), read);
+Result<Audit> AuditFile(ByteView file, const crypto::Fingerprint& authority, const federate::ArtifactReader* read,
+                        bool dropped) {
+  Auditor auditor(FirstAuthority(file, authority), read, dropped);
   auto played = auditor.Play(file);
   if (played) return auditor.Finish(std::nullopt);
   if (played.error().id != ErrorId::kRecordBroken) return Fail(std::move(played).error());

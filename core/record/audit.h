@@ -59,7 +59,9 @@ struct Audit {
 };
 
 // Plays `file` under the authority of this fingerprint, and makes again what it tells of where `artifacts` are given
-// and hold what that takes. An error is of the line to the artifacts; that the record does not hold is a result.
-Result<Audit> AuditFile(ByteView file, const crypto::Fingerprint& authority, const federate::ArtifactReader* read);
+// and hold what that takes. With `dropped`, the run kept what it took, and that was removed on purpose: what is missing
+// is no damage. An error is of the line to the artifacts; that the record does not hold is a result.
+Result<Audit> AuditFile(ByteView file, const crypto::Fingerprint& authority, const federate::ArtifactReader* read,
+                        bool dropped = false);
 
 }  // namespace ote::record

@@ -162,3 +162,42 @@ flip() {
   head -c 5000 "$file" >"$scratch/cut"
   expect 8 ote fl verify --record "$scratch/cut" --fingerprint "$pin"
 }
+
+@test "the updates of a run are removed alone and its chain still holds; then the run goes, and its model stays" {
+  local run digest before
+  run=$(run_kept "$keeping")
+  digest=$(field_of "$run" .model.digest)
+  before=$(du -sb hq/artifacts | cut -f1)
+  expect 7 fl remove nothing-of-this --yes
+  expect 2 fl remove "$run" --updates
+  [[ $stderr == *--yes* ]]
+  expect 0 fl remove "$run" --updates --dry-run -o json
+  [ "$(json .bytes)" -gt 0 ]
+  [ "$(du -sb hq/artifacts | cut -f1)" -eq "$before" ]
+  expect 0 fl remove "$run" --updates --yes -o json
+  [ "$(du -sb hq/artifacts | cut -f1)" -le $((before - $(json .bytes))) ]
+  expect 0 fl remove "$run" --updates --yes
+  [[ $stderr == *"keeps no updates"* ]]
+  expect 0 fl verify "$run" -o json
+  is "begin not recomputable, round not recomputable, round not recomputable, round not recomputable, end holds" \
+    results <<<"$output"
+  is true json .holds
+  [[ $stderr == *"was removed on"*"the chain and its signatures are checked"* ]]
+
+  local going
+  going=$(fl run --dataset digits --rounds 500 --detach -q)
+  expect 6 fl remove "$going" --yes
+  [[ $stderr == *"ote fl cancel $going"* ]]
+  fl cancel "$going" --yes -q
+  expect 0 fl remove "$going" --yes
+  expect 0 fl remove "$run" --dry-run
+  expect 0 fl remove "$run" --yes
+  expect 7 fl remove "$run" --yes
+  expect 7 fl show "$run"
+  expect 7 fl verify "$run"
+  expect 0 fl list -o json
+  is 0 json '.items | length'
+  expect 0 ote model show "$run" --state hq -o json
+  is "$digest" json .digest
+  [ "$(ote cluster audit --state hq --verb fl.remove -o json | jq '.items | length')" -ge 2 ]
+}
