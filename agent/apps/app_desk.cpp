@@ -354,10 +354,14 @@ void AppDesk::Restart(Request request, const api::AppTarget& body) {
   auto& live = it->second;
   const auto sees = request.Seen();
   std::vector<std::string> clusters;
+  std::string by_files;
   for (const auto& [cluster, site] : live.record.rollout.sites) {
     if (!members_.Seen(sees, cluster)) continue;
     if (ByHand(cluster)) {  // nothing is told to it but by files, which hold what it is to run
-      if (std::find(body.clusters.begin(), body.clusters.end(), cluster) == body.clusters.end()) continue;
+      if (std::find(body.clusters.begin(), body.clusters.end(), cluster) == body.clusters.end()) {
+        by_files = cluster;
+        continue;
+      }
       return request.Refuse(Error{
           ErrorId::kConflict, fmt::format("app {}: {} is reached by files, and restarts it itself", body.name, cluster),
           fmt::format("at {}: ote app restart {}/{}", cluster, context_.membership.name, body.name)});
@@ -373,7 +377,12 @@ void AppDesk::Restart(Request request, const api::AppTarget& body) {
     }
   }
   if (clusters.empty()) {
-    return request.Refuse(Error{ErrorId::kConflict, fmt::format("app {}: no cluster has it yet", body.name), {}});
+    return request.Refuse(
+        Error{ErrorId::kConflict,
+              by_files.empty()
+                  ? fmt::format("app {}: no cluster has it yet", body.name)
+                  : fmt::format("app {}: no cluster that has a line has it, and {} does not", body.name, by_files),
+              {}});
   }
   CommandBus::Order order;
   order.verb = "app.restart";

@@ -32,7 +32,7 @@ class Teller {
   Teller(Context& context, Progress& progress) : context_(context), progress_(progress) {}
   void Take(const api::AppView& view) {
     for (const auto& site : view.clusters) {
-      auto text = fmt::format("{} {}{}{}", NameOf(site.phase), site.online ? "" : "(away) ",
+      auto text = fmt::format("{} {}{}{}", NameOf(site.phase), site.online || site.by_hand ? "" : "(away) ",
                               site.revision > 0 ? fmt::format("revision {}", site.revision) : "",
                               site.message.empty() ? "" : ": " + site.message);
       auto& before = told_[site.cluster];

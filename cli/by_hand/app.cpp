@@ -128,17 +128,23 @@ Result<bundle::Packed> WriteReceipt(const AgentLink& link, const api::AppImportR
   return bundle::Pack(package, sign, place);
 }
 
+std::string WordOf(const api::AppReport& report) {
+  if (report.removed) return "removed";
+  if (!report.status->overridden_by.empty()) return "overridden by " + report.status->overridden_by;
+  return std::string(NameOf(report.status->phase));
+}
+
 // How it ended here, for people and for the exit status.
 std::pair<std::string, Exit> Outcome(const api::AppImportReply& said) {
   const auto& report = *said.report;
-  if (report.removed) return {"removed", Exit::kDone};
+  if (report.removed) return {WordOf(report), Exit::kDone};
   if (said.gives_up) return {"not stopped yet", Exit::kTimedOut};
   const auto& status = *report.status;
-  if (!status.overridden_by.empty()) return {"overridden by " + status.overridden_by, Exit::kDone};
+  if (!status.overridden_by.empty()) return {WordOf(report), Exit::kDone};
   if (status.rolled_back_from == said.revision) {
     return {fmt::format("went back to revision {}", status.revision), Exit::kFailed};
   }
-  std::string word(NameOf(status.phase));
+  const auto word = WordOf(report);
   if (status.phase == api::AppPhase::kHealthy) return {word, Exit::kDone};
   return {word, status.phase == api::AppPhase::kFailed ? Exit::kFailed : Exit::kTimedOut};
 }
@@ -219,7 +225,7 @@ Result<Exit> Receipt(Context& context, const ImportOptions& options, bundle::Bun
   if (!options.place.out.empty()) return Fail(ErrorId::kUsage, "-o: nothing is written of a receipt");
   OTE_TRY(const auto taken, link.Ask<api::AppImportReply>(api::verb::kAppImport, ask, context.Patience(kQuick)));
   const auto& report = *taken.report;
-  const std::string word = report.removed ? "removed" : std::string(NameOf(report.status->phase));
+  const std::string word = WordOf(report);
   Say(context, fmt::format("app {}: the receipt of {} {}: {}", taken.app, taken.cluster,
                            taken.already           ? "was taken before; nothing is changed"
                            : context.flags.dry_run ? "would be taken"
@@ -236,6 +242,7 @@ Result<Exit> Receipt(Context& context, const ImportOptions& options, bundle::Bun
                       {"cluster", taken.cluster},
                       {"status", word},
                       {"revision", report.status ? std::to_string(report.status->revision) : ""},
+                      {"message", report.status ? report.status->message : ""},
                       {"as of", FormatTime(taken.created)}}),
            taken.app);
   if (!report.removed) Next(context, "ote app status " + taken.app);
