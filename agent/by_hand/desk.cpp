@@ -92,6 +92,10 @@ Result<std::int64_t> HandDesk::ForgetRun(const std::string& run, bool dry) {
   OTE_TRY(const auto tasks, store.List<HandTask>());
   OTE_CHECK(take(tasks, [](const HandTask& task) { return task.out.task.run; }));
   OTE_TRY(const auto updates, store.List<HandUpdate>());
+  for (const auto& update : updates) {
+    if (update.receipt.run != run || dry) continue;
+    OTE_CHECK(store.Put(HandOver{update.receipt.cluster, run}));
+  }
   OTE_CHECK(take(updates, [](const HandUpdate& update) { return update.receipt.run; }));
   OTE_TRY(const auto marks, store.List<bundle::Mark>());
   for (const auto& mark : marks) {

@@ -23,6 +23,10 @@ Result<std::vector<std::string>> EndedRuns(store::Store& store, const RunControl
     const auto run = runs.Show(update.receipt.run);
     if (run && run->status == api::RunStatus::kFinished) ended.insert(update.receipt.run);
   }
+  OTE_TRY(const auto removed, store.List<HandOver>());
+  for (const auto& over : removed) {
+    if (over.cluster == cluster) ended.insert(over.run);
+  }
   std::vector<std::string> out(ended.begin(), ended.end());
   if (out.size() > kMostOver) out.resize(kMostOver);
   return out;

@@ -118,10 +118,14 @@ Result<api::ImportReply> HandDesk::Take(const Carried& carried, const bundle::Up
   OTE_TRY(const auto run, runs_.Show(header.run));
   receipt.status = NameOf(run.status);
   receipt.over = run.Over();
+  OTE_TRY(const auto task, context_.store.Get<HandTask>(update.Key()));
+  const auto ended = task && task->digests.size() == 1 ? task->out.over : std::vector<std::string>();
   auto kept = context_.store.Transaction([&]() -> Result<void> {
     OTE_TRY(receipt.sequence, context_.store.NextNumber(kSentNumbers));
     OTE_CHECK(bundle::PutMark(context_.store, carried.bundle));
     OTE_TRY(receipt.seen, bundle::HighestOf(context_.store, header.issuer));
+    // Whoever did the task has read what is over.
+    for (const auto& id : ended) OTE_CHECK(context_.store.Remove<HandOver>(HandOver{header.issuer, id}.Key()));
     return context_.store.Put(update);
   });
   OTE_CHECK(std::move(kept));

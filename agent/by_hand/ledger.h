@@ -74,4 +74,18 @@ struct HandUpdate {
   }
 };
 
+// A run that was removed here, and whose end is not known to be known at a site that took part.
+struct HandOver {
+  static constexpr std::string_view kKind = "hand-over";
+  std::string cluster;
+  std::string run;
+
+  std::string Key() const { return cluster + "/" + run; }
+  template <class Self, class V>
+  static void Fields(Self& self, V&& v) {
+    v("cluster", self.cluster, kRequired);
+    v("run", self.run, kRequired);
+  }
+};
+
 }  // namespace ote::agent

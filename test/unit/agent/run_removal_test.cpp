@@ -128,6 +128,19 @@ TEST_CASE("what was carried for a run goes with it, and a restored site is notic
   CHECK(disk.Rows(agent::HandUpdate::kKind) == 0);
   CHECK(Must(bundle::HighestOf(disk.store, "clinic-a")) == highest);
   CHECK(IdOf(tree.Import(tree.Usb("2.update"))) == ErrorId::kRunUnknown);
+
+  // The next task tells the site that the run is over, until it has answered.
+  const auto kept = [&] { return Must(tree.OpenSite("clinic-a").GetStore().List<site::HandAnswer>()); };
+  const auto before = kept();
+  REQUIRE_FALSE(before.empty());
+  Must(tree.StartRun(RunTree::Spec(1)));
+  REQUIRE(tree.Until([&] { return tree.RoundOpen(1, "clinic-a"); }));
+  CHECK(Must(tree.AskTask("clinic-a")).over == std::vector<std::string>{before.front().header.run});
+  Must(tree.Train("clinic-a", tree.Export("clinic-a", "3.task"), "3.update"));
+  for (const auto& answer : kept()) CHECK(answer.header.run != before.front().header.run);
+  Must(tree.Import(tree.Usb("3.update")));
+  REQUIRE(tree.Until([&] { return tree.RoundOpen(2, "clinic-a"); }));
+  CHECK(Must(tree.AskTask("clinic-a")).over.empty());
 }
 
 }  // namespace ote::test
