@@ -158,7 +158,7 @@ carry() { # carry CLUSTER NUMBER: out, taken, and back
   is healthy told wired .phase
   is 1 sleeps 7103
   expect 0 app list -o json
-  is done json .items[0].phase
+  is 'done' json .items[0].phase
   write_app 2.yaml 7104 '[sh, -c, "exit 3"]' never
   sed -i 's/^name: idle/name: broken/' 2.yaml
   expect 9 app deploy -f 2.yaml --cluster clinic-c
