@@ -41,8 +41,8 @@ Error TokenError(const api::Token& token, api::TokenStatus status) {
 
 }  // namespace
 
-Authority::Authority(Context& context, Members& members, Issuer& issuer, const crypto::TransportPublic& transport)
-    : context_(context), members_(members), issuer_(issuer), transport_(transport) {}
+Authority::Authority(Context& context, Members& members, Issuer& issuer)
+    : context_(context), members_(members), issuer_(issuer) {}
 
 Result<void> Authority::Start() {
   const auto now = context_.clock.WallNow();
@@ -99,7 +99,7 @@ Result<api::TokenReply> Authority::CreateToken(const api::TokenRequest& request)
     return Fail(ErrorId::kUsage, "token: this agent listens nowhere",
                 "ote cluster init NAME --listen tcp://0.0.0.0:7440");
   }
-  return MakeToken(request, "", endpoints, transport_);
+  return MakeToken(request, "", endpoints, context_.transport_key.Public());
 }
 
 Result<api::TokenReply> Authority::CarriedToken(const Request& request, const api::CarriedToken& carried) {

@@ -20,8 +20,7 @@ inline constexpr UnixMillis kClockTolerance = 120'000;
 
 class Authority {
  public:
-  // `transport` is this agent's own key, which tokens pin.
-  Authority(Context& context, Members& members, Issuer& issuer, const crypto::TransportPublic& transport);
+  Authority(Context& context, Members& members, Issuer& issuer);
 
   // Registers the verbs, forgets tokens that ended long ago.
   Result<void> Start();
@@ -50,7 +49,6 @@ class Authority {
   Context& context_;
   Members& members_;
   Issuer& issuer_;
-  crypto::TransportPublic transport_;
   std::map<std::string, api::Token> tokens_;
   std::map<Bytes, std::string> by_key_;  // enrolment key to id
 };

@@ -13,6 +13,8 @@ void KeyDesk::Start() {
   context_.rpc.RegisterCall<api::Empty>(api::verb::kKeyList, kByOperator,
                                         [this](const Request&, const auto&) -> Result<api::KeyList> { return List(); });
   context_.rpc.Register(api::verb::kKeyRotate, kByOperator, [this](Request request) { Rotate(std::move(request)); });
+  context_.rpc.Register(api::verb::kKeyTransport, kByOperator,
+                        [this](Request request) { RotateTransport(std::move(request)); });
 }
 
 api::KeyInfo KeyDesk::AuthorityInfo() const {
@@ -41,6 +43,7 @@ api::KeyList KeyDesk::List() const {
     info.name = std::move(name);
     info.key = crypto::ToText(key);
     info.status = next ? "next" : kInUse;
+    if (next && root_ != nullptr) info.waiting_for = root_->KeyWaitsFor();
     if (own && !next) {
       info.serial = own->serial;
       info.since = own->not_before;
@@ -53,6 +56,30 @@ api::KeyList KeyDesk::List() const {
   if (keys_.next_sign) add("sign", keys_.next_sign->Public().bytes, true);
   if (keys_.next_transport) add("transport", keys_.next_transport->Public().bytes, true);
   return list;
+}
+
+std::vector<api::KeyInfo> KeyDesk::InUse(std::string_view name) const {
+  auto items = List().items;
+  std::erase_if(items, [name](const auto& info) { return info.name != name || info.status != kInUse; });
+  return items;
+}
+
+void KeyDesk::RotateTransport(Request request) {
+  const auto asked = FromWire<api::TransportRotateRequest>(request.envelope().body);
+  if (!asked) return request.Refuse(asked.error());
+  if (root_ == nullptr) {
+    return request.Refuse(Error{ErrorId::kPermission,
+                                "the transport key of a member changes with its signing key, by its root",
+                                "ote key rotate"});
+  }
+  if (!asked->request_id.empty() && asked->request_id == context_.membership.keys_request)
+    return request.Answer(ToJson(api::TransportRotated{InUse("transport"), true, {}}));
+  // Shared, since a continuation is copied.
+  const auto kept = std::make_shared<Request>(std::move(request));
+  root_->RotateTransport(asked->request_id, asked->now, [this, kept](const Result<std::vector<std::string>>& done) {
+    if (!done) return kept->Refuse(done.error());
+    kept->Answer(ToJson(api::TransportRotated{InUse("transport"), false, *done}));
+  });
 }
 
 void KeyDesk::Rotate(Request request) {

@@ -1,4 +1,4 @@
-// The keys of this agent, for its operator. Serves key.list and key.rotate.
+// The keys of this agent, for its operator. Serves key.list, key.rotate and key.transport.
 #pragma once
 
 #include "agent/context.h"
@@ -18,6 +18,9 @@ class KeyDesk {
   api::KeyList List() const;
   api::KeyInfo AuthorityInfo() const;
   void Rotate(Request request);
+  void RotateTransport(Request request);
+  // Those that are in use.
+  std::vector<api::KeyInfo> InUse(std::string_view name) const;
 
   Context& context_;
   const store::MemberKeys& keys_;

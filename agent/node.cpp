@@ -47,6 +47,7 @@ Node::~Node() {
   authority_.reset();
   trust_.reset();
   issuer_.reset();
+  next_key_.reset();
   members_.reset();
   rpc_.reset();
   access_.reset();
@@ -100,7 +101,8 @@ Result<void> Node::Load(const TransportFactory& factory) {
   uplink_->OnNews([this](const api::TrustNews& news) {
     if (news.operators) operators_->Refresh();
   });
-  rotation_.emplace(*context_, *uplink_, *keys_);
+  next_key_.emplace(*context_, *members_);
+  rotation_.emplace(*context_, *uplink_, *keys_, *next_key_);
   parts_ = std::make_unique<Parts>(*context_, *members_, *uplink_);
   apps_ = std::make_unique<Apps>(*context_, *members_, *uplink_, *commands_, *state_, parts_->transfer);
 
@@ -174,9 +176,9 @@ Result<void> Node::Load(const TransportFactory& factory) {
 Result<void> Node::StartAuthority() {
   OTE_TRY(auto key, store::LoadAuthorityKey(folder_, membership_.AuthorityKey()));
   issuer_.emplace(*context_, std::move(key));
-  trust_.emplace(*context_, *members_, *issuer_, *keys_);
+  trust_.emplace(*context_, *members_, *issuer_, *keys_, *next_key_);
   trust_->OnOperators([this] { operators_->Refresh(); });
-  authority_.emplace(*context_, *members_, *issuer_, keys_->transport.Public());
+  authority_.emplace(*context_, *members_, *issuer_);
   members_->SetTrust(
       {[this](const api::Cluster& cluster) { return trust_->Revoke(cluster); },
        [this](const wire::Caller& caller, const api::TrustHeld& held) { return trust_->Heard(caller, held); }});

@@ -18,6 +18,7 @@
 #include "agent/issuer.h"
 #include "agent/key_desk.h"
 #include "agent/members.h"
+#include "agent/next_key.h"
 #include "agent/rotation.h"
 #include "agent/state/mirror.h"
 #include "agent/trust_desk.h"
@@ -103,6 +104,7 @@ class Node {
   std::optional<Operators> operators_;
   std::optional<Access> access_;  // outlives all requests
   std::optional<AccessDesk> access_desk_;
+  std::optional<NextKey> next_key_;
   std::optional<Issuer> issuer_;  // at the root, as the next two
   std::optional<TrustDesk> trust_;
   std::optional<Authority> authority_;

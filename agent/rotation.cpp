@@ -1,5 +1,6 @@
 #include "agent/rotation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/ids.h"
@@ -9,6 +10,7 @@ namespace ote::agent {
 namespace {
 
 constexpr std::string_view kRequestKind = "key-request";
+constexpr int kBeatsForChildren = 4;
 
 // Whether the parent may still say yes, when it is asked again.
 bool MayPass(ErrorId id) {
@@ -30,8 +32,8 @@ Bytes AsBytesOf(const crypto::Signature& signature) { return {signature.begin(),
 
 }  // namespace
 
-Rotation::Rotation(Context& context, Uplink& uplink, store::MemberKeys& keys)
-    : context_(context), uplink_(uplink), keys_(keys) {
+Rotation::Rotation(Context& context, Uplink& uplink, store::MemberKeys& keys, NextKey& next)
+    : context_(context), uplink_(uplink), keys_(keys), next_(next) {
   uplink_.OnConnected([this] { Welcomed(); });
 }
 
@@ -83,18 +85,30 @@ void Rotation::Ask() {
 void Rotation::Answered(const Result<wire::Envelope>& answer) {
   asking_ = false;
   if (!Made()) return;
-  auto taken = Result<void>(answer ? Result<void>{} : Fail(answer.error()));
-  if (taken) {
-    auto reply = FromWire<api::RenewReply>(answer->body);
-    taken = reply ? Take(reply->certificate) : Result<void>(Fail(reply.error()));
-  }
-  if (taken) {
-    log::Info("own keys changed");
-    // The answer to those who wait comes when the parent has seen the new ones.
-    return uplink_.TellCertificate([this] { uplink_.Reconnect(); });
-  }
-  log::Warn("own keys not changed", {{"why", taken.error().message}});
-  if (MayPass(taken.error().id)) {
+  const auto reply = answer ? FromWire<api::RenewReply>(answer->body) : Result<api::RenewReply>(Fail(answer.error()));
+  const auto fits = reply ? Check(reply->certificate) : Result<void>(Fail(reply.error()));
+  if (!fits) return GiveUp(fits.error());
+  const auto patience = std::chrono::milliseconds(context_.membership.settings.heartbeat_ms) * kBeatsForChildren;
+  next_.Begin(reply->certificate, std::min<std::chrono::milliseconds>(patience, kPatience),
+              [this, certificate = reply->certificate] { Install(certificate); });
+}
+
+void Rotation::Install(const crypto::Certificate& certificate) {
+  if (!Made()) return;
+  if (auto taken = Take(certificate); !taken) return GiveUp(taken.error());
+  log::Info("own keys changed");
+  for (const auto& name : next_.Unheard())
+    log::Warn("a child was not heard to know the new key of this cluster", {{"cluster", name}});
+  next_.End();
+  if (auto done = ListenAnew(context_); !done)
+    log::Error("not listening by the new key", {{"why", done.error().message}});
+  // The answer to those who wait comes when the parent has seen the new ones.
+  uplink_.TellCertificate([this] { uplink_.Reconnect(); });
+}
+
+void Rotation::GiveUp(const Error& error) {
+  log::Warn("own keys not changed", {{"why", error.message}});
+  if (MayPass(error.id)) {
     context_.timers.Cancel(again_);
     again_ = context_.timers.At(context_.clock.SteadyNow() + kAgain, [this] {
       if (Made() && uplink_.Connected()) Ask();
@@ -103,16 +117,21 @@ void Rotation::Answered(const Result<wire::Envelope>& answer) {
   }
   if (auto dropped = store::DropNextKeys(context_.folder, keys_); !dropped)
     log::Error("next keys not dropped", {{"why", dropped.error().message}});
-  Finish(taken);
+  Finish(Fail(error));
 }
 
-Result<void> Rotation::Take(const crypto::Certificate& certificate) {
+Result<void> Rotation::Check(const crypto::Certificate& certificate) const {
   OTE_TRY(const auto own, context_.membership.Own());
   OTE_TRY(const auto issued, crypto::CheckCertificateSignature(certificate, context_.membership.AuthorityKey()));
   if (issued.name != own.name || issued.SignKey() != keys_.next_sign->Public() ||
       issued.Transport() != keys_.next_transport->Public()) {
     return Fail(ErrorId::kCertificateInvalid, "the certificate that came is not for the next keys");
   }
+  return {};
+}
+
+Result<void> Rotation::Take(const crypto::Certificate& certificate) {
+  OTE_CHECK(Check(certificate));  // the authority may have changed while the children were told
   auto membership = context_.membership;
   membership.certificate = certificate;
   OTE_TRY(membership.keys_request, KeptRequest());

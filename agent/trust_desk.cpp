@@ -44,6 +44,9 @@ Result<void> TrustDesk::Start() {
         // Which of its certificates it uses it says itself: its connection is to another.
         return Heard(wire::Caller{wire::CallerKind::kMember, request.caller().name, held.serial, false}, held);
       });
+  context_.rpc.RegisterCall<api::Empty>(
+      api::verb::kTreeAskParent, kByMember,
+      [this](const Request& request, const auto&) { return KeyOfParent(request.caller().name); });
   return {};
 }
 
@@ -243,6 +246,7 @@ Result<crypto::Certificate> TrustDesk::Certify(const std::string& name, const ap
 }
 
 Result<void> TrustDesk::Succeed(const std::string& request_id) {
+  OTE_CHECK(CheckSteady());
   OTE_CHECK(issuer_.Succeed(request_id));
   if (signed_) signed_();
   OTE_CHECK(Reissue());
@@ -276,6 +280,7 @@ Result<void> TrustDesk::Reissue() {
 }
 
 Result<void> TrustDesk::RotateOwn(const std::string& request_id) {
+  OTE_CHECK(CheckSteady());
   OTE_TRY(auto own, context_.membership.Own());
   OTE_CHECK(store::MakeNextSignKey(context_.folder, keys_));
   own.sign_key = crypto::ToBytes(keys_.next_sign->Public().bytes);

@@ -14,12 +14,16 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/access/list_number.h"
 #include "agent/context.h"
 #include "agent/issuer.h"
 #include "agent/members.h"
+#include "agent/next_key.h"
+#include "core/api/parent_key.h"
 #include "core/api/trust.h"
 #include "core/store/key_ring.h"
 
@@ -27,8 +31,8 @@ namespace ote::agent {
 
 class TrustDesk {
  public:
-  TrustDesk(Context& context, Members& members, Issuer& issuer, store::MemberKeys& keys)
-      : context_(context), members_(members), issuer_(issuer), keys_(keys) {}
+  TrustDesk(Context& context, Members& members, Issuer& issuer, store::MemberKeys& keys, NextKey& next)
+      : context_(context), members_(members), issuer_(issuer), keys_(keys), next_(next) {}
 
   // Registers the verbs, finishes what a crash cut off, and renews this agent's own certificate when it is due.
   Result<void> Start();
@@ -48,8 +52,16 @@ class TrustDesk {
 
   // A new authority (Issuer::Succeed); every member's certificate is reissued, and those that are there are told.
   Result<void> Succeed(const std::string& request_id);
-  // A new signing key for this agent. Its transport key is pinned by tokens and members, and stays.
+  // A new signing key for this agent.
   Result<void> RotateOwn(const std::string& request_id);
+  // A new transport key for this agent, which its children, tokens and credentials pin. It is certified and told to the
+  // children, and in use when all that are here have it on disk, or `now`. `done` is then called with the children that
+  // were not heard to have it. A change that is under way is joined; one that a crash comes before has not happened,
+  // and what the children know of its key does no harm.
+  using Changed = std::function<void(Result<std::vector<std::string>>)>;
+  void RotateTransport(const std::string& request_id, bool now, Changed done);
+  // Children that the next transport key waits for.
+  std::vector<std::string> KeyWaitsFor() const { return next_.WaitingFor(); }
   // Members that were not heard to pin the present authority.
   std::vector<std::string> Behind() const;
 
@@ -61,11 +73,24 @@ class TrustDesk {
   api::TrustNews NewsFor(const api::Cluster& cluster, const api::TrustHeld& held);
   Result<void> Reissue();
   Result<void> RenewOwn();
+  Result<void> BeginTransport(const std::string& request_id);
+  Result<void> SwitchTransport();
+  void EndTransport();
+  Result<api::ParentKey> KeyOfParent(const std::string& of) const;
+  // kBusy while the transport key changes.
+  Result<void> CheckSteady() const;
 
   Context& context_;
   Members& members_;
   Issuer& issuer_;
   store::MemberKeys& keys_;
+  NextKey& next_;
+  struct TransportChange {
+    crypto::Certificate certificate;
+    std::string request_id;
+    std::vector<Changed> waiting;
+  };
+  std::optional<TransportChange> change_;
   log::Limiter limiter_;
   std::function<void()> signed_;
   ListNumber list_number_;

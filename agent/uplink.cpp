@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "agent/endpoints.h"
+#include "agent/parent_pin.h"
+#include "core/api/parent_key.h"
 #include "core/base/log.h"
 #include "core/base/version.h"
 
@@ -58,6 +60,11 @@ void Uplink::Start() {
                                               if (line != nullptr && line == current_) TakePlace(*line, place);
                                               return api::Empty{};
                                             });
+  context_.rpc.RegisterCall<api::ParentKey>(api::verb::kTreeParentKey, kByParent,
+                                            [this](const Request&, const auto& key) -> Result<api::Empty> {
+                                              OTE_CHECK(ParentPin(context_).Take(key.certificate));
+                                              return api::Empty{};
+                                            });
   const auto own = member.Own();
   home_.parent = {own ? own->parent : "", member.parent->endpoints, member.parent->transport_key, 0};
   place_ = member.place;
@@ -99,8 +106,14 @@ Uplink::Line* Uplink::LineOf(wire::LinkId link) {
 
 void Uplink::Connect(Line& line) {
   Close(line);
-  const auto& parent = line.parent;
-  const auto& endpoint = parent.endpoints[line.endpoint % parent.endpoints.size()];
+  auto& parent = line.parent;
+  auto turn = line.endpoint;
+  if (&line == &home_) {  // at each endpoint each key has its turn
+    const auto keys = ParentPin(context_).Keys();
+    parent.transport_key = keys[turn % keys.size()];
+    turn /= keys.size();
+  }
+  const auto& endpoint = parent.endpoints[turn % parent.endpoints.size()];
   auto link = context_.transport.Connect({endpoint, crypto::TransportPublic{crypto::AsKey(parent.transport_key)}},
                                          transport_key_);
   if (link) {
@@ -169,9 +182,15 @@ void Uplink::HandleEvent(const wire::Event& event) {
     case wire::EventKind::kLinkRefused:
     case wire::EventKind::kLinkWrongKey:
       if (!home) return TryNext();
+      if (event.kind == wire::EventKind::kLinkWrongKey &&
+          (home_.endpoint + 1) % ParentPin(context_).Keys().size() != 0) {
+        ++home_.endpoint;
+        return Connect(home_);
+      }
       Lost(*line, event.kind == wire::EventKind::kLinkRefused
                       ? RefusalText()
-                      : "what answers at the parent's address does not hold the parent's key");
+                      : "what answers at the parent's address does not hold the parent's key; if the parent has "
+                        "changed it, join again with a new token");
       break;
     case wire::EventKind::kLinkMessage:
       // Put out while connected: asking again brings the reason.
@@ -282,6 +301,7 @@ void Uplink::Welcomed(Line& line, const api::MemberWelcome& welcome) {
   others_ = 0;
   next_other_ = 0;
   if (&line == &home_) {
+    ParentPin(context_).Shown(home_.parent.transport_key);
     rounds_ = 0;
     if (away_) {
       Close(*away_);
@@ -290,6 +310,7 @@ void Uplink::Welcomed(Line& line, const api::MemberWelcome& welcome) {
   } else {
     context_.timers.Cancel(line.give_up);
     if (home_.up) SayHelloHomeLater();
+    AskForHomeKey();
   }
   log::Info("connected to the parent", {{"parent", line.parent.name}, {"own", &line == &home_ ? "yes" : "no"}});
   TakePlace(line, welcome.place);
@@ -321,6 +342,21 @@ void Uplink::TakePlace(Line& line, const api::TreePlace& place) {
       log::Error("the place in the tree is not saved", {{"why", saved.error().message}});
   }
   for (const auto& fn : placed_) fn(place);
+}
+
+// The own parent may be lost because it has changed its key while this cluster was away.
+void Uplink::AskForHomeKey() {
+  CallAbove(RootName(), api::verb::kTreeAskParent, ToJson(api::Empty{}), kHelloPatience,
+            [this](const Result<wire::Envelope>& answer) {
+              const auto key =
+                  answer ? FromWire<api::ParentKey>(answer->body) : Result<api::ParentKey>(Fail(answer.error()));
+              const auto before = ParentPin(context_).Keys();
+              const auto taken = key ? ParentPin(context_).Take(key->certificate) : Result<void>(Fail(key.error()));
+              if (!taken) return log::Debug("the parent's key is not known anew", {{"why", taken.error().message}});
+              if (ParentPin(context_).Keys() == before || home_.up) return;
+              home_.endpoint = 0;
+              Connect(home_);
+            });
 }
 
 std::int64_t Uplink::NextEpoch() {

@@ -112,6 +112,7 @@ class Uplink {
   void Beaten(Line& line, const Result<wire::Envelope>& answer);
   void Heard(const api::TrustNews& news);
   void AskRootForNews();
+  void AskForHomeKey();
 
   void TryOthersLater();
   void TryNext();

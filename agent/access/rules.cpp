@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/api/parent_key.h"
 #include "core/api/verbs.h"
 
 namespace ote::agent {
@@ -50,6 +51,7 @@ const std::vector<Rule>& AllRules() {
       {verb::kDoctorCheck, kViewer, Reach::kHere, Trace::kRead, ""},
       {verb::kKeyList, kViewer, Reach::kHere, Trace::kRead, ""},
       {verb::kKeyRotate, kAdmin, Reach::kTree, Trace::kChange, ""},
+      {verb::kKeyTransport, kAdmin, Reach::kTree, Trace::kChange, ""},
       // clusters
       {verb::kClusterList, kViewer, Reach::kShown, Trace::kRead, ""},
       {verb::kClusterTree, kViewer, Reach::kShown, Trace::kRead, ""},

@@ -163,9 +163,14 @@ Result<bool> Refresh(Context& context, const crypto::JoinToken& token, const sto
   if (again.shim.empty()) again.shim = member.shim;
   auto already = Enrol(context, token, member.name, again, folder, context.Patience(kRetryWait));
   if (already) {
+    // The same member, by another key or at another place of its parent.
+    const Bytes pin(token.parent_key.bytes.begin(), token.parent_key.bytes.end());
+    const bool elsewhere =
+        !member.parent || member.parent->transport_key != pin || member.parent->endpoints != token.endpoints;
+    const bool anew = !*already || elsewhere;
     // The agent that runs holds the certificate that was; it is started again with this one.
-    if (!*already) OTE_CHECK(StopAgent(context, folder, kStopWait, false));
-    return !*already;
+    if (anew) OTE_CHECK(StopAgent(context, folder, kStopWait, false));
+    return anew;
   }
   // The token may long be used up, or the root out of reach: the membership that is there is good until it is refused.
   const ErrorId id = already.error().id;

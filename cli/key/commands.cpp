@@ -11,6 +11,7 @@
 #include "cli/frame/report.h"
 #include "cli/frame/settings.h"
 #include "core/api/operator.h"
+#include "core/api/parent_key.h"
 #include "core/api/requests.h"
 
 namespace ote::cli {
@@ -20,6 +21,8 @@ constexpr std::chrono::milliseconds kRotateWait{30'000};  // the parent is asked
 
 struct RotateOptions {
   bool authority = false;
+  bool transport = false;
+  bool now = false;
   PlaceOptions place;
 };
 
@@ -86,6 +89,11 @@ Result<Exit> RotateByHand(Context& context, const RotateOptions& options, site::
                 fmt::format("the authority of {}: its key is at the root, and this is a member", name),
                 "at the root: ote key rotate --authority");
   }
+  if (options.transport) {
+    return Fail(ErrorId::kPermission,
+                fmt::format("the transport key of {}: that of a member changes with its signing key", name),
+                "ote key rotate");
+  }
   OTE_TRY(const auto place, PlaceOf(context, options.place, "ote key rotate"));
   if (context.flags.dry_run) {
     Say(context, fmt::format("the keys of {}: would write the request {}", name, place.path.string()));
@@ -106,7 +114,45 @@ Result<Exit> RotateByHand(Context& context, const RotateOptions& options, site::
   return Exit::kDone;
 }
 
+// At a root.
+Result<Exit> RotateTransport(Context& context, AgentLink& link, bool now) {
+  const std::string what = "the transport key of " + link.Member().name;
+  if (link.Member().role != crypto::Role::kRoot) {
+    return Fail(ErrorId::kPermission, what + ": that of a member changes with its signing key", "ote key rotate");
+  }
+  if (context.flags.dry_run) {
+    Say(context, fmt::format("{}: would be changed", what));
+    return Exit::kDone;
+  }
+  OTE_CHECK(Confirm(context,
+                    "replace the transport key of the root; tokens and credentials that were made before are of no use "
+                    "then, and clusters that are away now join again"));
+  const api::TransportRotateRequest request{now, context.flags.request_id};
+  auto done = link.Ask<api::TransportRotated>(api::verb::kKeyTransport, request, context.Patience(kRotateWait));
+  if (!done) {
+    if (done.error().id != ErrorId::kTimedOut) return Fail(std::move(done).error());
+    return Fail(ErrorId::kTimedOut,
+                fmt::format("{}: not changed yet; not all clusters that are here know the next one", what),
+                "ote key list shows which; ote key rotate --transport --now does not wait for them");
+  }
+  Say(context, fmt::format("{}: {}", what, done->already ? "changed already, by the same request" : "changed"));
+  PrintKeys(context, done->items);
+  if (done->already) return Exit::kDone;
+  Say(context,
+      "tokens and credentials that were made before are of no use now: ote cluster token create, ote key create");
+  if (!done->left_out.empty()) {
+    Say(context, fmt::format("not heard to know it: {}; one that does not find its way joins again with a new token, "
+                             "and keeps its name, keys and data",
+                             Join(done->left_out, ", ")));
+  }
+  return Exit::kDone;
+}
+
 Result<Exit> Rotate(Context& context, const RotateOptions& options) {
+  if (options.transport && options.authority) {
+    return Fail(ErrorId::kUsage, "--transport and --authority: one at a time", "give one");
+  }
+  if (options.now && !options.transport) return Fail(ErrorId::kUsage, "--now goes with --transport", "add --transport");
   OTE_TRY(auto alone, OpenAlone(context));
   if (!alone && !options.place.out.empty()) {
     // One that was enrolled over a line which it has lost may be reached by files, too.
@@ -121,6 +167,7 @@ Result<Exit> Rotate(Context& context, const RotateOptions& options) {
   }
   if (alone) return RotateByHand(context, options, *alone);
   OTE_TRY(AgentLink link, AgentLink::Open(context));
+  if (options.transport) return RotateTransport(context, link, options.now);
   if (link.Member().role == crypto::Role::kMember && !link.Member().parent && !link.Remote() && !options.authority) {
     return Fail(
         ErrorId::kAgentRunning,
@@ -154,7 +201,7 @@ Result<Exit> Rotate(Context& context, const RotateOptions& options) {
   }
   Say(context, fmt::format("{}: {}", what, done->already ? "changed already, by the same request" : "changed"));
   if (root && !options.authority) {
-    Say(context, "the transport key of a root is pinned by its tokens and members, and stays");
+    Say(context, "the transport key of a root is pinned by its tokens and members, and stays: --transport changes it");
   }
   PrintKeys(context, done->items);
   if (options.authority) {
@@ -198,10 +245,12 @@ Command KeyCommand() {
   Command rotate("rotate", "change the keys of the agent, or of the authority");
   rotate.About(
       "On a member: makes new keys, has them certified by the root, and connects with them; the old ones are "
-      "destroyed, "
-      "and their certificate is void everywhere. On a root: a new signing key; its transport key is pinned by tokens "
-      "and "
-      "members, and stays. With --authority, at the root: a new authority, named by the old one, whose key is "
+      "destroyed, and their certificate is void everywhere; clusters that joined through it are told before. On a "
+      "root: "
+      "a new signing key. With --transport, at the root: a new transport key, which tokens, members and credentials "
+      "pin. Members are told of it, and it is in use when all that are here know it; one that was away, and has no "
+      "other way to the root, joins again with a new token and stays who it is. With --authority, at the root: a new "
+      "authority, named by the old one, whose key is "
       "destroyed. "
       "Clusters that are there take it at once, those that are away when they connect, however many changes later; "
       "tokens that were made before still work. A change that is cut off goes on by itself when the agent runs again. "
@@ -209,8 +258,11 @@ Command KeyCommand() {
       "to the next ones; ote cluster approve answers it at the root, and with ote cluster join --grant the keys "
       "change.");
   rotate.Switch("--authority", options->authority, "the key that certifies the clusters of the tree; at the root only");
+  rotate.Switch("--transport", options->transport, "the key by which members know the root; at the root only");
+  rotate.Switch("--now", options->now, "with --transport: for a key that was stolen; wait for nobody");
   AddPlaceFlags(rotate, options->place, "of a cluster that is reached by files: the request");
   rotate.Example("ote key rotate", "the keys of this cluster");
+  rotate.Example("ote key rotate --transport --yes", "at the root, the key of its links, in a script");
   rotate.Example("ote key rotate --authority --yes", "at the root, the authority, in a script");
   rotate.Example("ote key rotate -o keys.request", "at a cluster that no line reaches");
   rotate.Exits({Exit::kFailed, Exit::kTimedOut, Exit::kRefused, Exit::kUnreachable, Exit::kConflict, Exit::kNotFound,

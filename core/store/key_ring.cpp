@@ -79,11 +79,14 @@ Result<crypto::SigningKey> LoadAuthorityKey(const StateFolder& folder, const cry
 
 Result<void> MakeNextKeys(const StateFolder& folder, MemberKeys& keys) {
   OTE_CHECK(MakeNextSignKey(folder, keys));
-  if (!keys.next_transport) {
-    OTE_TRY(auto transport, (LoadOrMake<crypto::TransportKey>(folder.NextTransportKeyFile(), crypto::LoadTransportKey,
-                                                              crypto::SaveTransportKey)));
-    keys.next_transport.emplace(std::move(transport));
-  }
+  return MakeNextTransportKey(folder, keys);
+}
+
+Result<void> MakeNextTransportKey(const StateFolder& folder, MemberKeys& keys) {
+  if (keys.next_transport) return {};
+  OTE_TRY(auto transport, (LoadOrMake<crypto::TransportKey>(folder.NextTransportKeyFile(), crypto::LoadTransportKey,
+                                                            crypto::SaveTransportKey)));
+  keys.next_transport.emplace(std::move(transport));
   return {};
 }
 

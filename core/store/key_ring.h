@@ -34,6 +34,7 @@ Result<crypto::SigningKey> LoadAuthorityKey(const StateFolder& folder, const cry
 
 // Fills in the next keys: those on disk, or new ones, which are on disk when this returns.
 Result<void> MakeNextKeys(const StateFolder& folder, MemberKeys& keys);
+Result<void> MakeNextTransportKey(const StateFolder& folder, MemberKeys& keys);
 Result<void> MakeNextSignKey(const StateFolder& folder, MemberKeys& keys);
 Result<crypto::SigningKey> MakeNextAuthorityKey(const StateFolder& folder);
 

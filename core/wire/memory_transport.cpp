@@ -106,6 +106,12 @@ Result<std::string> MemoryTransport::Listen(const std::string& endpoint, std::op
   if (name.starts_with("tcp://") && name.ends_with(":0")) {
     name.replace(name.size() - 1, 1, std::to_string(state_->next_port++));
   }
+  const auto it = state_->listeners.find(name);
+  if (key && it != state_->listeners.end() && it->second.transport == this) {
+    CutListener(name);
+    it->second.key = key;
+    return name;
+  }
   if (!state_->listeners.emplace(name, State::Listener{this, key}).second) {
     return Fail(ErrorId::kPortInUse, "listen on " + endpoint + ": another listens there");
   }

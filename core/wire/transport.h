@@ -96,7 +96,7 @@ class Transport {
   // Starts to listen; returns the endpoint with the port that was picked for port 0. kPortInUse, kEndpointInvalid,
   // kPermission. May be called several times (tcp and control socket).
   virtual Result<std::string> Bind(const std::string& endpoint) = 0;
-  // The same, with another key than the transport's own to prove ourselves with at this endpoint.
+  // The same, by this key, also where this side listens already: those who came there by another are cut then.
   virtual Result<std::string> BindAs(const std::string& endpoint, const crypto::TransportKey& key) = 0;
   // Begins to connect, and keeps trying with a jittered back-off until Disconnect. `key` is used for this link only.
   virtual Result<LinkId> Connect(const Target& target, const crypto::TransportKey& key) = 0;

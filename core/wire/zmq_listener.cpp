@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <zmq.hpp>
 
 #include "core/wire/zmq_caller.h"
@@ -15,6 +16,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kCutAfter{200};  // lets the notice leave
+constexpr milliseconds kBindPause{10};
+constexpr int kMostTries = 300;
 constexpr const char* kZapEndpoint = "inproc://zeromq.zap.01";
 constexpr std::string_view kDomain = "ote";
 constexpr std::string_view kLocalDomain = "ote-local";  // of the control socket
@@ -70,10 +73,24 @@ Result<std::string> ZmqListener::Bind(const std::string& text, const crypto::Tra
     router_->set(zmq::sockopt::curve_secretkey, zmq::const_buffer(secret.data(), secret.size()));
     router_->set(zmq::sockopt::zap_domain, std::string(domain));
   };
-  const auto bound_as = Guard("listen on " + text, [&] {
-    prove(as != nullptr ? *as : key_, endpoint.scheme == Scheme::kIpc ? kLocalDomain : kDomain);
-    router_->bind(address);
-  });
+  const auto before = bound_.find(text);
+  const bool again = as != nullptr && before != bound_.end();
+  if (again) {
+    OTE_CHECK(Unbind(before->second));
+    bound_.erase(before);
+  }
+  const auto bind = [&] {
+    return Guard("listen on " + text, [&] {
+      prove(as != nullptr ? *as : key_, endpoint.scheme == Scheme::kIpc ? kLocalDomain : kDomain);
+      router_->bind(address);
+    });
+  };
+  auto bound_as = bind();
+  // ZeroMQ closes what it let go of in another thread.
+  for (int tries = 0; again && !bound_as && bound_as.error().id == ErrorId::kPortInUse && tries < kMostTries; ++tries) {
+    std::this_thread::sleep_for(kBindPause);
+    bound_as = bind();
+  }
   OTE_CHECK(Guard("listen on " + text, [&] { prove(key_, kDomain); }));
   OTE_CHECK(bound_as);
   if (endpoint.scheme == Scheme::kIpc) {
@@ -87,7 +104,20 @@ Result<std::string> ZmqListener::Bind(const std::string& text, const crypto::Tra
   const auto colon = bound.rfind(':');
   const auto host = bound.find("://") + 3;
   bulk_.Listen(bound.substr(host, colon - host));
-  return "tcp://" + endpoint.host + bound.substr(colon);
+  auto told = "tcp://" + endpoint.host + bound.substr(colon);
+  bound_[told] = bound;
+  return told;
+}
+
+Result<void> ZmqListener::Unbind(const std::string& address) {
+  // Members are at such endpoints alone; an operator may be at the control socket.
+  for (auto it = peers_.begin(); it != peers_.end();) {
+    const auto here = it++;
+    if (here->second.caller.kind != CallerKind::kMember) continue;
+    Dismiss(here->second.routing_id, here->second.descriptor);
+    Forget(here);
+  }
+  return Guard("stop listening on " + address, [&] { router_->unbind(address); });
 }
 
 Result<void> ZmqListener::Send(PeerId peer, Envelope envelope) {

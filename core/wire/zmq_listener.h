@@ -37,7 +37,8 @@ class ZmqListener {
 
   // Makes the sockets. Throws zmq::error_t.
   void Open();
-  // `as` instead of the listener's own key, unless it is nullptr; needed only during the call.
+  // `as` instead of the listener's own key, unless it is nullptr, needed only during the call: also where it listens
+  // already, and those who came there are cut then.
   Result<std::string> Bind(const std::string& endpoint, const crypto::TransportKey* as);
   Result<void> Send(PeerId peer, Envelope envelope);
   void Evict(const Caller& caller);
@@ -74,6 +75,8 @@ class ZmqListener {
     BigId serial;
   };
 
+  // Lets go of an endpoint that is listened at, and of those who connected to it.
+  Result<void> Unbind(const std::string& address);
   void Forget(std::map<PeerId, Peer>::iterator it);
   void ForgetPeer(PeerId peer);
   Sent SendByCurve(PeerId peer, Bytes header, const Blob& blob);
@@ -91,7 +94,8 @@ class ZmqListener {
   const crypto::TransportKey& key_;
   Admission& admission_;
   const ZmqOptions options_;
-  std::vector<FolderHandle> folders_;  // of long socket paths; closed after the sockets
+  std::vector<FolderHandle> folders_;         // of long socket paths; closed after the sockets
+  std::map<std::string, std::string> bound_;  // by the endpoint as it was told: as ZeroMQ knows it
   ZmqSocket zap_;
   ZmqSocket router_;
   ZmqSocket monitor_;

@@ -170,3 +170,67 @@ killed_at() {
   held() { [ "$(jq -r .revocations.body clinic-b/member.json)" = "$(jq -r .revocations.body hq/member.json)" ]; }
   wait_until 2 held
 }
+
+pins() { # pins SITE PARENT: by the key that the parent has now
+  local held
+  held=$(jq -r '.parent.transportKey' "$scratch/$1/member.json" | tr '+/' '-_' | tr -d '=')
+  [ "$held" = "$(key_of "$2" transport)" ]
+}
+
+@test "the root changes its transport key: members that are there follow, one that was away joins again with a token" {
+  root
+  join clinic-a
+  join clinic-b
+  wait_until 5 is ready state_of clinic-a
+  wait_until 5 is ready state_of clinic-b
+  local before token
+  before=$(key_of hq transport)
+  token=$(ote cluster token create -q --state hq)
+  kill_agent clinic-b
+  wait_until 10 is unreachable state_of clinic-b
+  expect 4 ote key rotate --transport --yes --state clinic-a
+  [[ $stderr == *"ote key rotate"* ]]
+  expect 2 ote key rotate --transport --state hq
+  expect 0 ote key rotate --transport --dry-run --state hq
+  is "$before" key_of hq transport
+  expect 0 ote key rotate --transport --yes --request-id r1 --state hq
+  [[ $stderr == *"not heard to know it: clinic-b"* ]]
+  [[ $stderr == *"tokens and credentials"* ]]
+  [ "$before" != "$(key_of hq transport)" ]
+  no_next_keys hq
+  expect 0 ote key rotate --transport --yes --request-id r1 --state hq
+  [[ $stderr == *already* ]]
+  wait_until 10 pins clinic-a hq
+  wait_until 10 is ready state_of clinic-a
+  kill_agent hq
+  ote cluster start --state hq -q
+  wait_until 15 is ready state_of clinic-a
+  # What was made before.
+  expect 4 ote cluster join "$token" --name clinic-c --state clinic-c
+  ote cluster start --state clinic-b -q
+  wait_until 20 grep -q "does not hold the parent's key" clinic-b/agent.log
+  local serial
+  serial=$(jq -r .certificate.body clinic-b/member.json)
+  ote cluster token create -q --state hq >token
+  expect 0 ote cluster join - --state clinic-b <token
+  [[ $stderr == *"joined again"* ]]
+  wait_until 10 is ready state_of clinic-b
+  pins clinic-b hq
+  [ "$serial" = "$(jq -r .certificate.body clinic-b/member.json)" ]
+}
+
+@test "a relay changes its keys, and its children stay with it, also when it is started again" {
+  root
+  ote cluster token create -q --state hq | ote cluster join - --name eu --listen tcp://127.0.0.1:0 --state eu -q
+  ote cluster token create -q --state eu | ote cluster join - --name plant --state plant -q
+  wait_until 10 connected plant
+  expect 0 ote key rotate --state eu
+  wait_until 10 pins plant eu
+  wait_until 10 connected plant
+  kill_agent eu
+  ote cluster start --state eu -q
+  wait_until 10 grep -q "listening" eu/agent.log
+  wait_until 20 connected plant
+  wait_until 10 is ready state_of eu
+  wait_until 10 is ready state_of plant
+}

@@ -105,6 +105,15 @@ TEST_CASE("in memory a wrong key and one that is not admitted are told, once") {
   CHECK(Kinds(world.client->Wait(0ms)) == List{EventKind::kLinkUp});
 }
 
+TEST_CASE("in memory an endpoint that is listened at once more takes the key as it is then, and cuts the others") {
+  World world;
+  world.Link();
+  world.client->Wait(0ms);
+  world.server_key = crypto::TransportKey::Generate();
+  CHECK(world.server->BindAs(world.endpoint, world.server_key).value() == world.endpoint);
+  CHECK(Kinds(world.client->Wait(0ms)) == List{EventKind::kLinkDown, EventKind::kLinkWrongKey});
+}
+
 TEST_CASE("in memory an evicted member is told and must be admitted anew") {
   World world;
   const LinkId link = world.Link();

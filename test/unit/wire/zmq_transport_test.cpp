@@ -181,6 +181,25 @@ TEST_CASE("a link comes back after a restart of the server and brings nothing st
   Exchange(pair, link, 3);
 }
 
+TEST_CASE(
+    "an endpoint that is listened at once more takes the key as it is then, and cuts those who came by the old one") {
+  Pair pair;
+  const LinkId old = pair.Link();
+  Exchange(pair, old, 1);
+  pair.stage.Forget();
+  pair.server_key = crypto::TransportKey::Generate();
+  const auto again = pair.server->BindAs(pair.endpoint, pair.server_key);
+  REQUIRE(again);
+  CHECK(*again == pair.endpoint);
+  pair.stage.Until({pair.server.get(), pair.client.get()},
+                   [&] { return pair.stage.Count(pair.client.get(), EventKind::kLinkWrongKey) > 0; });
+  CHECK(pair.stage.Count(pair.client.get(), EventKind::kLinkUp) == 0);
+  pair.client->Disconnect(old);
+  const LinkId link = pair.Link();
+  pair.stage.Forget();  // what the old one was told last
+  Exchange(pair, link, 2);
+}
+
 TEST_CASE("an evicted member is told, cut off, and heard again only when it is admitted anew") {
   Pair pair;
   const LinkId link = pair.Link();
