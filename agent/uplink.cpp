@@ -178,14 +178,20 @@ void Uplink::HandleEvent(const wire::Event& event) {
     case wire::EventKind::kLinkDown:
       if (!home && line != current_) return TryNext();
       Lost(*line, "the line to the parent is down");
+      // It may be back by its next key, which this line does not ask for.
+      if (const auto keys = home ? ParentPin(context_).Keys().size() : 1; keys > 1) {
+        home_.endpoint -= home_.endpoint % keys;
+        Connect(home_);
+      }
       break;
     case wire::EventKind::kLinkRefused:
     case wire::EventKind::kLinkWrongKey:
       if (!home) return TryNext();
-      if (event.kind == wire::EventKind::kLinkWrongKey &&
-          (home_.endpoint + 1) % ParentPin(context_).Keys().size() != 0) {
-        ++home_.endpoint;
-        return Connect(home_);
+      if (const auto keys = ParentPin(context_).Keys();
+          event.kind == wire::EventKind::kLinkWrongKey && keys.size() > 1) {
+        const bool first = home_.endpoint % 2 == 0;
+        if (first && home_.parent.transport_key == keys.front()) ++home_.endpoint;
+        if (first) return Connect(home_);
       }
       Lost(*line, event.kind == wire::EventKind::kLinkRefused
                       ? RefusalText()

@@ -219,6 +219,21 @@ pins() { # pins SITE PARENT: by the key that the parent has now
   [ "$serial" = "$(jq -r .certificate.body clinic-b/member.json)" ]
 }
 
+@test "the root's transport key changes during a run, which ends in the same model, and what was recorded holds" {
+  start_federation
+  local train=(--dataset digits --rounds 6 --input-scale 0.0625) want run
+  want=$(fl run "${train[@]}" --name before -o json 2>/dev/null | jq -r .model.digest)
+  run=$(fl run "${train[@]}" --detach -q)
+  await_event "$run" task-sent 2
+  expect 0 ote key rotate --transport --yes --state hq
+  expect 0 ote key rotate --transport --yes --state hq
+  wait_until 90 over "$run"
+  is finished status_of "$run"
+  is "$want" field_of "$run" .model.digest
+  expect 0 fl verify before
+  expect 0 fl verify "$run"
+}
+
 @test "a relay changes its keys, and its children stay with it, also when it is started again" {
   root
   ote cluster token create -q --state hq | ote cluster join - --name eu --listen tcp://127.0.0.1:0 --state eu -q
