@@ -110,8 +110,8 @@ Result<std::string> ZmqListener::Bind(const std::string& text, const crypto::Tra
 }
 
 Result<void> ZmqListener::Unbind(const std::string& address) {
-  // ZeroMQ closes the connections that were accepted there. Members are at such endpoints alone; of an operator, who may
-  // be at the control socket, the monitor tells.
+  // ZeroMQ closes the connections that were accepted there. Members are at such endpoints alone; of an operator, who
+  // may be at the control socket, the monitor tells.
   for (auto it = peers_.begin(); it != peers_.end();) {
     const auto here = it++;
     if (here->second.caller.kind == CallerKind::kMember) Forget(here);
