@@ -75,7 +75,8 @@ void NextKey::Look() {
 }
 
 Result<void> ListenAnew(Context& context) {
-  for (const auto& endpoint : context.membership.listen) OTE_CHECK(context.transport.BindAs(endpoint, context.transport_key));
+  for (const auto& endpoint : context.membership.listen)
+    OTE_CHECK(context.transport.BindAs(endpoint, context.transport_key));
   return {};
 }
 

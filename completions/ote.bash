@@ -7,10 +7,10 @@ __ote_verbs() {
     'ote') REPLY='quickstart cluster app data trainer fl model key bundle context doctor explain version completion help' ;;
     'ote cluster') REPLY='init join approve list show tree commands label remove cordon uncordon drain token audit start stop status' ;;
     'ote cluster token') REPLY='create list revoke' ;;
-    'ote app') REPLY='init templates deploy list show status plan diff logs restart rollback remove' ;;
+    'ote app') REPLY='init templates deploy list show status plan diff logs restart rollback remove export import' ;;
     'ote data') REPLY='add list show stats remove split' ;;
     'ote trainer') REPLY='add list show remove' ;;
-    'ote fl') REPLY='run simulate list show logs watch cancel strategies report compare metrics verify export train import' ;;
+    'ote fl') REPLY='run simulate list show logs watch cancel strategies report compare metrics verify remove export train import' ;;
     'ote model') REPLY='list show tag diff remove import export evaluate predict kinds' ;;
     'ote key') REPLY='list create revoke rotate' ;;
     'ote bundle') REPLY='inspect verify' ;;
@@ -46,6 +46,8 @@ __ote_flags() {
     'ote app restart') REPLY='--cluster --dry-run --request-id' ;;
     'ote app rollback') REPLY='--to --detach --dry-run --request-id' ;;
     'ote app remove') REPLY='--detach --dry-run --request-id' ;;
+    'ote app export') REPLY='--cluster -o --out --split --force --dry-run --request-id' ;;
+    'ote app import') REPLY='-o --out --split --force --detach --check-dates --restored --dry-run --request-id' ;;
     'ote data add') REPLY='--path --label --label-path --ignore --format --task --categorical --missing --test-fraction --split-seed --min-rows --fold --privacy-budget --privacy-delta --privacy-noise --privacy-forget --replace --dry-run --request-id' ;;
     'ote data stats') REPLY='--federated --clusters -l --selector' ;;
     'ote data remove') REPLY='--dry-run --request-id' ;;
@@ -60,6 +62,7 @@ __ote_flags() {
     'ote fl compare') REPLY='--svg --metric' ;;
     'ote fl metrics') REPLY='--per-site --csv' ;;
     'ote fl verify') REPLY='--record --fingerprint --save' ;;
+    'ote fl remove') REPLY='--updates --dry-run --request-id' ;;
     'ote fl export') REPLY='--cluster -o --out --split --force --dry-run --request-id' ;;
     'ote fl train') REPLY='-o --out --split --force --check-dates --restored --tell-failure --dry-run --request-id' ;;
     'ote fl import') REPLY='-o --out --split --force --check-dates --restored --dry-run --request-id' ;;
@@ -72,7 +75,7 @@ __ote_flags() {
     'ote model predict') REPLY='--data --label --label-path --ignore --format --missing' ;;
     'ote key create') REPLY='--role --scope --ttl -o --out --server --dry-run --request-id' ;;
     'ote key revoke') REPLY='--dry-run --request-id' ;;
-    'ote key rotate') REPLY='--authority --dry-run --request-id' ;;
+    'ote key rotate') REPLY='--authority --transport --now -o --out --split --force --dry-run --request-id' ;;
     'ote bundle verify') REPLY='--fingerprint --check-dates' ;;
     'ote context use') REPLY='--dry-run --request-id' ;;
     'ote context add') REPLY='--dry-run --request-id' ;;
@@ -162,6 +165,11 @@ __ote_value() {
     'ote app logs --replica') REPLY='@none' ;;
     'ote app restart --cluster') REPLY='@cluster' ;;
     'ote app rollback --to') REPLY='@none' ;;
+    'ote app export --cluster') REPLY='@cluster' ;;
+    'ote app export -o' | 'ote app export --out') REPLY='@file' ;;
+    'ote app export --split') REPLY='@none' ;;
+    'ote app import -o' | 'ote app import --out') REPLY='@file' ;;
+    'ote app import --split') REPLY='@none' ;;
     'ote data add --path') REPLY='@file' ;;
     'ote data add --label') REPLY='@none' ;;
     'ote data add --label-path') REPLY='@file' ;;
@@ -308,6 +316,8 @@ __ote_value() {
     'ote key create --ttl') REPLY='@none' ;;
     'ote key create -o' | 'ote key create --out') REPLY='@file' ;;
     'ote key create --server') REPLY='@none' ;;
+    'ote key rotate -o' | 'ote key rotate --out') REPLY='@file' ;;
+    'ote key rotate --split') REPLY='@none' ;;
     'ote bundle verify --fingerprint') REPLY='@none' ;;
   esac
   [ -z "$REPLY" ] || return 0
@@ -334,6 +344,7 @@ __ote_argument() {
     'ote cluster uncordon') REPLY='@cluster' ;;
     'ote cluster drain') REPLY='@cluster' ;;
     'ote cluster token revoke') REPLY='@token' ;;
+    'ote app import') REPLY='@file' ;;
     'ote data show') REPLY='@dataset' ;;
     'ote data stats') REPLY='@dataset' ;;
     'ote data remove') REPLY='@dataset' ;;
@@ -348,6 +359,7 @@ __ote_argument() {
     'ote fl compare') REPLY='@run' ;;
     'ote fl metrics') REPLY='@run' ;;
     'ote fl verify') REPLY='@run' ;;
+    'ote fl remove') REPLY='@run' ;;
     'ote fl export') REPLY='@run' ;;
     'ote fl train') REPLY='@file' ;;
     'ote fl import') REPLY='@file' ;;

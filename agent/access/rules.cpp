@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/api/parent_key.h"
 #include "core/api/verbs.h"
 
 namespace ote::agent {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/api/trust.h"
@@ -44,11 +43,5 @@ struct TransportRotated {
     v("leftOut", self.left_out);
   }
 };
-
-namespace verb {
-inline constexpr std::string_view kTreeParentKey = "tree.parent-key";  // down: ParentKey -> Empty
-inline constexpr std::string_view kTreeAskParent = "tree.ask-parent";  // to the root: Empty -> ParentKey
-inline constexpr std::string_view kKeyTransport = "key.transport";     // TransportRotateRequest -> TransportRotated
-}  // namespace verb
 
 }  // namespace ote::api
