@@ -233,7 +233,7 @@ TEST_CASE("a root that is killed after any action ends a masked folded run with 
   Federation whole(Spec(), Sites(4), 3);
   REQUIRE(FinalDigest(whole) == carried);
   REQUIRE(whole.sums_asked == kRelays);
-  for (int at = 0; at < whole.actions; at += 2) {
+  for (int at = 0; at < whole.actions; at += 5) {
     INFO("killed after " << at << " actions");
     Federation federation(Spec(), Sites(4), 3);
     federation.kill_after = at;
