@@ -1,14 +1,11 @@
 // ote app export and import: apps of clusters that are reached by files, and their receipts.
 #include <fmt/format.h>
 
-#include <thread>
-
 #include "cli/app/commands.h"
 #include "cli/app/follow.h"
 #include "cli/app/show.h"
 #include "cli/by_hand/place.h"
 #include "cli/by_hand/root.h"
-#include "cli/frame/interrupt.h"
 #include "cli/frame/output.h"
 #include "cli/frame/report.h"
 #include "core/api/app_carried.h"
@@ -20,7 +17,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kGrace{10'000};       // beside the app's own time to get healthy
 constexpr std::chrono::milliseconds kWhenUnsaid{60'000};  // for an app that says none
-constexpr std::chrono::milliseconds kLookAgain{200};
 
 struct ExportOptions {
   std::string app;
@@ -73,11 +69,7 @@ Result<Exit> Export(Context& context, const ExportOptions& options) {
             OTE_CHECK(link.Ask<api::AppExportReply>(api::verb::kAppExport, confirm, context.Patience(kQuick)));
             return {};
           }));
-  json["file"] = place.path.string();
-  json["files"] = Json::array();
-  for (const auto& file : packed.files) json["files"].push_back(file.string());
-  json["digest"] = packed.digest;
-  json["already"] = packed.already;
+  TellPacked(json, place, packed);
   Say(context, fmt::format("app {}: {} {}, {} for {}", out.app, packed.already ? "there already:" : "wrote",
                            PlacedText(packed), what, out.cluster));
   auto shown = facts;
@@ -88,27 +80,18 @@ Result<Exit> Export(Context& context, const ExportOptions& options) {
 }
 
 // Until the app is healthy here, failed, or gone; or the time is over, which is no error: the receipt says how it is.
-Result<void> Await(Context& context, AgentLink& link, api::AppImportRequest ask, const api::AppImportReply& taken) {
-  const auto own = taken.health_ms > 0 ? std::chrono::milliseconds(taken.health_ms) + kGrace : kWhenUnsaid;
-  const auto end = context.clock.SteadyNow() + context.Patience(own);
-  if (!taken.gives_up) {
-    Context bounded = context;
-    if (!bounded.flags.timeout) bounded.flags.timeout = own;
-    api::AppView last;
-    const auto seen =
-        FollowApp(bounded, fmt::format("{}/{}", taken.cluster, taken.app), last, [&](const api::AppView& view) {
-          return view.removed || view.phase != api::RolloutPhase::kRolling || context.clock.SteadyNow() > end;
-        });
-    if (!seen && seen.error().id != ErrorId::kTimedOut) return Fail(seen.error());
-    return {};
+Result<void> Await(const Context& context, const api::AppImportReply& taken) {
+  Context bounded = context;
+  if (!bounded.flags.timeout) {
+    bounded.flags.timeout = taken.health_ms > 0 ? std::chrono::milliseconds(taken.health_ms) + kGrace : kWhenUnsaid;
   }
-  const Interruption interruption;
-  ask.check = true;
-  while (context.clock.SteadyNow() < end && !interruption.Token().stop_requested()) {
-    OTE_TRY(const auto now, link.Ask<api::AppImportReply>(api::verb::kAppImport, ask, context.Patience(kQuick)));
-    if (now.report && now.report->removed) break;
-    std::this_thread::sleep_for(kLookAgain);
-  }
+  api::AppView last;
+  const auto seen =
+      FollowApp(bounded, fmt::format("{}/{}", taken.cluster, taken.app), last, [&](const api::AppView& view) {
+        return view.removed || (!taken.gives_up && view.phase != api::RolloutPhase::kRolling);
+      });
+  const bool gone = !seen && taken.gives_up && seen.error().id == ErrorId::kAppUnknown;
+  if (!seen && !gone && seen.error().id != ErrorId::kTimedOut) return Fail(seen.error());
   return {};
 }
 
@@ -151,12 +134,9 @@ std::pair<std::string, Exit> Outcome(const api::AppImportReply& said) {
 
 Result<Exit> Intake(Context& context, const ImportOptions& options, bundle::Bundle& file) {
   OTE_TRY(AgentLink link, AgentLink::Open(context));
-  OTE_CHECK(link.NeedsFolder("to open a bundle"));
-  OTE_TRY(const auto transport, link.Folder().TransportKey());
-  OTE_CHECK(bundle::CheckReceiver(file.About(), link.Member().name, transport.Public()));
-  OTE_TRY(const auto manifest, file.OpenManifest(&transport));
+  OTE_TRY(const auto here, OpenHere(link, file));
   api::AppImportRequest ask;
-  ask.bundle = {file.Signed().body, file.Signed().signature, manifest.second};
+  ask.bundle = here.file;
   ask.check = true;
   ask.restored = options.restored;
   if (options.check_dates) ask.now = context.clock.WallNow();
@@ -171,12 +151,12 @@ Result<Exit> Intake(Context& context, const ImportOptions& options, bundle::Bund
   }
   const bool before = taken.already;
   if (!before) {
-    OTE_CHECK(PutItems(context, link, file, transport));
+    OTE_CHECK(PutItems(context, link, file, here.key));
     ask.check = false;
     OTE_TRY(taken, link.Ask<api::AppImportReply>(api::verb::kAppImport, ask, context.Patience(kLong)));
   }
   Say(context, fmt::format("app {}: {} {}", name, what, before ? "was taken before; nothing is changed" : "is taken"));
-  if (!options.detach && !before) OTE_CHECK(Await(context, link, ask, taken));
+  if (!options.detach && !before) OTE_CHECK(Await(context, taken));
   ask.check = false;
   ask.receipt = true;
   OTE_TRY(const auto said, link.Ask<api::AppImportReply>(api::verb::kAppImport, ask, context.Patience(kQuick)));
@@ -215,12 +195,9 @@ Result<Exit> Intake(Context& context, const ImportOptions& options, bundle::Bund
 
 Result<Exit> Receipt(Context& context, const ImportOptions& options, bundle::Bundle& file) {
   OTE_TRY(AgentLink link, AgentLink::Open(context));
-  OTE_CHECK(link.NeedsFolder("to open a bundle"));
-  OTE_TRY(const auto transport, link.Folder().TransportKey());
-  OTE_CHECK(bundle::CheckReceiver(file.About(), link.Member().name, transport.Public()));
-  OTE_TRY(const auto manifest, file.OpenManifest(&transport));
+  OTE_TRY(const auto here, OpenHere(link, file));
   api::AppImportRequest ask;
-  ask.bundle = {file.Signed().body, file.Signed().signature, manifest.second};
+  ask.bundle = here.file;
   ask.check = context.flags.dry_run;
   if (!options.place.out.empty()) return Fail(ErrorId::kUsage, "-o: nothing is written of a receipt");
   OTE_TRY(const auto taken, link.Ask<api::AppImportReply>(api::verb::kAppImport, ask, context.Patience(kQuick)));

@@ -71,11 +71,7 @@ Result<Exit> Export(Context& context, const ExportOptions& options) {
             OTE_CHECK(link.Ask<api::ExportReply>(api::verb::kFlExport, confirm, context.Patience(kQuick)));
             return {};
           }));
-  json["file"] = place.path.string();
-  json["files"] = Json::array();
-  for (const auto& file : packed.files) json["files"].push_back(file.string());
-  json["digest"] = packed.digest;
-  json["already"] = packed.already;
+  TellPacked(json, place, packed);
   Say(context, fmt::format("run {}: {} {}; {}", out.task.run, packed.already ? "the task is there already:" : "wrote",
                            PlacedText(packed), Trips(out.trips)));
   auto shown = facts;

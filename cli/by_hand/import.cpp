@@ -60,12 +60,9 @@ Result<Exit> Import(Context& context, const ImportOptions& options) {
   if (update.About().kind == bundle::kind::kReceipt) return ImportReceipt(context, options, update);
   OTE_CHECK(bundle::CheckKind(update.About(), bundle::kind::kUpdate));
   OTE_TRY(AgentLink link, AgentLink::Open(context));
-  OTE_CHECK(link.NeedsFolder("to open a bundle"));
-  OTE_TRY(const auto transport, link.Folder().TransportKey());
-  OTE_CHECK(bundle::CheckReceiver(update.About(), link.Member().name, transport.Public()));
-  OTE_TRY(const auto manifest, update.OpenManifest(&transport));
+  OTE_TRY(const auto here, OpenHere(link, update));
   api::ImportRequest ask;
-  ask.update = {update.Signed().body, update.Signed().signature, manifest.second};
+  ask.update = here.file;
   ask.check = true;
   OTE_TRY(auto taken, link.Ask<api::ImportReply>(api::verb::kFlImport, ask, context.Patience(kQuick)));
   if (context.flags.dry_run) {
@@ -75,7 +72,7 @@ Result<Exit> Import(Context& context, const ImportOptions& options) {
     return Exit::kDone;
   }
   if (!taken.already) {
-    OTE_CHECK(PutItems(context, link, update, transport));
+    OTE_CHECK(PutItems(context, link, update, here.key));
     ask.check = false;
     OTE_TRY(taken, link.Ask<api::ImportReply>(api::verb::kFlImport, ask, context.Patience(kLong)));
   }

@@ -4,6 +4,7 @@
 
 #include "cli/frame/artifacts.h"
 #include "core/base/version.h"
+#include "core/bundle/trust.h"
 
 namespace ote::cli {
 
@@ -43,6 +44,22 @@ bundle::Content AgentArtifact(Context& context, AgentLink& link, const std::stri
             }
             return {};
           }};
+}
+
+Result<OpenedHere> OpenHere(const AgentLink& link, bundle::Bundle& bundle) {
+  OTE_CHECK(link.NeedsFolder("to open a bundle"));
+  OTE_TRY(auto key, link.Folder().TransportKey());
+  OTE_CHECK(bundle::CheckReceiver(bundle.About(), link.Member().name, key.Public()));
+  OTE_TRY(auto manifest, bundle.OpenManifest(&key));
+  return OpenedHere{std::move(key), {bundle.Signed().body, bundle.Signed().signature, std::move(manifest.second)}};
+}
+
+void TellPacked(Json& json, const bundle::Place& place, const bundle::Packed& packed) {
+  json["file"] = place.path.string();
+  json["files"] = Json::array();
+  for (const auto& file : packed.files) json["files"].push_back(file.string());
+  json["digest"] = packed.digest;
+  json["already"] = packed.already;
 }
 
 Result<void> PutItems(Context& context, AgentLink& link, bundle::Bundle& bundle, const crypto::TransportKey& key) {

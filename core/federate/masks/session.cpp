@@ -52,10 +52,6 @@ struct Terms {
   }
 };
 
-}  // namespace
-
-namespace {
-
 // Certificates that were found good, for the whole process: the same are shown in every round, and whether the
 // authority signed these bytes does not change. Names, revocations and dates are looked at each time.
 class KnownGood {
