@@ -41,7 +41,7 @@ class Parts {
         output(context, members, datasets.GetLedger(), [this](const std::string& run) { return runs.IdOf(run); }),
         models(context,
                [this](const std::string& digest) { return runs.Needs(digest) || trainer.Needed().contains(digest); }) {
-    runs.SetOthers([this](const std::string& digest) { return OthersNeed(digest); });
+    runs.SetOthers([this] { return OthersNeed(); });
   }
 
   // Registers the verbs and takes up what was going on when the agent last stopped.
@@ -59,7 +59,7 @@ class Parts {
     return {};
   }
 
-  bool Needs(const std::string& digest) const { return runs.Needs(digest) || OthersNeed(digest); }
+  bool Needs(const std::string& digest) const { return runs.Needs(digest) || OthersNeed().contains(digest); }
 
   // Artifacts that others need.
   std::function<std::set<std::string>()> also_needed;
@@ -76,17 +76,19 @@ class Parts {
   Models models;
 
  private:
-  bool OthersNeed(const std::string& digest) const {
-    return trainer.Needed().contains(digest) || (also_needed && also_needed().contains(digest)) ||
-           site::AnswersNeeded(context_.store).contains(digest);
+  // What others than runs and registered models need.
+  std::set<std::string> OthersNeed() const {
+    auto needed = trainer.Needed();
+    if (also_needed) needed.merge(also_needed());
+    needed.merge(site::AnswersNeeded(context_.store));
+    return needed;
   }
   // What a crash left between two steps: artifacts that no run, model, task or offer names.
   void DropLeftovers() {
     const auto needed = runs.Needed();
     if (!needed) return;  // a run that cannot be read now may need any of them
     std::set<crypto::Digest> keep;
-    for (const auto& names : {*needed, trainer.Needed(), also_needed ? also_needed() : std::set<std::string>(),
-                              site::AnswersNeeded(context_.store)}) {
+    for (const auto& names : {*needed, OthersNeed()}) {
       for (const auto& name : names) {
         if (const auto digest = crypto::Digest::Parse(name)) keep.insert(*digest);
       }

@@ -46,8 +46,8 @@ class RunController {
   // What else goes with a run, in the transaction that removes it (`dry`: is only counted): how many rows.
   using AlsoGoes = std::function<Result<std::int64_t>(const std::string& run, bool dry)>;
   void OnRemoved(AlsoGoes fn) { also_goes_ = std::move(fn); }
-  // Whether others than runs and registered models need an artifact.
-  void SetOthers(std::function<bool(const std::string& digest)> fn) { others_need_ = std::move(fn); }
+  // The artifacts that others than runs and registered models need.
+  void SetOthers(std::function<std::set<std::string>()> fn) { others_need_ = std::move(fn); }
   // The id of the run that has this id or name. kRunUnknown.
   Result<std::string> IdOf(const std::string& name) const;
   // Whether a run or a registered model needs an artifact, or may do so.
@@ -72,7 +72,8 @@ class RunController {
   // In run_removal.cpp.
   Result<api::RunRemoved> Remove(const api::RunRemoveRequest& request);
   Result<std::int64_t> DropRows(const std::string& id, bool dry);
-  Result<std::set<std::string>> NeededWithout(const std::string& id) const;
+  // What must stay when a run goes, of which its record alone keeps `only`.
+  Result<std::set<std::string>> NeededWithout(const std::string& id, const std::set<std::string>& only) const;
   // spec.from as the digest of a model of the registry.
   Result<void> ResolveStart(api::RunSpec& spec) const;
   void ForgetOldStates();
@@ -93,7 +94,7 @@ class RunController {
   Worker worker_;
   std::function<void(const std::string& site, const api::Task& task)> asked_;
   AlsoGoes also_goes_;
-  std::function<bool(const std::string& digest)> others_need_;
+  std::function<std::set<std::string>()> others_need_;
   std::vector<Known> known_;                                   // oldest first
   std::map<std::string, std::unique_ptr<RunDriver>> drivers_;  // by run id
   std::vector<std::unique_ptr<RunDriver>> ended_;              // until nothing of theirs is on the stack

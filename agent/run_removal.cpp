@@ -11,8 +11,9 @@
 
 namespace ote::agent {
 
-Result<std::set<std::string>> RunController::NeededWithout(const std::string& id) const {
-  std::set<std::string> needed;
+Result<std::set<std::string>> RunController::NeededWithout(const std::string& id,
+                                                           const std::set<std::string>& only) const {
+  auto needed = others_need_ ? others_need_() : std::set<std::string>();
   for (const auto& [run, driver] : drivers_) {
     if (driver->Halted()) {
       return Fail(ErrorId::kBusy, fmt::format("run {}: its state cannot be read now", run), "try again");
@@ -26,7 +27,6 @@ Result<std::set<std::string>> RunController::NeededWithout(const std::string& id
   OTE_TRY(const auto models, context_.store.List<api::ModelEntry>());
   for (const auto& model : models) needed.insert(model.digest);
   OTE_TRY(auto kept, AllKeptForRecords(context_.store));
-  OTE_TRY(const auto only, KeptOnlyFor(context_.store, id));
   for (const auto& digest : only) kept.erase(digest);
   needed.merge(kept);
   return needed;
@@ -37,8 +37,8 @@ Result<std::int64_t> RunController::DropRows(const std::string& id, bool dry) {
   std::int64_t rows = 1;
   OTE_TRY(const auto head, store.Get<RecordHead>(id));
   if (head) rows += head->head.entries + 1;
-  OTE_TRY(const auto last, store.ReadJournal(id, 0, 1'000'000));
-  rows += std::ssize(last);
+  OTE_TRY(const auto events, store.JournalSize(id));
+  rows += events;
   if (also_goes_) {
     OTE_TRY(const auto more, also_goes_(id, dry));
     rows += more;
@@ -62,16 +62,16 @@ Result<api::RunRemoved> RunController::Remove(const api::RunRemoveRequest& reque
   removed.id = id;
   removed.name = run.spec.name;
   removed.updates = request.updates;
-  OTE_TRY(auto useless, KeptOnlyFor(context_.store, id));
+  OTE_TRY(const auto only, KeptOnlyFor(context_.store, id));
+  auto useless = only;
   removed.already = request.updates && useless.empty();
   OTE_TRY(const auto state, context_.store.Get<RunState>(id));
   if (state && !request.updates) useless.insert(state->needed.begin(), state->needed.end());
   // A run that failed can be taken up again: what that needs stays with it.
-  OTE_TRY(const auto others, NeededWithout(id));
+  OTE_TRY(const auto others, NeededWithout(id, only));
   std::erase_if(useless, [&](const std::string& digest) {
     const bool resumes = request.updates && state && std::ranges::count(state->needed, digest) > 0;
-    return resumes || others.contains(digest) || (others_need_ && others_need_(digest)) ||
-           !context_.artifacts.Has(digest);
+    return resumes || others.contains(digest) || !context_.artifacts.Has(digest);
   });
   for (const auto& digest : useless) {
     OTE_TRY(const auto size, context_.artifacts.Size(digest));

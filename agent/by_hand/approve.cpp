@@ -86,13 +86,6 @@ Result<api::Cluster> HandDesk::RenewWhenDue(api::Cluster cluster) {
   return cluster;
 }
 
-bool HandDesk::InUse(const bundle::Header& header) const {
-  const auto member = members_.Find(header.issuer);
-  if (!member || !member->certificate) return false;
-  const auto held = issuer_.Check(*member->certificate);
-  return held && held->sign_key == header.sign_key;
-}
-
 Result<crypto::Certificate> HandDesk::AdmitNext(const Carried& carried, const bundle::RequestBody& asked) {
   const auto& header = carried.bundle.header;
   OTE_TRY(const auto member, HandMember(header.issuer, false));
@@ -124,16 +117,13 @@ Result<api::ApproveReply> HandDesk::Approve(const api::ApproveRequest& request) 
   if (asked.transport_key.size() != 32 || header.stream != bundle::kEnrolStream) {
     return Fail(ErrorId::kBundleAltered, "the request holds no transport key");
   }
-  // Keys that were granted, and are seen to be in use.
-  if (!asked.rotate) HeardFrom(header);
   // Of a member with this key the number is looked at: an old request must not bring back what the site had once.
   auto seen = bundle::Seen::kNever;
-  if (const auto known = members_.Find(header.issuer); known && known->certificate) {
-    OTE_TRY(const auto held, issuer_.Check(*known->certificate));
-    if (held.sign_key == header.sign_key || asked.rotate) {
-      OTE_TRY(seen, bundle::CheckMark(context_.store, carried.bundle));
-    }
+  if (SignerOf(header) || (asked.rotate && members_.Find(header.issuer))) {
+    OTE_TRY(seen, bundle::CheckMark(context_.store, carried.bundle));
   }
+  // Keys that were granted, and are seen to be in use.
+  if (!asked.rotate) HeardFrom(header);
   api::EnrolBody body;
   body.name = header.issuer;
   body.labels = asked.labels;
@@ -144,7 +134,9 @@ Result<api::ApproveReply> HandDesk::Approve(const api::ApproveRequest& request) 
   body.platform = asked.platform;
   api::ApproveReply reply;
   std::optional<crypto::Certificate> next;
-  if (asked.rotate && !InUse(header)) {
+  const auto member = members_.Find(header.issuer);
+  const auto signer = SignerOf(header);
+  if (asked.rotate && !(member && signer && signer->serial == member->serial)) {
     OTE_TRY(next, AdmitNext(carried, asked));
     OTE_TRY(reply.cluster, HandMember(header.issuer, false));
     OTE_TRY(const auto issued, issuer_.Check(*next));

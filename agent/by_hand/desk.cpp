@@ -38,17 +38,23 @@ Result<api::Cluster> HandDesk::HandMember(const std::string& name, bool renew) {
   return std::move(*cluster);
 }
 
-void HandDesk::HeardFrom(const bundle::Header& header) {
+std::optional<crypto::CertificateBody> HandDesk::SignerOf(const bundle::Header& header) const {
   const auto member = members_.Find(header.issuer);
-  if (!member || !member->certificate) return;
-  api::TrustHeld held;
-  held.authority = header.authority;
+  if (!member) return std::nullopt;
   for (const auto& certificate : {member->certificate, member->trust ? member->trust->next : std::nullopt}) {
     if (!certificate) continue;
-    const auto body = issuer_.Check(*certificate);
-    if (body && body->sign_key == header.sign_key) held.serial = body->serial;
+    auto body = issuer_.Check(*certificate);
+    if (body && body->sign_key == header.sign_key) return std::move(*body);
   }
-  if (held.serial.value == 0) return;
+  return std::nullopt;
+}
+
+void HandDesk::HeardFrom(const bundle::Header& header) {
+  const auto signer = SignerOf(header);
+  if (!signer) return;
+  api::TrustHeld held;
+  held.authority = header.authority;
+  held.serial = signer->serial;
   // What is newer goes with the next file.
   trust_.Heard(wire::Caller{wire::CallerKind::kMember, header.issuer, held.serial, false}, held);
   auto seen = members_.Find(header.issuer);

@@ -58,8 +58,8 @@ class HandDesk {
   Result<void> CheckSender(const Carried& carried) const;
   // That it is new, and no other has its number.
   Result<void> CheckNumber(const Carried& carried);
-  // Whether it is signed by the key that its member has by now.
-  bool InUse(const bundle::Header& header) const;
+  // Of the certificates of the member that a bundle names, present and next, the one whose key has signed it.
+  std::optional<crypto::CertificateBody> SignerOf(const bundle::Header& header) const;
   // What a bundle that was taken tells of its sender: it lives, which key it holds, and under which authority.
   void HeardFrom(const bundle::Header& header);
 

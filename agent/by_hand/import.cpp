@@ -39,12 +39,7 @@ Result<void> HandDesk::CheckSender(const Carried& carried) const {
     return Fail(ErrorId::kRevoked, fmt::format("the {} is from {}, which is not a member", header.kind, header.issuer),
                 "ote cluster list");
   }
-  OTE_TRY(const auto certified, issuer_.Check(*member->certificate));
-  if (certified.sign_key == header.sign_key) return {};
-  if (member->trust && member->trust->next) {
-    OTE_TRY(const auto next, issuer_.Check(*member->trust->next));
-    if (next.sign_key == header.sign_key) return {};
-  }
+  if (SignerOf(header)) return {};
   return Fail(ErrorId::kBundleUntrusted,
               fmt::format("the {} says that it is from {}, and is signed by another key", header.kind, header.issuer));
 }

@@ -234,6 +234,15 @@ Result<std::vector<JournalEntry>> Store::ReadJournal(std::string_view topic, std
   return entries;
 }
 
+Result<std::int64_t> Store::JournalSize(std::string_view topic) {
+  return state_->Run("counting a journal", "SELECT COUNT(*) FROM journal WHERE topic = ?",
+                     [&](SQLite::Statement& count) {
+                       BindText(count, 1, topic);
+                       count.executeStep();
+                       return count.getColumn(0).getInt64();
+                     });
+}
+
 Result<void> Store::TrimJournal(std::string_view topic, std::int64_t keep_last) {
   return state_->Run("trimming a journal",
                      "DELETE FROM journal WHERE topic = ?1 AND seq <= "

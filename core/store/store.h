@@ -87,6 +87,8 @@ class Store {
   Result<std::int64_t> Append(std::string_view topic, UnixMillis at, const Json& doc);
   // The entries after number `after_seq` (0 for all), the oldest first, at most `limit`.
   Result<std::vector<JournalEntry>> ReadJournal(std::string_view topic, std::int64_t after_seq, std::int64_t limit);
+  // How many entries a topic has.
+  Result<std::int64_t> JournalSize(std::string_view topic);
   // Forgets all but the newest `keep_last` entries; 0 forgets the topic. The numbers are not given again.
   Result<void> TrimJournal(std::string_view topic, std::int64_t keep_last);
 

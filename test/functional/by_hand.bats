@@ -268,8 +268,12 @@ round_is() { [ "$(field_of "$1" '.rounds | length')" -ge "$2" ]; }
   ote cluster join --offline --state clinic-b -o usb/b2.request -q
   ote cluster approve usb/b2.request -o usb/b2.grant --state hq -q
   [ "$(ote cluster show clinic-b --state hq -o json | jq -r '.datasets[0].name')" = digits ]
+  local before
+  before=$(ote cluster show clinic-b --state hq -o json)
+  [ "$(jq '.lastSeen > 0' <<<"$before")" = true ]
   refuses 4 0810 ote cluster approve usb/b.request -o usb/x --state hq
   [ ! -e usb/x ]
+  [ "$(ote cluster show clinic-b --state hq -o json)" = "$before" ]
 }
 
 @test "a site that was removed is told by the next file, and what it sends is refused" {
