@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "core/base/cpu.h"
+
 namespace ote::federate {
 namespace {
 
@@ -75,12 +77,9 @@ OTE_FOLD_KERNELS(Avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx512
 
 const Kernels& Choose() noexcept {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw")) {
-    return kAvx512;
-  }
-  if (__builtin_cpu_supports("avx2")) return kAvx2;
+  const Vectors best = BestVectors();
+  if (best == Vectors::kAvx512) return kAvx512;
+  if (best == Vectors::kAvx2) return kAvx2;
 #endif
   return kGeneric;
 }

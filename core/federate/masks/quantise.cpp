@@ -9,6 +9,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/base/cpu.h"
+
 namespace ote::federate {
 namespace {
 
@@ -60,12 +62,9 @@ OTE_QUANTISE_KERNEL(Avx512, __attribute__((target("avx512f,avx512dq,avx512vl,avx
 
 Kernel ChooseKernel() noexcept {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw")) {
-    return &QuantiseAvx512;
-  }
-  if (__builtin_cpu_supports("avx2")) return &QuantiseAvx2;
+  const Vectors best = BestVectors();
+  if (best == Vectors::kAvx512) return &QuantiseAvx512;
+  if (best == Vectors::kAvx2) return &QuantiseAvx2;
 #endif
   return &QuantiseGeneric;
 }
