@@ -32,6 +32,19 @@ inline void GrowTiers(RunTree& tree) {
   tree.Pass(std::chrono::seconds(1));
 }
 
+// hq > north > east > clinic-b, clinic-c, clinic-d; and clinic-a right behind north.
+inline void GrowThreeTiers(RunTree& tree) {
+  tree.JoinAt("hq", "north", true);
+  tree.Pass(std::chrono::seconds(2));
+  tree.JoinAt("north", "east", true);
+  tree.Pass(std::chrono::seconds(3));
+  tree.JoinAt("north", "clinic-a");
+  for (const auto* site : {"clinic-b", "clinic-c", "clinic-d"}) tree.JoinAt("east", site);
+  tree.Pass(std::chrono::seconds(6));
+  GiveData(tree);
+  tree.Pass(std::chrono::seconds(3));
+}
+
 // Of the model of the run over the same sites with no relay.
 inline std::string FlatDigest(api::RunSpec spec) {
   RunTree tree;

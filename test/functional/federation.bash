@@ -35,6 +35,14 @@ field_of() { fl show "$1" -o json | jq -r "$2"; }
 status_of() { field_of "$1" .status; }
 is() { [ "$("${@:2}")" = "$1" ]; }
 over() { [[ $(status_of "$1") == @(finished|failed|cancelled) ]]; }
+# Waits until RUN is over, and shows what became of it when that takes too long.
+await_end() {
+  wait_until 90 over "$1" || {
+    fl show "$1"
+    fl logs "$1" | tail -n 40
+    return 1
+  }
+}
 
 # Waits until an event of KIND in round ROUND or later shows in the history of RUN, as it happens.
 await_event() {

@@ -60,11 +60,7 @@ await_answer() {
     await_answer "$run" "$step" 2
     kill_agent "$scratch/clinic-b"
     ote cluster start --state "$scratch/clinic-b" -q >/dev/null
-    wait_until 90 over "$run" || {
-      fl show "$run"
-      fl logs "$run" | tail -n 40
-      return 1
-    }
+    await_end "$run"
     is finished status_of "$run"
     is "$want" field_of "$run" .model.digest
     wait_until 10 all_ready
@@ -79,11 +75,7 @@ await_answer() {
     await_answer "$run" "$step" 2
     kill_agent "$scratch/hq"
     ote cluster start --state "$scratch/hq" -q >/dev/null
-    wait_until 90 over "$run" || {
-      fl show "$run"
-      fl logs "$run" | tail -n 40
-      return 1
-    }
+    await_end "$run"
     is finished status_of "$run"
     is "$want" field_of "$run" .model.digest
     wait_until 10 all_ready

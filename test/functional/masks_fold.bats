@@ -87,11 +87,7 @@ await_step() {
     await_step "$run" "${lost#*:}" 2
     kill_agent "$scratch/$victim"
     ote cluster start --state "$scratch/$victim" -q >/dev/null
-    wait_until 90 over "$run" || {
-      fl show "$run"
-      fl logs "$run" | tail -n 40
-      return 1
-    }
+    await_end "$run"
     is finished status_of "$run"
     is "$want" field_of "$run" .model.digest
     is 5 field_of "$run" '.rounds[1].participants | length'

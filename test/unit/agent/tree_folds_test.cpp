@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 using agent::FoldCalls;
 using test::Asks;
 using test::FlatDigest;
+using test::GrowThreeTiers;
 using test::GrowTiers;
 using test::kTierSites;
 using test::Must;
@@ -284,19 +285,6 @@ TEST_CASE("an offer of a data set that refuses to be folded names no stream") {
 }
 
 namespace {
-
-// hq > north > east > clinic-b, clinic-c, clinic-d; and clinic-a right behind north.
-void GrowThreeTiers(RunTree& tree) {
-  tree.JoinAt("hq", "north", true);
-  tree.Pass(2s);
-  tree.JoinAt("north", "east", true);
-  tree.Pass(3s);
-  tree.JoinAt("north", "clinic-a");
-  for (const auto* site : {"clinic-b", "clinic-c", "clinic-d"}) tree.JoinAt("east", site);
-  tree.Pass(6s);
-  test::GiveData(tree);
-  tree.Pass(3s);
-}
 
 // What is asked of a relay: sums of its own, and what it carries of others.
 struct Counted {

@@ -8,6 +8,7 @@
 using namespace ote;
 using namespace std::chrono_literals;
 using test::Asks;
+using test::GrowThreeTiers;
 using test::GrowTiers;
 using test::kTierSites;
 using test::Must;
@@ -85,15 +86,7 @@ TEST_CASE("a masked run whose relays fold ends with the model of the flat one, a
 TEST_CASE("relays below a relay fold masked updates too, and a fold of folds ends with the model of the flat run") {
   const auto flat = CarriedDigest();
   RunTree tree;
-  tree.JoinAt("hq", "north", true);
-  tree.Pass(2s);
-  tree.JoinAt("north", "east", true);
-  tree.Pass(3s);
-  tree.JoinAt("north", "clinic-a");
-  for (const auto* site : {"clinic-b", "clinic-c", "clinic-d"}) tree.JoinAt("east", site);
-  tree.Pass(6s);
-  test::GiveData(tree);
-  tree.Pass(3s);
+  GrowThreeTiers(tree);
   std::map<std::string, Counted> relays;
   tree.on_the_way = [&](const std::string& to, wire::Event& event) {
     if (to == "north" || to == "east") relays[to].Count(event);
@@ -109,15 +102,7 @@ TEST_CASE("relays below a relay fold masked updates too, and a fold of folds end
 TEST_CASE("a masked sum of a relay below that is not of the sites it names is not taken by the relay above") {
   const auto flat = CarriedDigest(1);
   RunTree tree;
-  tree.JoinAt("hq", "north", true);
-  tree.Pass(2s);
-  tree.JoinAt("north", "east", true);
-  tree.Pass(3s);
-  tree.JoinAt("north", "clinic-a");
-  for (const auto* site : {"clinic-b", "clinic-c", "clinic-d"}) tree.JoinAt("east", site);
-  tree.Pass(6s);
-  test::GiveData(tree);
-  tree.Pass(3s);
+  GrowThreeTiers(tree);
   std::map<std::string, Counted> relays;
   bool lied = false;
   tree.on_the_way = [&](const std::string& to, wire::Event& event) {
