@@ -132,10 +132,9 @@ Command DeployAppCommand() {
   Command c("deploy", "bring an app to clusters, and wait until it is healthy there");
   c.About(
       "Each deployment is a revision; the same file again changes nothing and succeeds. It goes out in waves, as the "
-      "file's rollout says; a cluster that is away gets it when it returns, one that is reached by files when ote app "
-      "export was carried to it. The status is 0 when all have it and are healthy, 9 when the others are away, 1 when "
-      "the rollout stopped. Ctrl-C and --timeout end the wait, not the "
-      "rollout.");
+      "file's rollout says; a cluster that is away gets it when it returns, one that is reached by files when ote "
+      "app export was carried to it. The status is 0 when all have it and are healthy, 9 when the others are away, 1 "
+      "when the rollout stopped. Ctrl-C and --timeout end the wait, not the rollout.");
   AddAppFlags(c, options->flags);
   c.Option("--note", "TEXT", options->note, "kept with the revision");
   c.Option("--over", "APP", options->over, "at a cluster: run this in place of what a tier above deployed there");

@@ -210,10 +210,9 @@ Command VerifyBundleCommand() {
 Command BundleCommand() {
   Command noun("bundle", "look at files that are carried by hand");
   noun.About(
-      "Where there is no network, requests, grants, tasks, updates, receipts, models and apps travel as bundles: each "
-      "one file, signed by its sender and sealed to its receiver, or several parts of one. ote-bundle(5) tells what is "
-      "in "
-      "them.");
+      "Where there is no network, requests, grants, tasks, updates, receipts, models and apps travel as bundles: "
+      "each one file, signed by its sender and sealed to its receiver, or several parts of one. ote-bundle(5) tells "
+      "what is in them.");
   noun.Example("ote bundle inspect round.task", "what it is, and for whom");
   noun.Example("ote bundle verify round.task", "whether it holds");
   noun.Add(InspectCommand());

@@ -100,11 +100,9 @@ Command ApproveCommand() {
   c.About(
       "Shows the name and the fingerprint of the key that asks: compare it with the one that the site tells, over "
       "another way than the file came, or give it with --fingerprint. The grant is sealed to that key. The same "
-      "request again gives the same grant; a later request of the same key brings the root up to date with the site's "
-      "data sets; another key under the same name is refused, unless the present one hands over to it (ote key "
-      "rotate). "
-      "The fingerprint that is printed last is the root's "
-      "own, for the site.");
+      "request again gives the same grant; a later request of the same key brings the root up to date with the "
+      "site's data sets; another key under the same name is refused, unless the present one hands over to it (ote "
+      "key rotate). The fingerprint that is printed last is the root's own, for the site.");
   c.Argument("FILE", options->file, "the request").Completes(Names::kFile);
   AddPlaceFlags(c, options->place, "the grant");
   c.Option("--fingerprint", "TEXT", options->fingerprint, "refuse a key with another one");

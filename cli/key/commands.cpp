@@ -246,17 +246,14 @@ Command KeyCommand() {
   rotate.About(
       "On a member: makes new keys, has them certified by the root, and connects with them; the old ones are "
       "destroyed, and their certificate is void everywhere; clusters that joined through it are told before. On a "
-      "root: "
-      "a new signing key. With --transport, at the root: a new transport key, which tokens, members and credentials "
-      "pin. Members are told of it, and it is in use when all that are here know it; one that was away, and has no "
-      "other way to the root, joins again with a new token and stays who it is. With --authority, at the root: a new "
-      "authority, named by the old one, whose key is "
-      "destroyed. "
-      "Clusters that are there take it at once, those that are away when they connect, however many changes later; "
-      "tokens that were made before still work. A change that is cut off goes on by itself when the agent runs again. "
-      "At a cluster that was enrolled by files, with its agent stopped: writes a request, in which the keys hand over "
-      "to the next ones; ote cluster approve answers it at the root, and with ote cluster join --grant the keys "
-      "change.");
+      "root: a new signing key. With --transport, at the root: a new transport key, which tokens, members and "
+      "credentials pin. Members are told of it, and it is in use when all that are here know it; one that was away, "
+      "and has no other way to the root, joins again with a new token and stays who it is. With --authority, at the "
+      "root: a new authority, named by the old one, whose key is destroyed. Clusters that are there take it at once, "
+      "those that are away when they connect, however many changes later; tokens that were made before still work. A "
+      "change that is cut off goes on by itself when the agent runs again. At a cluster that was enrolled by files, "
+      "with its agent stopped: writes a request, in which the keys hand over to the next ones; ote cluster approve "
+      "answers it at the root, and with ote cluster join --grant the keys change.");
   rotate.Switch("--authority", options->authority, "the key that certifies the clusters of the tree; at the root only");
   rotate.Switch("--transport", options->transport, "the key by which members know the root; at the root only");
   rotate.Switch("--now", options->now, "with --transport: for a key that was stolen; wait for nobody");
