@@ -47,10 +47,10 @@ Result<Exit> Remove(Context& context, const RemoveOptions& options) {
   }
   OTE_CHECK(Confirm(
       context, options.updates
-                   ? fmt::format("remove the updates that run {} keeps ({})? its aggregates cannot be "
+                   ? fmt::format("remove the updates that run {} keeps ({}); its aggregates cannot be "
                                  "made again then",
                                  removed.name, Amount(removed))
-                   : fmt::format("remove run {}, its record and its history ({})?", removed.name, Amount(removed))));
+                   : fmt::format("remove run {}, its record and its history ({})", removed.name, Amount(removed))));
   ask.dry_run = false;
   OTE_TRY(removed, link.Ask<api::RunRemoved>(api::verb::kFlRemove, ask, context.Patience(kLong)));
   Say(context, fmt::format("run {}: removed {}: {}", removed.name, what, Amount(removed)));
