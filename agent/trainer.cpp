@@ -273,7 +273,7 @@ void Trainer::Train(const std::string& key) {
   for (const auto& opened : {open(task.model_digest, given->model), open(task.local.control_digest, given->control)}) {
     if (!opened) return KeepFailed(key, opened.error(), "fetch");
   }
-  given->memory = memories_.Load(task.run, task.round);
+  given->memory = memories_.Load(task);
   job.training = datasets_.GetWorker().Run<Result<SealedAnswer>>(
       [work = site::Work{task, std::move(*file), std::move(own), std::move(identity), {}}, cache = datasets_.Cache(),
        given, seal = seals_.Sealer(job.record)](const std::stop_token& stop) -> Result<SealedAnswer> {

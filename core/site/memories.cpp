@@ -10,14 +10,14 @@
 
 namespace ote::site {
 
-federate::SiteMemory Memories::Load(const std::string& run, std::int64_t round) {
+federate::SiteMemory Memories::Load(const api::Task& task) {
   federate::SiteMemory memory;
-  if (auto masks = LoadMasks(store_, run)) {
+  if (auto masks = LoadMasks(store_, task.run)) {
     memory.masks = std::move(*masks);
   } else {
-    log::Error("what was kept for masked rounds cannot be read", {{"run", run}, {"why", masks.error().message}});
+    log::Error("what was kept for masked rounds cannot be read", {{"run", task.run}, {"why", masks.error().message}});
   }
-  const auto record = store_.Get<SiteMemoryRecord>(run);
+  const auto record = store_.Get<SiteMemoryRecord>(task.run);
   if (!record || !*record) return memory;
   const auto read = [&](const std::string& digest, Bytes& out) {
     if (digest.empty()) return;
@@ -25,12 +25,14 @@ federate::SiteMemory Memories::Load(const std::string& run, std::int64_t round) 
     if (bytes) {
       out = std::move(*bytes);
     } else {
-      log::Warn("what was kept for a run is lost", {{"run", run}, {"why", bytes.error().message}});
+      log::Warn("what was kept for a run is lost", {{"run", task.run}, {"why", bytes.error().message}});
     }
   };
-  read((*record)->control, memory.control);
-  read((*record)->personal, memory.personal);
-  read((*record)->residual_round == round ? (*record)->residual_before : (*record)->residual, memory.residual);
+  const bool again = task.kind == api::TaskKind::kTrain && task.round == (*record)->round;
+  const auto& parts = again ? (*record)->found : (*record)->left;
+  read(parts.control, memory.control);
+  read(parts.personal, memory.personal);
+  read(parts.residual, memory.residual);
   return memory;
 }
 
@@ -42,29 +44,26 @@ Result<void> Memories::Put(const api::Task& task, const federate::SiteAnswer& ma
   SiteMemoryRecord record = before.value_or(SiteMemoryRecord{});
   record.run = task.run;
   record.at = clock_.WallNow();
+  if (record.round != task.round) {
+    const auto old = std::exchange(record.found, record.left).All();
+    useless_.insert(old.begin(), old.end());
+    record.round = task.round;
+  }
   const auto put = [&](const Bytes& bytes, std::string& digest) -> Result<void> {
     if (bytes.empty()) return {};
     OTE_TRY(const auto stored, artifacts_.Put(bytes));
-    if (!digest.empty()) left_.insert(digest);
-    digest = stored.ToString();
+    useless_.insert(std::exchange(digest, stored.ToString()));
     return {};
   };
-  OTE_CHECK(put(kept.control, record.control));
-  OTE_CHECK(put(kept.personal, record.personal));
-  if (!kept.residual.empty()) {
-    if (record.residual_round != task.round) {
-      left_.insert(record.residual_before);
-      record.residual_before = std::exchange(record.residual, {});
-      record.residual_round = task.round;
-    }
-    OTE_CHECK(put(kept.residual, record.residual));
-  }
+  OTE_CHECK(put(kept.control, record.left.control));
+  OTE_CHECK(put(kept.personal, record.left.personal));
+  OTE_CHECK(put(kept.residual, record.left.residual));
   if (!kept.personal.empty()) {
     api::ModelEntry own;
     own.name = task.run;
     own.version = 1;  // the one that there is, made better in each round
     own.run = task.run;
-    own.digest = record.personal;
+    own.digest = record.left.personal;
     own.size = static_cast<std::int64_t>(kept.personal.size());
     own.model = task.model;
     own.task = task.task;
@@ -91,7 +90,11 @@ Result<void> Memories::Forget(const std::string& run) {
   OTE_TRY(const auto record, store_.Get<SiteMemoryRecord>(run));
   if (!record) return {};
   OTE_CHECK(store_.Remove<SiteMemoryRecord>(run));
-  for (const auto& digest : {record->control, record->residual, record->residual_before}) left_.insert(digest);
+  for (const auto& parts : {record->found, record->left}) {
+    const auto all = parts.All();
+    useless_.insert(all.begin(), all.end());
+  }
+  useless_.erase(record->left.personal);
   return {};
 }
 
@@ -100,20 +103,22 @@ std::set<std::string> Memories::Needed() const {
   const auto records = store_.List<SiteMemoryRecord>();
   if (!records) return needed;
   for (const auto& record : *records) {
-    for (const auto& digest : {record.control, record.personal, record.residual, record.residual_before}) {
-      if (!digest.empty()) needed.insert(digest);
+    for (const auto& parts : {record.found, record.left}) {
+      const auto all = parts.All();
+      needed.insert(all.begin(), all.end());
     }
   }
+  needed.erase("");
   return needed;
 }
 
 void Memories::Sweep() {
-  if (left_.empty()) return;
+  if (useless_.empty()) return;
   const auto mine = Needed();
-  for (const auto& digest : left_) {
+  for (const auto& digest : useless_) {
     if (!digest.empty() && !mine.contains(digest)) artifacts_.Remove(digest);
   }
-  left_.clear();
+  useless_.clear();
 }
 
 }  // namespace ote::site

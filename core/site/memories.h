@@ -2,6 +2,7 @@
 // own model, which is in its registry too. Nothing of it leaves the site. One thread.
 #pragma once
 
+#include <array>
 #include <set>
 #include <string>
 
@@ -14,23 +15,32 @@ namespace ote::site {
 
 struct SiteMemoryRecord {
   static constexpr std::string_view kKind = "site-memory";
+  struct Parts {  // artifacts; "" for none
+    std::string control;
+    std::string personal;
+    std::string residual;
+
+    std::array<std::string, 3> All() const { return {control, personal, residual}; }
+    template <class Self, class V>
+    static void Fields(Self& self, V&& v) {
+      v("control", self.control);
+      v("personal", self.personal);
+      v("residual", self.residual);
+    }
+  };
   std::string run;
-  std::string control;  // artifacts; "" for none
-  std::string personal;
-  std::string residual;         // as the answer to `residual_round` left it
-  std::string residual_before;  // as that answer found it
-  std::int64_t residual_round = 0;
+  std::int64_t round = 0;  // that was trained last
+  Parts found;             // as its answer found them
+  Parts left;              // and as it left them
   UnixMillis at = 0;
 
   std::string Key() const { return run; }
   template <class Self, class V>
   static void Fields(Self& self, V&& v) {
     v("run", self.run, kRequired);
-    v("control", self.control);
-    v("personal", self.personal);
-    v("residual", self.residual);
-    v("residualBefore", self.residual_before);
-    v("residualRound", self.residual_round);
+    v("round", self.round);
+    v("found", self.found);
+    v("left", self.left);
     v("at", self.at);
   }
 };
@@ -44,9 +54,9 @@ class Memories {
       : clock_(clock), store_(store), artifacts_(artifacts) {}
 
   // What was kept last; empty for a run that is new here. A damaged artifact counts as none, and is logged. A round
-  // that was answered before and is done again, as in a run that is taken up, finds the residual that it found then:
-  // what it sends is what was sent.
-  federate::SiteMemory Load(const std::string& run, std::int64_t round);
+  // that was trained before and is trained again, as in a run that is taken up, finds what it found then: what it sends
+  // is what was sent, and no step is taken twice.
+  federate::SiteMemory Load(const api::Task& task);
   // Stores the parts of `made` that are not empty, and puts the site's own model into its registry. To be called within
   // a transaction of the store; artifacts that it made useless go with Sweep.
   Result<void> Put(const api::Task& task, const federate::SiteAnswer& made);
@@ -63,7 +73,7 @@ class Memories {
   const Clock& clock_;
   store::Store& store_;
   store::Artifacts& artifacts_;
-  std::set<std::string> left_;
+  std::set<std::string> useless_;
 };
 
 }  // namespace ote::site

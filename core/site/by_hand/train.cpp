@@ -98,7 +98,7 @@ Result<federate::SiteAnswer> HandSite::Work(const Plan& plan, const std::stop_to
   OTE_CHECK(open(task.model_digest, given.model));
   OTE_CHECK(open(task.local.control_digest, given.control));
   Memories memories(*clock_, *store_, *artifacts_);
-  given.memory = memories.Load(task.run, task.round);
+  given.memory = memories.Load(task);
   DataCache cache;
   OTE_TRY(auto made, Perform(work, cache, given, stop));
   const auto& phases = made.offer.phases;

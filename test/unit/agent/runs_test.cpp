@@ -241,11 +241,12 @@ TEST_CASE("a cancelled run ends at once, and cancelling twice is the same") {
   CHECK(tree.Show().status == api::RunStatus::kCancelled);
 }
 
-TEST_CASE("a run with top-k that was cancelled between two answers is taken up to the same model") {
+TEST_CASE("a run whose sites keep something and that was cancelled between two answers is taken up to the same model") {
   auto spec = RunTree::Spec(4);
   spec.sites.minimum = 2;
   spec.sites.deadline = "1h";
-  spec.compression = {api::CompressionKind::kTopK, 8, 0.3};
+  SECTION("what top-k left out") { spec.compression = {api::CompressionKind::kTopK, 8, 0.3}; }
+  SECTION("control variates") { spec.strategy.kind = api::StrategyKind::kScaffold; }
   const auto digest_of = [](RunTree& tree) {
     const auto run = tree.Finish();
     INFO(run.message);

@@ -15,16 +15,24 @@ struct Site {
   store::Artifacts artifacts = *store::Artifacts::Open(scratch.path);
   Memories memories{clock, store, artifacts};
 
-  void Answer(std::int64_t round, const Bytes& residual, const std::string& run = "run-1") {
+  static api::Task TaskOf(std::int64_t round, const std::string& run = "run-1") {
     api::Task task;
     task.run = run;
     task.round = round;
+    return task;
+  }
+  void Answer(const api::Task& task, const federate::SiteMemory& memory) {
     federate::SiteAnswer made;
-    made.memory.residual = residual;
+    made.memory = memory;
     REQUIRE(store.Transaction([&] { return memories.Put(task, made); }));
     memories.Sweep();
   }
-  Bytes Residual(std::int64_t round) { return memories.Load("run-1", round).residual; }
+  void Answer(std::int64_t round, const Bytes& residual, const std::string& run = "run-1") {
+    federate::SiteMemory memory;
+    memory.residual = residual;
+    Answer(TaskOf(round, run), memory);
+  }
+  Bytes Residual(std::int64_t round) { return memories.Load(TaskOf(round)).residual; }
   std::size_t Files() const { return artifacts.List()->size(); }
 };
 
@@ -63,7 +71,34 @@ TEST_CASE("of the residuals of a run two are kept, and none when it is over") {
   REQUIRE(site.memories.Forget("run-1"));
   site.memories.Sweep();
   CHECK(site.Files() == 1);
-  CHECK(site.memories.Load("run-2", 2).residual == Bytes(4, 9));
+  CHECK(site.memories.Load(Site::TaskOf(2, "run-2")).residual == Bytes(4, 9));
+}
+
+TEST_CASE("control variates and a site's own model take no step twice when a round is done again") {
+  Site site;
+  const auto kept = [](std::uint8_t value) {
+    federate::SiteMemory memory;
+    memory.control = Bytes(4, value);
+    memory.personal = Bytes(8, value);
+    return memory;
+  };
+  site.Answer(Site::TaskOf(1), kept(1));
+  site.Answer(Site::TaskOf(2), kept(2));
+  CHECK(site.memories.Load(Site::TaskOf(2)).control == Bytes(4, 1));
+  CHECK(site.memories.Load(Site::TaskOf(2)).personal == Bytes(8, 1));
+  CHECK(site.memories.Load(Site::TaskOf(3)).control == Bytes(4, 2));
+  // What is measured is the model as it is.
+  auto measuring = Site::TaskOf(2);
+  measuring.kind = api::TaskKind::kEvaluate;
+  CHECK(site.memories.Load(measuring).personal == Bytes(8, 2));
+
+  site.Answer(Site::TaskOf(3), kept(3));
+  CHECK(site.Files() == 4);
+  REQUIRE(site.memories.Forget("run-1"));
+  site.memories.Sweep();
+  // Its own model is the site's to keep.
+  CHECK(site.Files() == 1);
+  CHECK(site.store.Get<api::ModelEntry>("run-1@1")->has_value());
 }
 
 TEST_CASE("a failed answer leaves what is kept as it is") {
