@@ -92,10 +92,7 @@ federate::Now RunDriver::Now() const { return {context_.clock.WallNow(), context
 
 federate::Limits RunDriver::LimitsNow() const {
   auto limits = DriverLimits();
-  // Looked up when it is needed: members are removed while a run goes on.
-  limits.members = [this](const std::string& name, const crypto::Certificate& certificate) {
-    return site::KnownMembers(context_.membership)(name, certificate);
-  };
+  limits.members = site::KnownMembersNow(context_.membership);  // they are removed while a run goes on
   return limits;
 }
 

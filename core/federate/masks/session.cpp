@@ -87,12 +87,13 @@ class KnownGood {
 }  // namespace
 
 KeyCheck CertifiedBy(const crypto::VerifyKey& authority, std::vector<BigId> revoked) {
+  std::sort(revoked.begin(), revoked.end());
   return [authority, revoked = std::move(revoked)](
              const std::string& name, const crypto::Certificate& certificate) -> Result<crypto::VerifyKey> {
     const auto body = KnownGood::Get().Check(certificate, authority);
     if (!body) return Forged(fmt::format("{}: {}", name, body.error().message));
     if (body->name != name) return Forged(fmt::format("{}: the certificate is that of {}", name, body->name));
-    if (std::find(revoked.begin(), revoked.end(), body->serial) != revoked.end()) {
+    if (std::binary_search(revoked.begin(), revoked.end(), body->serial)) {
       return Forged(fmt::format("{}: the certificate is revoked", name));
     }
     return body->SignKey();
