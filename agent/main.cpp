@@ -41,6 +41,7 @@ struct Arguments {
   std::optional<log::Format> format;
   wire::BulkOptions bulk;
   bool audit_reads = false;
+  bool core_dumps = false;
 };
 
 // A port, 0 for one that the system picks, or off.
@@ -87,6 +88,11 @@ Result<Arguments> Parse(int argc, char** argv) {
     if (const char* state = std::getenv("OTE_STATE")) arguments.state = state;
   }
   if (const char* reads = std::getenv("OTE_AUDIT_READS"); reads != nullptr && audit_reads.empty()) audit_reads = reads;
+  if (const char* cores = std::getenv("OTE_CORE_DUMPS"); cores != nullptr) {
+    arguments.core_dumps = std::strcmp(cores, "yes") == 0;
+    if (!arguments.core_dumps && std::strcmp(cores, "no") != 0)
+      return Fail(ErrorId::kUsage, "OTE_CORE_DUMPS: neither yes nor no");
+  }
   if (!audit_reads.empty() && audit_reads != "yes" && audit_reads != "no")
     return Fail(ErrorId::kUsage, "--audit-reads: neither yes nor no");
   arguments.audit_reads = audit_reads == "yes";
@@ -158,6 +164,7 @@ int main(int argc, char** argv) {
   ::mallopt(M_TRIM_THRESHOLD, 256 * 1024);
   ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   ::umask(0077);
+  if (!arguments->core_dumps) crypto::HideMemory();
   crypto::Init();
   ConfigureLog(*arguments);
 

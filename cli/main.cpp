@@ -9,11 +9,13 @@
 
 #include "cli/frame/run.h"
 #include "cli/tree.h"
+#include "crypto/secret.h"
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   // A reader that goes away (| head) is an error of the stream, not a signal.
   std::signal(SIGPIPE, SIG_IGN);
+  ote::crypto::HideMemory();
 
   const ote::SystemClock clock;
   ote::cli::Context context{

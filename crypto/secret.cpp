@@ -1,6 +1,7 @@
 #include "crypto/secret.h"
 
 #include <sodium.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <mutex>
@@ -69,6 +70,8 @@ void Init() {
   static const bool ready = sodium_init() >= 0;
   Require(ready, "the system gives no randomness");
 }
+
+void HideMemory() noexcept { ::prctl(PR_SET_DUMPABLE, 0); }
 
 SecretBytes::SecretBytes(std::size_t size) : size_(size) {
   if (size == 0) return;

@@ -14,6 +14,11 @@ namespace ote::crypto {
 // Must be called once before anything else here; idempotent, any thread. Aborts when the system gives no randomness.
 void Init();
 
+// From here on no core is dumped of this process, and no other one of its user may look into its memory or its files
+// (PR_SET_DUMPABLE); the superuser may. Of its own files in /proc it may only read then. What it executes is as any
+// other. The secrets of SecretBytes are in no core anyway (MADV_DONTDUMP); those that a library keeps of them may be.
+void HideMemory() noexcept;
+
 // A fixed number of secret bytes (sodium_malloc; small ones share pages). Move-only, no formatter, no ==; wiped at end.
 class SecretBytes {
  public:

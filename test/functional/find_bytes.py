@@ -3,6 +3,7 @@
 
 find_bytes.py slices HAYSTACK FILE...   how many slices of the files, 16 bytes each, are in the haystack
 find_bytes.py words HAYSTACK WORD...    which of the words are in it
+find_bytes.py keys HAYSTACK KEYFILE...  which of these key files' secrets are in it, as bytes or as text
 find_bytes.py memory PID KEYFILE        how often the secret of a key file is in the memory of a process, as bytes and as
                                         the text of the file
 """
@@ -37,10 +38,19 @@ def words(haystack, *wanted):
     print(" ".join(word for word in wanted if word.encode() in haystack))
 
 
-def memory(pid, keyfile):
+def patterns_of(keyfile):
     text = Path(keyfile).read_bytes().split()[1]
     # The ends may be clamped in memory.
-    patterns = [base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))[1:31], text[:40]]
+    return [base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))[1:31], text[:40]]
+
+
+def keys(haystack, *keyfiles):
+    haystack = Path(haystack).read_bytes()
+    print(" ".join(key for key in keyfiles if any(pattern in haystack for pattern in patterns_of(key))))
+
+
+def memory(pid, keyfile):
+    patterns = patterns_of(keyfile)
     found = [0, 0]
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
         for line in maps:
@@ -64,4 +74,4 @@ def memory(pid, keyfile):
 
 
 if __name__ == "__main__":
-    {"slices": slices, "words": words, "memory": memory}[sys.argv[1]](*sys.argv[2:])
+    {"slices": slices, "words": words, "keys": keys, "memory": memory}[sys.argv[1]](*sys.argv[2:])

@@ -53,7 +53,7 @@ agents_of() {
   find "$1" -name agent.pid -type f 2>/dev/null | while IFS= read -r file; do
     pid=$(head -c 20 "$file" | tr -cd '0-9')
     # A process id may have been given to another program since.
-    if [ -n "$pid" ] && [[ $(readlink "/proc/$pid/exe") == */ote-agent* ]]; then
+    if [ -n "$pid" ] && [[ $(cat "/proc/$pid/comm" 2>/dev/null) == ote-agent* ]]; then
       echo "$pid"
     fi
   done

@@ -127,3 +127,69 @@ drop_sealed() {
   [ -n "$text" ]
   ! grep -rqF "$text" hq "${names[@]}"
 }
+
+# Starts the agents of these state folders anew, each in a folder of its own, where a crash may leave a core.
+start_where_cores_are() {
+  local state
+  for state in "$@"; do
+    kill_agent "$state"
+    mkdir -p "cores/$state"
+    (
+      ulimit -c unlimited
+      cd "cores/$state" || exit
+      exec ote-agent --state "$scratch/$state" >log 2>&1 3>&-
+    ) &
+  done
+  for state in "$@"; do
+    wait_until 10 grep -q ' ready ' "cores/$state/log"
+  done
+}
+crash() {
+  local pid
+  pid=$(agents_of "$1")
+  kill -ABRT "$pid"
+  wait_until 10 process_gone "$pid"
+}
+
+@test "an agent that crashes leaves no core, and what runs as its user cannot look into its memory" {
+  [ "$(cat /proc/sys/kernel/core_pattern)" = core ] || skip "cores do not go to the folder of a process here"
+  mkdir -p cores/shell
+  bash -c 'ulimit -c unlimited; cd cores/shell; kill -ABRT $$' || true
+  compgen -G 'cores/shell/core*' || skip "no process leaves a core here"
+  start_where_cores_are hq
+  # The system takes the files of such a process from its user.
+  local pid
+  pid=$(agents_of hq)
+  if [ "$(id -u)" -ne 0 ]; then
+    [ "$(stat -c %u "/proc/$pid/mem")" -eq 0 ]
+    ! head -c 1 "/proc/$pid/environ"
+  fi
+  crash hq
+  [ -z "$(compgen -G 'cores/hq/core*')" ]
+}
+
+@test "in the core of an agent that may leave one there is no secret that ote keeps" {
+  [ "$(cat /proc/sys/kernel/core_pattern)" = core ] || skip "cores do not go to the folder of a process here"
+  join_all
+  export OTE_CORE_DUMPS=yes
+  local run at=hospital-north
+  start_where_cores_are hq "$at"
+  wait_until 10 all_ready
+  run=$(fl run --dataset "$dataset" --rounds 2000 --input-scale 0.0625 --detach -q)
+  cp "hq/keys/runs/$run.key" run.key
+  wait_until 20 eval '[ "$(fl show '"$run"' -o json | jq ".rounds | length")" -ge 3 ]'
+  crash "$at"
+  crash hq
+  unset OTE_CORE_DUMPS
+  local root site
+  root=$(compgen -G 'cores/hq/core*') || skip "no process leaves a core here"
+  site=$(compgen -G "cores/$at/core*")
+  # What is no secret is there: that the rest is not, says something.
+  [ "$(find_bytes words "$root" "$dataset" "$run")" = "$dataset $run" ]
+  [ "$(find_bytes words "$site" "$dataset" "$run")" = "$dataset $run" ]
+  # ZeroMQ has a copy of the transport key of its own, which ote-agent(8) says.
+  run find_bytes keys "$root" hq/keys/{authority,sign,control}.key run.key
+  [ -z "$output" ]
+  run find_bytes keys "$site" "$at"/keys/{sign,control}.key
+  [ -z "$output" ]
+}

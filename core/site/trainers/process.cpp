@@ -69,9 +69,6 @@ void Limit(__rlimit_resource which, rlim_t value) {
   if (null >= 0) ::dup2(null, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
-  // When memory is short, it goes before the agent.
-  const int score = ::open("/proc/self/oom_score_adj", O_WRONLY);
-  if (score >= 0) (void)!::write(score, "500", 3);
   ::dup3(verdict, 3, O_CLOEXEC);
   ::close_range(4, ~0U, 0);
   Limit(RLIMIT_CORE, 0);
@@ -80,6 +77,13 @@ void Limit(__rlimit_resource which, rlim_t value) {
   const int why = errno;
   (void)!::write(3, &why, sizeof why);
   ::_exit(127);
+}
+
+// When memory is short, it goes before the agent. Once it is another program: until then it hides what it had of ours,
+// and with it this file.
+void GoesFirst(pid_t child) {
+  const Descriptor score(::open(fmt::format("/proc/{}/oom_score_adj", child).c_str(), O_WRONLY | O_CLOEXEC));
+  if (score.get() >= 0) (void)!::write(score.get(), "500", 3);
 }
 
 // What is in the pipe now; whether there may come more.
@@ -163,6 +167,7 @@ Result<ProcessEnd> RunProcess(const ProcessPlan& plan, const std::function<void(
     End(child);
     return NotStarted(plan, error);
   }
+  GoesFirst(child);
   // Not by its name: the header of glibc 2.36 forgets that it is a C function.
   const Descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   if (pidfd.get() < 0) {
