@@ -1,6 +1,7 @@
 #include "core/wire/memory_transport.h"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <map>
 #include <set>
@@ -91,7 +92,7 @@ class MemoryTransport final : public Transport {
   std::map<PeerId, Peer> peers_;
   std::map<LinkId, Link> links_;
   std::deque<Event> events_;
-  bool woken_ = false;
+  std::atomic<bool> woken_ = false;
   std::uint64_t dropped_ = 0;
 };
 
@@ -245,7 +246,7 @@ std::vector<Event> MemoryTransport::Wait(std::chrono::milliseconds) {
     if (link.state != LinkState::kUp) Try(id, link);
   }
   std::vector<Event> out;
-  if (std::exchange(woken_, false)) out.emplace_back();
+  if (woken_.exchange(false)) out.emplace_back();
   while (!events_.empty() && out.size() < kEventsAtOnce) {
     out.push_back(std::move(events_.front()));
     events_.pop_front();

@@ -13,6 +13,9 @@ endif()
 # clone ccache misses only the sources that use it.
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/test_source_dir.h CONTENT "#define OTE_SOURCE_DIR \"${CMAKE_SOURCE_DIR}\"\n")
 
+# Of libraries that were built without it ThreadSanitizer sees what they write, and not how they hand it over.
+set(tsan_options "suppressions=${CMAKE_SOURCE_DIR}/test/tsan.supp ignore_noninstrumented_modules=1")
+
 # ote_suite(ROOM libraries...): the suite of test/unit/ROOM, one program and one ctest entry.
 function(ote_suite room)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${room}/*.cpp)
@@ -25,7 +28,7 @@ function(ote_suite room)
   ote_precompile(test_${room} ote_test_pch)
   add_test(NAME ${ote_test_prefix}unit.${room} COMMAND test_${room})
   set_tests_properties(${ote_test_prefix}unit.${room} PROPERTIES TIMEOUT 600 LABELS unit
-                       ENVIRONMENT UBSAN_OPTIONS=print_stacktrace=1)
+                       ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=${tsan_options}")
 endfunction()
 
 ote_suite(base ote_base)

@@ -122,7 +122,7 @@ class KubernetesShim final : public Shim {
     std::erase_if(readers_, [](const auto& r) { return r->Closed(); });
     readers_.push_back(reader);
     reader->Start();
-    return [reader = std::weak_ptr(reader), alive = std::weak_ptr(alive_)] {
+    return [reader = std::weak_ptr(reader), alive = seen_] {
       const auto still = reader.lock();
       if (still != nullptr && alive.lock()) still->Stop();
     };
@@ -139,7 +139,7 @@ class KubernetesShim final : public Shim {
 
   // Runs `fn` in the agent's thread, unless this is gone by then. Any thread.
   void Post(std::function<void()> fn) {
-    context_.post([alive = std::weak_ptr(alive_), fn = std::move(fn)] {
+    context_.post([alive = seen_, fn = std::move(fn)] {
       if (alive.lock()) fn();
     });
   }
@@ -279,6 +279,7 @@ class KubernetesShim final : public Shim {
   kube::Applier::Settings settings_;
   std::atomic<bool> stop_{false};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // only to be seen to be gone
+  const std::weak_ptr<bool> seen_ = alive_;                     // any thread may copy it, while that goes
   Hooks hooks_;
   std::map<std::string, Wanted> wanted_;
   std::vector<std::shared_ptr<kube::LogReader>> readers_;
