@@ -57,6 +57,11 @@ Result<wire::BulkOptions> ParseBulkPort(const std::string& where, const std::str
   return bulk;
 }
 
+Result<bool> ParseYes(const std::string& where, const std::string& text) {
+  if (text != "yes" && text != "no") return Fail(ErrorId::kUsage, where + ": neither yes nor no");
+  return text == "yes";
+}
+
 Result<Arguments> Parse(int argc, char** argv) {
   Arguments arguments;
   std::string bulk_port;
@@ -87,15 +92,14 @@ Result<Arguments> Parse(int argc, char** argv) {
   if (arguments.state.empty()) {
     if (const char* state = std::getenv("OTE_STATE")) arguments.state = state;
   }
-  if (const char* reads = std::getenv("OTE_AUDIT_READS"); reads != nullptr && audit_reads.empty()) audit_reads = reads;
-  if (const char* cores = std::getenv("OTE_CORE_DUMPS"); cores != nullptr) {
-    arguments.core_dumps = std::strcmp(cores, "yes") == 0;
-    if (!arguments.core_dumps && std::strcmp(cores, "no") != 0)
-      return Fail(ErrorId::kUsage, "OTE_CORE_DUMPS: neither yes nor no");
+  if (!audit_reads.empty()) {
+    OTE_TRY(arguments.audit_reads, ParseYes("--audit-reads", audit_reads));
+  } else if (const char* reads = std::getenv("OTE_AUDIT_READS")) {
+    OTE_TRY(arguments.audit_reads, ParseYes("OTE_AUDIT_READS", reads));
   }
-  if (!audit_reads.empty() && audit_reads != "yes" && audit_reads != "no")
-    return Fail(ErrorId::kUsage, "--audit-reads: neither yes nor no");
-  arguments.audit_reads = audit_reads == "yes";
+  if (const char* cores = std::getenv("OTE_CORE_DUMPS")) {
+    OTE_TRY(arguments.core_dumps, ParseYes("OTE_CORE_DUMPS", cores));
+  }
   const char* from_environment = std::getenv("OTE_BULK_PORT");
   if (!bulk_port.empty()) {
     OTE_TRY(arguments.bulk, ParseBulkPort("--bulk-port", bulk_port));
