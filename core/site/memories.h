@@ -55,7 +55,7 @@ class Memories {
 
   // What was kept last; empty for a run that is new here. A damaged artifact counts as none, and is logged. A round
   // that was trained before and is trained again, as in a run that is taken up, finds what it found then: what it sends
-  // is what was sent, and no step is taken twice.
+  // is what was sent, and no step is taken twice. For a step of masks, what they need alone.
   federate::SiteMemory Load(const api::Task& task);
   // Stores the parts of `made` that are not empty, and puts the site's own model into its registry. To be called within
   // a transaction of the store; artifacts that it made useless go with Sweep.
