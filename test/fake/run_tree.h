@@ -99,10 +99,9 @@ class RunTree : public Tree {
     return false;
   }
 
-  // Steps the tree, the clock going on a little each time, until `done`. False after two minutes of real time, many
-  // times what it takes: the machine may have other work to do.
+  // Steps the tree, the clock going on a little each time, until `done`. False after 30 seconds of real time.
   bool Until(const std::function<bool()>& done, std::chrono::milliseconds step = std::chrono::milliseconds(20)) {
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     while (!done()) {
       if (std::chrono::steady_clock::now() > give_up) return false;
       clock.Advance(step);
