@@ -15,9 +15,6 @@ if(OTE_PCH)
   else()
     # Or a header that was made anew with the same content would count as another one.
     target_compile_options(ote_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
-    # By options of the driver: those behind -Xclang, and the folder in them, ccache takes as they are.
-    set(CMAKE_CXX_COMPILE_OPTIONS_CREATE_PCH -Xclang -emit-pch -include <PCH_HEADER> -x c++-header)
-    set(CMAKE_CXX_COMPILE_OPTIONS_USE_PCH -include-pch <PCH_FILE>)
   endif()
 endif()
 
